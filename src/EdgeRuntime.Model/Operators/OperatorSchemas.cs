@@ -1,0 +1,76 @@
+namespace EdgeRuntime.Model;
+
+/// <summary>What an attribute holds.</summary>
+public enum AttributeKind
+{
+    /// <summary>A 32-bit integer.</summary>
+    Int,
+
+    /// <summary>A binary32 number.</summary>
+    Float,
+
+    /// <summary>A list of 32-bit integers.</summary>
+    Ints,
+
+    /// <summary>A text.</summary>
+    Text,
+}
+
+/// <summary>One attribute of an operator.</summary>
+/// <param name="Name">Its key.</param>
+/// <param name="Kind">What it holds.</param>
+/// <param name="Required">Whether a node without it is invalid.</param>
+public sealed record AttributeSchema(string Name, AttributeKind Kind, bool Required);
+
+/// <summary>The form of one operator: how many inputs and outputs, which attributes.</summary>
+public sealed record OperatorSchema(OperatorType Type, int MinInputs, int MaxInputs, IReadOnlyList<AttributeSchema> Attributes)
+{
+    /// <summary>The attribute named <paramref name="name"/>, or null.</summary>
+    public AttributeSchema? Find(string name) => Attributes.FirstOrDefault(a => a.Name == name);
+}
+
+/// <summary>The schemas of all operators; every operator has one output.</summary>
+public static class OperatorSchemas
+{
+    private static readonly AttributeSchema Min = new("min", AttributeKind.Float, false);
+    private static readonly AttributeSchema Max = new("max", AttributeKind.Float, false);
+
+    private static readonly Dictionary<OperatorType, OperatorSchema> ByType = new[]
+    {
+        Schema(OperatorType.Convolution, 2, 3, Ints("strides"), Ints("dilations"), Ints("pads"), Int("group"), Min, Max),
+        Schema(OperatorType.FullyConnected, 2, 3, Min, Max),
+        Schema(OperatorType.Add, 2, 2, Min, Max),
+        Schema(OperatorType.Sub, 2, 2, Min, Max),
+        Schema(OperatorType.Mul, 2, 2, Min, Max),
+        Schema(OperatorType.Div, 2, 2, Min, Max),
+        Schema(OperatorType.AveragePool, 1, 1, Ints("kernel"), Ints("strides"), Ints("pads"), Int("count_include_pad", false)),
+        Schema(OperatorType.MaxPool, 1, 1, Ints("kernel"), Ints("strides"), Ints("pads")),
+        Schema(OperatorType.ReduceMean, 1, 1, Ints("axes"), Int("keepdims")),
+        Schema(OperatorType.Softmax, 1, 1, Int("axis"), new("beta", AttributeKind.Float, false)),
+        Schema(OperatorType.Reshape, 1, 1),
+        Schema(OperatorType.Transpose, 1, 1, Ints("perm")),
+        Schema(OperatorType.Pad, 1, 1, Ints("pads"), new("value", AttributeKind.Float, false)),
+        Schema(OperatorType.Concat, 1, 4096, Int("axis")),
+        Schema(OperatorType.Clip, 1, 1, Min, Max),
+        Schema(OperatorType.Quantize, 1, 1),
+        Schema(OperatorType.Dequantize, 1, 1),
+        Schema(OperatorType.Requantize, 1, 1),
+        Schema(OperatorType.Sigmoid, 1, 1),
+        Schema(OperatorType.Tanh, 1, 1),
+        Schema(OperatorType.BatchNormalization, 5, 5, new("epsilon", AttributeKind.Float, true), Int("axis")),
+    }.ToDictionary(s => s.Type);
+
+    /// <summary>All schemas, by operator number.</summary>
+    public static IEnumerable<OperatorSchema> All => ByType.Values.OrderBy(s => s.Type);
+
+    /// <summary>The schema of <paramref name="type"/>.</summary>
+    /// <exception cref="ModelException">There is no such operator.</exception>
+    public static OperatorSchema Get(OperatorType type) => ByType.TryGetValue(type, out OperatorSchema? schema) ? schema
+        : throw new ModelException(ModelErrorKind.InvalidGraph, $"operator {(int)type}", "no such operator in this version");
+
+    private static OperatorSchema Schema(OperatorType type, int min, int max, params AttributeSchema[] attributes) => new(type, min, max, attributes);
+
+    private static AttributeSchema Int(string name, bool required = true) => new(name, AttributeKind.Int, required);
+
+    private static AttributeSchema Ints(string name) => new(name, AttributeKind.Ints, true);
+}

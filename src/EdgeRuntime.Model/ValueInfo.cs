@@ -1,0 +1,47 @@
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Model;
+
+/// <summary>
+/// A value of the graph: an input, a constant, or what a node produces. Quantisation is a property of the value: an
+/// integer value with <see cref="Quantization"/> stands for the real numbers scale · (q − zeroPoint).
+/// </summary>
+public sealed class ValueInfo
+{
+    /// <summary>Creates a value.</summary>
+    public ValueInfo(string name, ElementType type, TensorShape shape, QuantizationParameters? quantization = null)
+    {
+        Name = name;
+        Type = type;
+        Shape = shape;
+        Quantization = quantization;
+    }
+
+    /// <summary>Creates a constant.</summary>
+    public ValueInfo(string name, Tensor constant, QuantizationParameters? quantization = null)
+        : this(name, constant.Type, constant.Shape, quantization) => Constant = constant;
+
+    /// <summary>Unique in its graph.</summary>
+    public string Name { get; set; }
+
+    /// <summary>Element type.</summary>
+    public ElementType Type { get; set; }
+
+    /// <summary>Static shape.</summary>
+    public TensorShape Shape { get; set; }
+
+    /// <summary>How integers stand for reals; null where they are plain integers, or floats.</summary>
+    public QuantizationParameters? Quantization { get; set; }
+
+    /// <summary>The contents of a constant, else null.</summary>
+    public Tensor? Constant { get; set; }
+
+    /// <summary>Whether the contents are known.</summary>
+    public bool IsConstant => Constant is not null;
+
+    /// <summary>Bytes of the dense value.</summary>
+    public long ByteCount => Type.ByteCount(Shape.ElementCount);
+
+    /// <summary>For messages and tables.</summary>
+    public override string ToString() => $"{Name} {Type} {Shape}" + (Quantization is null ? "" : $" {Quantization}");
+}
