@@ -1,0 +1,11 @@
+namespace EdgeRuntime.Kernels;
+
+/// <summary>The list of float convolution kernels. A new kernel is one line here.</summary>
+public static class ConvolutionFloat32Kernels
+{
+    /// <summary>All kernels; which one runs is decided by <see cref="KernelCatalog"/>.</summary>
+    public static IReadOnlyList<ConvolutionFloat32Kernel> All { get; } =
+    [
+        new ConvolutionFloat32Reference(),
+    ];
+}

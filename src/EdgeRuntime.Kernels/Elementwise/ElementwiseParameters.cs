@@ -1,0 +1,75 @@
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// Quantised addition y = a·fa + b·fb with 15-bit factors and one rounding:
+/// <code>q = clamp(((a·MultiplierA + b·MultiplierB + Offset) >> Shift) + OutputZeroPoint, Min, Max)</code>
+/// |a·Ma + b·Mb| &lt; 2^23 and |Offset| &lt; 2^24 + 2^29, so 32 bits hold the sum. Subtraction has a negative fb.
+/// </summary>
+public readonly record struct AddInt8Parameters(short MultiplierA, short MultiplierB, int Offset, int Shift, int OutputZeroPoint, int Min, int Max)
+{
+    /// <summary>Derives the integers from real factors fa = sa/sy and fb = ±sb/sy, each in (0, 2^14) in magnitude.</summary>
+    public static AddInt8Parameters From(double factorA, int zeroA, double factorB, int zeroB, int outputZero, int min, int max)
+    {
+        double largest = Math.Max(Math.Abs(factorA), Math.Abs(factorB));
+        if (!(largest > 0 && largest < 1 << 14)) throw new ArgumentOutOfRangeException(nameof(factorA), largest, "an addition's factor must be in (0, 2^14)");
+        int shift = 0;
+        while (shift < 30 && Math.Round(largest * (1L << (shift + 1))) <= short.MaxValue) shift++;
+        short ma = (short)Math.Round(factorA * (1L << shift)), mb = (short)Math.Round(factorB * (1L << shift));
+        int half = shift == 0 ? 0 : 1 << (shift - 1);
+        return new AddInt8Parameters(ma, mb, half - zeroA * ma - zeroB * mb, shift, outputZero, min, max);
+    }
+}
+
+/// <summary>
+/// Quantised multiplication: q = clamp(Requantize.Scale((a − ZeroA)·(b − ZeroB), Multiplier, Shift) + OutputZeroPoint, Min, Max).
+/// </summary>
+public readonly record struct MulInt8Parameters(int ZeroA, int ZeroB, FixedPointMultiplier Factor, int OutputZeroPoint, int Min, int Max);
+
+/// <summary>
+/// Quantised average of <c>count</c> taps: q = clamp(Requantize.Scale(Σ q − count·InputZeroPoint, Factor) + OutputZeroPoint, Min, Max),
+/// with Factor = sx / (sy·count).
+/// </summary>
+public readonly record struct AverageInt8Parameters(int InputZeroPoint, FixedPointMultiplier Factor, int OutputZeroPoint, int Min, int Max);
+
+/// <summary>
+/// Quantised softmax over int8: t[d] = round(2^23 · exp(−beta · sx · d)) for d = max − q in 0..255, then with r = round(256 / sy)
+/// <code>q = clamp(floor((2 · t · r + 256 · Σt) / (512 · Σt)) + OutputZeroPoint, −128, 127)</code>
+/// in 64-bit integers, so that every processor gives the same result.
+/// </summary>
+public sealed class SoftmaxInt8Parameters
+{
+    /// <summary>Builds the table.</summary>
+    public SoftmaxInt8Parameters(double beta, double inputScale, double outputScale, int outputZeroPoint)
+    {
+        for (int d = 0; d < 256; d++) Table[d] = (int)Math.Round((1 << 23) * Math.Exp(-beta * inputScale * d));
+        InverseScale = (int)Math.Round(256 / outputScale);
+        OutputZeroPoint = outputZeroPoint;
+    }
+
+    /// <summary>t, 256 entries.</summary>
+    public int[] Table { get; } = new int[256];
+
+    /// <summary>r.</summary>
+    public int InverseScale { get; }
+
+    /// <summary>Zero point of the output.</summary>
+    public int OutputZeroPoint { get; }
+}
+
+/// <summary>Float operators of two operands.</summary>
+public enum BinaryOperation
+{
+    /// <summary>a + b.</summary>
+    Add,
+
+    /// <summary>a − b.</summary>
+    Sub,
+
+    /// <summary>a · b.</summary>
+    Mul,
+
+    /// <summary>a / b.</summary>
+    Div,
+}
