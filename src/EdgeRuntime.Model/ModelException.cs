@@ -12,6 +12,9 @@ public enum ModelErrorKind
     /// <summary>The source file (ONNX, TFLite) is damaged or is not of that format.</summary>
     InvalidSource,
 
+    /// <summary>The packed file is damaged, too new, or beyond the format's limits: see <see cref="ModelFormatException"/>.</summary>
+    InvalidFile,
+
     /// <summary>Given data does not fit the model: wrong shape, type, name or count.</summary>
     InvalidData,
 }

@@ -1,0 +1,49 @@
+using System.Buffers.Binary;
+
+namespace EdgeRuntime.Model;
+
+/// <summary>
+/// Hashes that tell a whole model from a damaged one. The table holds the SHA-256 of every section, the header a check
+/// over itself and the table; a signature over header and table therefore covers the whole file.
+/// </summary>
+public static class ModelIntegrity
+{
+    // Windows are hashed in pieces, so that any length does.
+    private const int Piece = 1 << 24;
+
+    /// <summary>
+    /// What a signature signs, and what <see cref="ModelHeader.Identity"/> hashes: header and table, with the hash of
+    /// the signature's own entry taken as 0.
+    /// </summary>
+    /// <param name="headerAndTable">The first bytes of a file, to the end of its section table.</param>
+    public static byte[] SignedMessage(ReadOnlySpan<byte> headerAndTable)
+    {
+        byte[] message = headerAndTable.ToArray();
+        for (int at = FormatConstants.HeaderSize; at < message.Length; at += FormatConstants.EntrySize)
+            if (BinaryPrimitives.ReadUInt32LittleEndian(message.AsSpan(at)) == (uint)SectionId.Signature)
+                message.AsSpan(at + ModelHeader.EntryHashAt, Sha256.Size).Clear();
+        return message;
+    }
+
+    /// <summary>The header's check: the first 16 bytes of the SHA-256 of the signed message with the check itself taken as 0.</summary>
+    public static byte[] Check(ReadOnlySpan<byte> headerAndTable)
+    {
+        byte[] message = SignedMessage(headerAndTable);
+        message.AsSpan(ModelHeader.CheckAt, FormatConstants.CheckSize).Clear();
+        return Sha256.Hash(message)[..FormatConstants.CheckSize];
+    }
+
+    /// <summary>Compares every section with its hash.</summary>
+    /// <exception cref="ModelFormatException">A section differs.</exception>
+    internal static void Verify(ByteSource source, IEnumerable<SectionInfo> sections)
+    {
+        foreach (SectionInfo s in sections)
+        {
+            Sha256 hash = new();
+            for (long at = 0; at < s.Length; at += Piece)
+                hash.Append(source.Window(s.Offset + at, (int)Math.Min(Piece, s.Length - at)).Span);
+            if (Convert.ToHexStringLower(hash.Finish()) != s.Sha256)
+                throw new ModelFormatException(FormatFault.HashMismatch, source.Name, s.Id, s.Offset, "its bytes don't have the hash that the table says: the file is damaged");
+        }
+    }
+}
