@@ -1,0 +1,189 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using EdgeRuntime.Kernels;
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Inference;
+
+/// <summary>What one step of the plan is; for tables and profiles.</summary>
+/// <param name="Name">The node's name.</param>
+/// <param name="Type">Its operator.</param>
+/// <param name="KernelId">The kernel that runs it.</param>
+/// <param name="Reason">Why that kernel.</param>
+/// <param name="Node">The node itself.</param>
+public sealed record StepInfo(string Name, OperatorType Type, string KernelId, string Reason, Node Node);
+
+/// <summary>
+/// A network ready to run: kernels chosen, weights packed, one arena laid out. <see cref="Run"/> allocates nothing. Not
+/// for use by several threads at once. The graph, and the file its constants are mapped from, must outlive the session.
+/// </summary>
+public sealed unsafe class InferenceSession : IDisposable, IPortions
+{
+    /// <summary>Steps estimated below this many cycles run on the calling thread: waking others costs more.</summary>
+    private const double SharingThresholdCycles = 20_000;
+
+    private readonly Operator[] _steps;
+    private readonly bool[] _isShared;
+    private readonly MemoryPlanner _plan;
+    private readonly NativeBuffer _arena, _scratch;
+    private readonly Dictionary<ValueInfo, MemoryHandle> _constants = [];
+    private readonly WorkerPool? _pool;
+    private readonly long[] _ticks;
+    private readonly bool _profile;
+    private Operator? _current;
+
+    /// <summary>Prepares <paramref name="graph"/>, which must be valid and in the optimiser's canonical form.</summary>
+    /// <exception cref="ModelException">Something in it can't be run; all such nodes are named.</exception>
+    public InferenceSession(Graph graph, SessionOptions? options = null)
+    {
+        options ??= new SessionOptions();
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Threads, 1, nameof(options));
+        Graph = graph;
+        CpuFeatures detected = CpuFeatures.Detect();
+        Cpu = options.Cpu is { } cpu ? detected.Intersect(cpu) : detected;
+        _steps = Prepare(graph, new PrepareContext(options, Cpu, KernelCatalog.SelectElementwise(Cpu).Kernel));
+        _plan = new MemoryPlanner(graph, _steps, options.KeepIntermediates);
+        _arena = new NativeBuffer(_plan.ArenaBytes);
+        _scratch = new NativeBuffer(_steps.Select(s => s.ScratchBytes).DefaultIfEmpty().Max());
+        foreach (ValueInfo v in graph.Values())
+            if (v.Constant is { } constant) _constants[v] = constant.Data.Pin();
+        Binder binder = new(this);
+        foreach (Operator step in _steps) step.Bind(binder);
+        _isShared = [.. _steps.Select(s => options.Threads > 1 && s.EstimatedCycles > SharingThresholdCycles)];
+        if (options.Threads > 1) _pool = new WorkerPool(options.Threads, options.Processors);
+        if (options.Processors.Count > 0) WorkerPool.PinCurrentThread(options.Processors[0]);
+        _ticks = new long[_steps.Length];
+        _profile = options.Profile;
+    }
+
+    /// <summary>The network.</summary>
+    public Graph Graph { get; }
+
+    /// <summary>The instruction sets in use.</summary>
+    public CpuFeatures Cpu { get; }
+
+    /// <summary>Inputs, in the network's order.</summary>
+    public IReadOnlyList<ValueInfo> Inputs => Graph.Inputs;
+
+    /// <summary>Outputs, in the network's order.</summary>
+    public IReadOnlyList<ValueInfo> Outputs => Graph.Outputs;
+
+    /// <summary>Bytes of the arena that holds all activations.</summary>
+    public long ArenaBytes => _plan.ArenaBytes;
+
+    /// <summary>Bytes of working memory that kernels share.</summary>
+    public long ScratchBytes => _scratch.Length;
+
+    /// <summary>Bytes of packed weights.</summary>
+    public long WeightBytes => _steps.Sum(s => s.WeightBytes);
+
+    /// <summary>The steps in order.</summary>
+    public IReadOnlyList<StepInfo> Steps => [.. _steps.Select(s => new StepInfo(s.Node.Name, s.Node.Type, s.KernelId, s.Reason, s.Node))];
+
+    /// <summary>Time spent in each step since <see cref="ResetProfile"/>, in <see cref="Stopwatch"/> ticks; zeros unless profiling.</summary>
+    public ReadOnlySpan<long> StepTicks => _ticks;
+
+    /// <summary>The bytes of an input, to be filled before <see cref="Run"/>; they keep their contents across runs.</summary>
+    public Span<byte> InputBytes(int index) => Bytes(Inputs[index]);
+
+    /// <summary>An input as elements.</summary>
+    /// <exception cref="ArgumentException"><typeparamref name="T"/> is not the input's element type.</exception>
+    public Span<T> Input<T>(int index) where T : unmanaged => Elements<T>(Inputs[index]);
+
+    /// <summary>The bytes of an output, valid until the next <see cref="Run"/>.</summary>
+    public ReadOnlySpan<byte> OutputBytes(int index) => Bytes(Outputs[index]);
+
+    /// <summary>An output as elements.</summary>
+    /// <exception cref="ArgumentException"><typeparamref name="T"/> is not the output's element type.</exception>
+    public ReadOnlySpan<T> Output<T>(int index) where T : unmanaged => Elements<T>(Outputs[index]);
+
+    /// <summary>The bytes of any value; those between inputs and outputs hold meaning only with <see cref="SessionOptions.KeepIntermediates"/>.</summary>
+    public ReadOnlySpan<byte> ValueBytes(ValueInfo value) => Bytes(value);
+
+    /// <summary>Runs the network once.</summary>
+    public void Run()
+    {
+        for (int i = 0; i < _steps.Length; i++)
+        {
+            long start = _profile ? Stopwatch.GetTimestamp() : 0;
+            Operator step = _steps[i];
+            for (int stage = 0; stage < step.Stages; stage++)
+            {
+                int portions = step.Portions(stage);
+                if (portions == 0) continue;
+                if (_isShared[i] && portions > 1)
+                {
+                    _current = step;
+                    _pool!.Run(this, stage, portions);
+                }
+                else step.Run(stage, 0, portions, 0);
+            }
+            if (_profile) _ticks[i] += Stopwatch.GetTimestamp() - start;
+        }
+    }
+
+    /// <summary>Sets all of <see cref="StepTicks"/> to zero.</summary>
+    public void ResetProfile() => Array.Clear(_ticks);
+
+    /// <summary>Stops the workers and frees all memory.</summary>
+    public void Dispose()
+    {
+        _pool?.Dispose();
+        foreach (Operator step in _steps) step.Dispose();
+        foreach (MemoryHandle handle in _constants.Values) handle.Dispose();
+        _constants.Clear();
+        _arena.Dispose();
+        _scratch.Dispose();
+    }
+
+    void IPortions.Run(int stage, int first, int end, int worker)
+    {
+        if (first < end) _current!.Run(stage, first, end, worker);
+    }
+
+    /// <summary>Creates all operators; reports everything that can't be run at once.</summary>
+    private static Operator[] Prepare(Graph graph, PrepareContext context)
+    {
+        List<Operator> steps = [];
+        List<ModelException> failures = [];
+        foreach (Node node in graph.Nodes)
+        {
+            try
+            {
+                steps.Add(OperatorRegistry.Create(node, context));
+            }
+            catch (ModelException e)
+            {
+                failures.Add(e);
+            }
+        }
+        if (failures.Count == 0) return [.. steps];
+        foreach (Operator step in steps) step.Dispose();
+        throw failures.Count == 1 ? failures[0]
+            : new ModelException(failures[0].Kind, graph.Name, $"{failures.Count} nodes can't be run:\n  " + string.Join("\n  ", failures.Select(f => f.Message)));
+    }
+
+    private byte* Address(ValueInfo value) => _constants.TryGetValue(value, out MemoryHandle handle) ? (byte*)handle.Pointer
+        : _arena.Pointer + _plan.OffsetOf(value);
+
+    private Span<byte> Bytes(ValueInfo value)
+    {
+        if (!_constants.ContainsKey(value) && !_plan.Contains(value)) throw new ArgumentException($"{value.Name} is no value of this network", nameof(value));
+        return new Span<byte>(Address(value), checked((int)value.ByteCount));
+    }
+
+    private Span<T> Elements<T>(ValueInfo value) where T : unmanaged
+    {
+        if (Tensor.TypeOf<T>() != value.Type) throw new ArgumentException($"{value.Name} is {value.Type}, not {typeof(T).Name}", nameof(value));
+        return MemoryMarshal.Cast<byte, T>(Bytes(value));
+    }
+
+    private sealed class Binder(InferenceSession session) : IBinder
+    {
+        public byte* Scratch => session._scratch.Pointer;
+
+        public byte* Address(ValueInfo value) => session.Address(value);
+    }
+}

@@ -1,0 +1,121 @@
+using EdgeRuntime.Kernels;
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Inference;
+
+/// <summary>A quantised convolution or fully connected layer: int8 in, int8 weights, int8 out.</summary>
+internal sealed unsafe class ConvolutionInt8Operator : Operator
+{
+    private readonly ConvolutionInt8Kernel _kernel;
+    private readonly ConvolutionShape _shape;
+    private readonly NativeBuffer _packed;
+    private ConvolutionInt8Call _call;
+
+    private ConvolutionInt8Operator(Node node, KernelChoice<ConvolutionInt8Kernel> choice, in ConvolutionShape shape, ConvolutionInt8Parameters parameters,
+        ReadOnlySpan<sbyte> weights, PrepareContext context) : base(node, choice.Kernel.Descriptor.Id, choice.Reason)
+    {
+        _kernel = choice.Kernel;
+        _shape = shape;
+        EstimatedCycles = _kernel.EstimateCycles(shape, parameters);
+        ScratchBytes = _kernel.ScratchBytes(shape, context.Workers);
+        Stages = _kernel.Stages(shape);
+        _packed = new NativeBuffer(_kernel.PackedBytes(shape, parameters));
+        _kernel.Pack(shape, parameters, weights, _packed.Span<byte>(0, checked((int)_packed.Length)));
+        _call = new ConvolutionInt8Call
+        {
+            Shape = shape,
+            InputZeroPoint = parameters.InputZeroPoint,
+            Shift = parameters.Shift,
+            OutputZeroPoint = parameters.OutputZeroPoint,
+            Min = parameters.Min,
+            Max = parameters.Max,
+            Packed = _packed.Pointer,
+        };
+    }
+
+    public override long WeightBytes => _packed.Length;
+
+    public override long ScratchBytes { get; }
+
+    public override double EstimatedCycles { get; }
+
+    public override int Stages { get; }
+
+    public static ConvolutionInt8Operator Create(Node node, in ConvolutionShape shape, PrepareContext context)
+    {
+        if (node.Input(1).Constant is not { Type: ElementType.Int8 } weights)
+            throw Unsupported(node, $"quantised weights must be an int8 constant, not {node.Input(1)}");
+        if (node.Output.Type != ElementType.Int8) throw Unsupported(node, $"an int8 layer must give int8, not {node.Output.Type}");
+        ConvolutionInt8Parameters parameters = Parameters(node, shape, weights);
+        return new(node, KernelCatalog.Select(shape, parameters, context.Cpu, context.Wish(node)), shape, parameters, weights.AsSpan<sbyte>(), context);
+    }
+
+    public override int Portions(int stage) => _kernel.Portions(_shape, stage);
+
+    public override void Bind(IBinder binder)
+    {
+        _call.Input = (sbyte*)binder.Address(Node.Input(0));
+        _call.Output = (sbyte*)binder.Address(Node.Output);
+        _call.Scratch = binder.Scratch;
+    }
+
+    public override void Run(int stage, int first, int end, int worker) => _kernel.Run(_call, stage, first, end, worker);
+
+    public override void Dispose() => _packed.Dispose();
+
+    private static ConvolutionInt8Parameters Parameters(Node node, in ConvolutionShape shape, Tensor weights)
+    {
+        QuantizationParameters x = PerTensor(node, node.Input(0)), y = PerTensor(node, node.Output);
+        QuantizationParameters w = node.Input(1).Quantization ?? throw Invalid(node, $"weights {node.Input(1).Name} have no scale");
+        int outputs = shape.OutChannels;
+        if (w.GroupSize != 0 || !(w.IsPerTensor || (w.Axis == 0 && w.Scales.Length == outputs)))
+            throw Unsupported(node, $"int8 weights must be quantised per tensor or per output channel, not with {w}");
+        double[] factors = new double[outputs];
+        for (int o = 0; o < outputs; o++) factors[o] = (double)x.Scale * w.Scales[w.IsPerTensor ? 0 : o] / y.Scale;
+        int shift = factors.Max(f => Factor(node, f).Shift);
+        int[] bias = Bias(node, outputs, x, w);
+        int[] zeros = w.IsSymmetric ? [] : [.. Enumerable.Range(0, outputs).Select(o => w.ZeroPoints[w.IsPerTensor ? 0 : o])];
+        CheckAccumulator(node, weights, bias, zeros, x.ZeroPoint);
+        var (min, max) = ClampOf(node, node.Output);
+        return new ConvolutionInt8Parameters
+        {
+            InputZeroPoint = x.ZeroPoint,
+            WeightZeroPoints = zeros,
+            Bias = bias,
+            Multipliers = Array.ConvertAll(factors, f => FixedPointMultiplier.From(f, shift).Multiplier),
+            Shift = shift,
+            OutputZeroPoint = y.ZeroPoint,
+            Min = min,
+            Max = max,
+        };
+    }
+
+    /// <summary>The bias in units of input scale · weight scale; one stored with other scales is converted.</summary>
+    private static int[] Bias(Node node, int outputs, QuantizationParameters x, QuantizationParameters w)
+    {
+        if (node.OptionalInput(2) is not { } value) return new int[outputs];
+        if (value.Constant is not { Type: ElementType.Int32 } constant) throw Unsupported(node, $"the bias must be an int32 constant, not {value}");
+        int[] bias = constant.ToInts();
+        if (value.Quantization is not { } q) return bias;
+        for (int o = 0; o < outputs; o++)
+        {
+            double unit = (double)x.Scale * w.Scales[w.IsPerTensor ? 0 : o], stored = q.Scales[q.IsPerTensor ? 0 : o];
+            if (Math.Abs(stored / unit - 1) > 1e-4) bias[o] = checked((int)Math.Round(bias[o] * (stored / unit)));
+        }
+        return bias;
+    }
+
+    private static void CheckAccumulator(Node node, Tensor weights, int[] bias, int[] zeros, int inputZero)
+    {
+        ReadOnlySpan<sbyte> w = weights.AsSpan<sbyte>();
+        int depth = w.Length / Math.Max(bias.Length, 1), reach = Math.Max(inputZero + 128, 127 - inputZero);
+        for (int o = 0; o < bias.Length; o++)
+        {
+            long sum = 0;
+            foreach (sbyte v in w.Slice(o * depth, depth)) sum += Math.Abs(v - (zeros.Length == 0 ? 0 : zeros[o]));
+            if (sum * reach + Math.Abs((long)bias[o]) >= Requantize.AccumulatorLimit)
+                throw Invalid(node, $"output channel {o} can exceed the 30-bit accumulator; its weights sum to {sum} in magnitude and its bias is {bias[o]}");
+        }
+    }
+}

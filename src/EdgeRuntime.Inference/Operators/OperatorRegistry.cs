@@ -1,0 +1,38 @@
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Inference;
+
+/// <summary>Makes the runtime operator of each node; the only list of what the runtime can execute.</summary>
+internal static class OperatorRegistry
+{
+    /// <summary>Creates the operator, which checks the node, chooses its kernel and packs its weights.</summary>
+    /// <exception cref="ModelException">The runtime has no implementation for it.</exception>
+    public static Operator Create(Node node, PrepareContext context)
+    {
+        bool isInt8 = node.Input(0).Type == ElementType.Int8;
+        return node.Type switch
+        {
+            OperatorType.Convolution or OperatorType.FullyConnected when isInt8 => ConvolutionInt8Operator.Create(node, ConvolutionShapes.Of(node), context),
+            OperatorType.Convolution or OperatorType.FullyConnected when IsFloat(node) => ConvolutionFloat32Operator.Create(node, ConvolutionShapes.Of(node), context),
+            OperatorType.Add or OperatorType.Sub or OperatorType.Mul or OperatorType.Div => new BinaryOperator(node, context.Elementwise),
+            OperatorType.AveragePool or OperatorType.MaxPool or OperatorType.ReduceMean => new PoolOperator(node, context),
+            OperatorType.Softmax => new SoftmaxOperator(node, context),
+            OperatorType.Reshape => new ReshapeOperator(node),
+            OperatorType.Transpose => new TransposeOperator(node, context.Elementwise),
+            OperatorType.Pad => new PadOperator(node),
+            OperatorType.Concat => new ConcatOperator(node, context.Elementwise),
+            OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh when IsFloat(node) => new UnaryFloatOperator(node, context.Elementwise),
+            OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh or OperatorType.Requantize when IsByte(node.Input(0)) && IsByte(node.Output) =>
+                new LookupOperator(node, context.Elementwise, LookupTables.MapOf(node)),
+            OperatorType.Quantize when IsFloat(node) && IsByte(node.Output) => new QuantizeOperator(node, context.Elementwise),
+            OperatorType.Dequantize when IsByte(node.Input(0)) && node.Output.Type == ElementType.Float32 => new DequantizeOperator(node, context.Elementwise),
+            _ => throw new ModelException(ModelErrorKind.Unsupported, node.ToString(),
+                $"the runtime has no {node.Type} from {node.Input(0)} to {node.Output}; run the optimiser on the network first"),
+        };
+    }
+
+    private static bool IsFloat(Node node) => node.Input(0).Type == ElementType.Float32;
+
+    private static bool IsByte(ValueInfo value) => value.Type is ElementType.Int8 or ElementType.UInt8;
+}

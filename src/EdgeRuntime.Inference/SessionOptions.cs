@@ -1,0 +1,25 @@
+using EdgeRuntime.Kernels;
+
+namespace EdgeRuntime.Inference;
+
+/// <summary>How a session runs.</summary>
+public sealed record SessionOptions
+{
+    /// <summary>Workers, the calling thread included.</summary>
+    public int Threads { get; init; } = 1;
+
+    /// <summary>Processor numbers to pin the workers to, in order; empty leaves them to the system.</summary>
+    public IReadOnlyList<int> Processors { get; init; } = [];
+
+    /// <summary>Instruction sets to use; null for all that the processor has. What it lacks is left out.</summary>
+    public CpuFeatures? Cpu { get; init; }
+
+    /// <summary>Kernel id to prefer, by node name or by operator type name.</summary>
+    public IReadOnlyDictionary<string, string> KernelOverrides { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Whether to time every step (see <see cref="InferenceSession.StepTicks"/>).</summary>
+    public bool Profile { get; init; }
+
+    /// <summary>Whether every value keeps its own memory, so that it can be read after a run (calibration, debugging).</summary>
+    public bool KeepIntermediates { get; init; }
+}
