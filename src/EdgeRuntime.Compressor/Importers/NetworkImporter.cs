@@ -22,5 +22,10 @@ public static class NetworkImporter
         return graph;
     }
 
-    private static Graph Import(byte[] file, string name, string? folder) => OnnxImporter.Import(file, name, folder);
+    /// <summary>A TFLite file bears its mark; what is neither marked nor named so is taken for ONNX, which has none.</summary>
+    private static Graph Import(byte[] file, string name, string? folder)
+    {
+        bool tflite = file.AsSpan(Math.Min(4, file.Length)).StartsWith("TFL3"u8) || name.EndsWith(".tflite", StringComparison.OrdinalIgnoreCase);
+        return tflite ? TfLiteImporter.Import(file, name) : OnnxImporter.Import(file, name, folder);
+    }
 }

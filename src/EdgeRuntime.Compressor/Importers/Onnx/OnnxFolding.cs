@@ -27,14 +27,14 @@ internal static class OnnxFolding
     /// <summary>The node's result, where all its inputs are constants and it is one of the operators that are folded; else null.</summary>
     public static Tensor? TryFold(OnnxNode node)
     {
-        if (node.InputCount == 0 || node.Present.Any(v => v.Constant is null || v.Quantization is not null)) return null;
+        if (node.InputCount == 0 || node.Present.Any(v => v.Constant is null || v.Quantization is not null || v.Type.Bits() < 8)) return null;
         Tensor x = node.Input(0).Constant!;
         return node.Type switch
         {
             "Cast" => Cast(x, OnnxTensors.ElementTypeOf(node.Int("to", 0))),
             "Gather" => Gather(x, node.Input(1).Constant!, OnnxNode.Axis(node.Int("axis", 0), x.Shape.Rank)),
-            "Slice" when x.Type.Bits() >= 8 => Slice(node, x),
-            "Concat" when x.Type.Bits() >= 8 => Concat(node, x),
+            "Slice" => Slice(node, x),
+            "Concat" => Concat(node, x),
             "ConstantOfShape" => Fill(node, x),
             "Add" or "Sub" or "Mul" or "Div" when x.Type is ElementType.Int64 or ElementType.Int32 => Arithmetic(node, x),
             _ => null,
