@@ -1,0 +1,28 @@
+namespace EdgeRuntime.Compressor;
+
+/// <summary>How one layer fared: its output in the changed network against the float network's.</summary>
+/// <param name="Name">The node.</param>
+/// <param name="Operator">Its operator.</param>
+/// <param name="SignalToNoise">10·log10(Σ float² / Σ (float − changed)²) over the calibration data, in dB.</param>
+public sealed record LayerReport(string Name, string Operator, double SignalToNoise);
+
+/// <summary>What a pass did. The pipeline adds sizes and costs.</summary>
+/// <param name="Pass">Name of the pass.</param>
+/// <param name="Changes">Rewrites made, or layers changed.</param>
+public sealed record PassReport(string Pass, int Changes)
+{
+    /// <summary>Per-layer results, in execution order, of passes that measure.</summary>
+    public IReadOnlyList<LayerReport> Layers { get; init; } = [];
+
+    /// <summary>Remarks for the reader: layers left alone, and why.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>Nodes of the graph afterwards.</summary>
+    public int Nodes { get; init; }
+
+    /// <summary>Bytes of all constants afterwards.</summary>
+    public long ConstantBytes { get; init; }
+
+    /// <summary>Multiply-accumulates of one run afterwards.</summary>
+    public long MultiplyAccumulates { get; init; }
+}

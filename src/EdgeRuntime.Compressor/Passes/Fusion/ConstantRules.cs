@@ -1,0 +1,40 @@
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Compressor;
+
+/// <summary>Computes at once what depends on constants only.</summary>
+internal static class ConstantRules
+{
+    /// <summary>A node whose inputs are all constant becomes a constant. Dequantize is left for the quantisation to use.</summary>
+    public static bool Fold(Node node, GraphIndex index) => node.Type != OperatorType.Dequantize && FoldAny(node, index);
+
+    /// <summary>Weights that remain quantised though their operator computes in float become float.</summary>
+    public static bool FoldDequantize(Node node, GraphIndex index) => node.Type == OperatorType.Dequantize && FoldAny(node, index);
+
+    /// <summary>Half-precision and integer weights read directly by a float operator become float.</summary>
+    public static bool WidenConstants(Node node, GraphIndex index)
+    {
+        if (node.Output.Type != ElementType.Float32 || node.Type is OperatorType.Dequantize) return false;
+        bool changed = false;
+        for (int i = 0; i < node.Inputs.Count; i++)
+        {
+            if (node.Inputs[i] is not { Constant: { } constant } value) continue;
+            if (value.Type != ElementType.Float16 && (value.Type == ElementType.Float32 || value.Quantization is null)) continue;
+            double[] reals = HostEvaluator.ToReals(constant, value.Quantization);
+            node.Inputs[i] = index.Constant(value, Tensor.From<float>(value.Shape, Array.ConvertAll(reals, r => (float)r)));
+            changed = true;
+        }
+        return changed;
+    }
+
+    private static bool FoldAny(Node node, GraphIndex index)
+    {
+        if (index.IsOutput(node.Output) || node.Inputs.Any(v => v is { IsConstant: false })) return false;
+        Tensor result = HostEvaluator.Evaluate(node, v => v.Constant!);
+        ValueInfo folded = new(node.Output.Name, result, node.Output.Quantization);
+        index.Graph.Nodes.Remove(node);
+        GraphEditor.ReplaceUses(index.Graph, node.Output, folded);
+        return true;
+    }
+}
