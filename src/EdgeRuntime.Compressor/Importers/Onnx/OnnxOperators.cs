@@ -1,0 +1,79 @@
+using System.Diagnostics.CodeAnalysis;
+using EdgeRuntime.Compressor.Onnx;
+using EdgeRuntime.Model;
+
+namespace EdgeRuntime.Compressor;
+
+/// <summary>The table of ONNX operators: from domain and type to the function that translates a node.</summary>
+internal static class OnnxOperators
+{
+    private static readonly Dictionary<string, Func<OnnxNode, ValueInfo>> Table = new(StringComparer.Ordinal)
+    {
+        ["Add"] = n => OnnxArithmetic.Binary(n, OperatorType.Add),
+        ["AveragePool"] = OnnxSpatial.AveragePool,
+        ["BatchNormalization"] = OnnxSpatial.BatchNormalization,
+        ["Cast"] = OnnxArithmetic.Cast,
+        ["Clip"] = OnnxArithmetic.Clip,
+        ["Concat"] = OnnxShapes.Concat,
+        ["Constant"] = OnnxShapes.Constant,
+        ["ConstantOfShape"] = OnnxFolding.Only,
+        ["Conv"] = OnnxSpatial.Convolution,
+        ["ConvInteger"] = OnnxQuantized.ConvolutionInteger,
+        ["DequantizeLinear"] = OnnxQuantized.Dequantize,
+        ["Div"] = n => OnnxArithmetic.Binary(n, OperatorType.Div),
+        ["Dropout"] = OnnxArithmetic.Dropout,
+        ["Flatten"] = OnnxShapes.Flatten,
+        ["Gather"] = OnnxFolding.Only,
+        ["Gemm"] = OnnxArithmetic.Gemm,
+        ["GlobalAveragePool"] = OnnxSpatial.GlobalAveragePool,
+        ["GlobalMaxPool"] = OnnxSpatial.GlobalMaxPool,
+        ["Identity"] = n => n.Input(0),
+        ["MatMul"] = OnnxArithmetic.MatMul,
+        ["MatMulInteger"] = OnnxQuantized.MatMulInteger,
+        ["MaxPool"] = OnnxSpatial.MaxPool,
+        ["Mul"] = n => OnnxArithmetic.Binary(n, OperatorType.Mul),
+        ["Pad"] = OnnxShapes.Pad,
+        ["QLinearConv"] = OnnxQuantized.Convolution,
+        ["QLinearMatMul"] = OnnxQuantized.MatMul,
+        ["QuantizeLinear"] = OnnxQuantized.Quantize,
+        ["ReduceMean"] = OnnxArithmetic.ReduceMean,
+        ["Relu"] = OnnxArithmetic.Relu,
+        ["Reshape"] = OnnxShapes.Reshape,
+        ["Shape"] = OnnxFolding.Shape,
+        ["Sigmoid"] = n => n.Builder.Emit(OperatorType.Sigmoid, [n.Input(0)]),
+        ["Size"] = OnnxFolding.Size,
+        ["Slice"] = OnnxFolding.Only,
+        ["Softmax"] = OnnxArithmetic.Softmax,
+        ["Squeeze"] = OnnxShapes.Squeeze,
+        ["Sub"] = n => OnnxArithmetic.Binary(n, OperatorType.Sub),
+        ["Sum"] = OnnxArithmetic.Sum,
+        ["Tanh"] = n => n.Builder.Emit(OperatorType.Tanh, [n.Input(0)]),
+        ["Transpose"] = OnnxShapes.Transpose,
+        ["Unsqueeze"] = OnnxShapes.Unsqueeze,
+        ["com.microsoft.DequantizeLinear"] = OnnxQuantized.Dequantize,
+        ["com.microsoft.QGemm"] = OnnxQuantized.Gemm,
+        ["com.microsoft.QLinearAdd"] = n => OnnxQuantized.Binary(n, OperatorType.Add),
+        ["com.microsoft.QLinearAveragePool"] = OnnxQuantized.AveragePool,
+        ["com.microsoft.QLinearConcat"] = OnnxQuantized.Concat,
+        ["com.microsoft.QLinearGlobalAveragePool"] = OnnxQuantized.GlobalAveragePool,
+        ["com.microsoft.QLinearMul"] = n => OnnxQuantized.Binary(n, OperatorType.Mul),
+        ["com.microsoft.QLinearSigmoid"] = OnnxQuantized.Sigmoid,
+        ["com.microsoft.QLinearSoftmax"] = OnnxQuantized.Softmax,
+        ["com.microsoft.QuantizeLinear"] = OnnxQuantized.Quantize,
+    };
+
+    /// <summary>The types that are translated, with the domain in front where it is not the standard's.</summary>
+    public static IEnumerable<string> Keys => Table.Keys;
+
+    /// <summary>The translation of <paramref name="node"/>; nodes that compute on constants are folded first.</summary>
+    public static bool TryGet(NodeProto node, [NotNullWhen(true)] out Func<OnnxNode, ValueInfo>? translate)
+    {
+        if (!Table.TryGetValue(OnnxNode.Key(node), out Func<OnnxNode, ValueInfo>? general))
+        {
+            translate = null;
+            return false;
+        }
+        translate = n => OnnxFolding.TryFold(n) is { } folded ? n.Builder.Constant(folded) : general(n);
+        return true;
+    }
+}
