@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using EdgeRuntime.Model;
 
 namespace EdgeRuntime.Compressor;
@@ -9,21 +8,11 @@ namespace EdgeRuntime.Compressor;
 /// </summary>
 public static class TfLiteImporter
 {
-    /// <summary>Imports the file at <paramref name="path"/>; the graph's metadata names it and its SHA-256.</summary>
+    /// <summary>Imports the file at <paramref name="path"/>.</summary>
     /// <exception cref="ModelException">The file is damaged, or uses what is not supported (then
     /// <see cref="ImportException.Unsupported"/> lists all of it).</exception>
     /// <exception cref="IOException">The file can't be read.</exception>
-    public static Graph Load(string path)
-    {
-        string name = Path.GetFileName(path);
-        if (new FileInfo(path) is { Exists: true, Length: > int.MaxValue - 64 })
-            throw new ImportException(ModelErrorKind.Unsupported, name, "files of 2 GB and more are not read");
-        byte[] bytes = File.ReadAllBytes(path);
-        Graph graph = Import(bytes, name);
-        graph.Metadata[MetadataKeys.SourceName] = name;
-        graph.Metadata[MetadataKeys.SourceHash] = Convert.ToHexStringLower(SHA256.HashData(bytes));
-        return graph;
-    }
+    public static Graph Load(string path) => Import(File.ReadAllBytes(path), Path.GetFileName(path));
 
     /// <summary>Imports a file's bytes. Constants of the graph are views of <paramref name="data"/> where layouts agree.</summary>
     /// <param name="data">The whole file.</param>
