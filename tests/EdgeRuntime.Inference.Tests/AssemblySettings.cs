@@ -1,0 +1,4 @@
+using Xunit;
+
+// Allocation is counted for the whole process.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
