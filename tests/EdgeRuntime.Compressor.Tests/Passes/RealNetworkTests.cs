@@ -1,3 +1,4 @@
+using EdgeRuntime.Inference;
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
 using Xunit;
@@ -17,6 +18,52 @@ public sealed class RealNetworkTests
     [MemberData(nameof(TfLite))]
     public void TfLiteNetworksReachTheCanonicalForm(string name) =>
         Check(TfLiteImporter.Load(SharedFiles.Path("models", name + ".tflite")), 0);
+
+    public static TheoryData<string, int> Onnx => new()
+    {
+        { "mlperf-tiny/ad_fp32", 0 }, { "mlperf-tiny/ad_int8", 0 }, { "mlperf-tiny/ad_int8_u8", 0 },
+        { "mlperf-tiny/kws_fp32", 0 }, { "mlperf-tiny/kws_int8", 0 }, { "mlperf-tiny/kws_int8_u8", 0 },
+        { "mlperf-tiny/resnet8_fp32", 1 }, { "mlperf-tiny/resnet8_int8", 1 }, { "mlperf-tiny/resnet8_int8_u8", 1 },
+        { "mlperf-tiny/sww_fp32", 1 }, { "mlperf-tiny/sww_int8", 1 }, { "mlperf-tiny/sww_int8_u8", 1 },
+        { "mlperf-tiny/vww_fp32", 1 }, { "mlperf-tiny/vww_int8", 1 }, { "mlperf-tiny/vww_int8_u8", 1 },
+        { "mobilenet/mobilenet_v1_025_128_fp32", 1 }, { "mobilenet/mobilenet_v1_025_128_uint8", 1 }, { "mobilenet/mobilenet_v1_224_uint8", 1 },
+        { "mobilenet/mobilenet_v2_224_fp32", 1 }, { "mobilenet/mobilenet_v2_224_int8", 1 }, { "mobilenet/mobilenet_v2_224_int8_u8", 1 },
+        { "mobilenet/mobilenet_v2_224_uint8_tf1", 1 },
+    };
+
+    [SkippableTheory]
+    [MemberData(nameof(Onnx))]
+    public void OnnxNetworksReachTheCanonicalForm(string name, int transposes) =>
+        Check(NetworkImporter.Load(SharedFiles.Path("models", name + ".onnx")), transposes);
+
+    [SkippableTheory]
+    [InlineData("mlperf-tiny/ad_fp32.onnx", 1e-4)]
+    [InlineData("mlperf-tiny/ad_int8.onnx", 1)]
+    [InlineData("mlperf-tiny/kws_fp32.onnx", 1e-4)]
+    [InlineData("mlperf-tiny/kws_int8.onnx", 1)]
+    [InlineData("mlperf-tiny/kws_int8_u8.onnx", 1)]
+    [InlineData("mlperf-tiny/kws_ref_model.tflite", 1)]
+    [InlineData("mlperf-tiny/kws_ref_model_float32.tflite", 1e-4)]
+    [InlineData("mlperf-tiny/sww_fp32.onnx", 1e-4)]
+    [InlineData("mlperf-tiny/sww_int8_u8.onnx", 1)]
+    public void OptimizedNetworksRunToTheSameResults(string name, double steps)
+    {
+        string path = SharedFiles.Path(["models", .. name.Split('/')]);
+        Graph source = NetworkImporter.Load(path), graph = GraphOptimizer.Optimize(NetworkImporter.Load(path));
+        using InferenceSession session = new(graph);
+        Random random = new(3);
+        double[] reals = new double[source.Inputs[0].Shape.ElementCount];
+        float scale = source.Inputs[0].Quantization?.Scale * 100 ?? 1;
+        for (int i = 0; i < reals.Length; i++) reals[i] = (random.NextDouble() * 2 - 1) * scale;
+        Tensor input = HostEvaluator.FromReals(reals, source.Inputs[0]);
+        input.Data.Span.CopyTo(session.InputBytes(0));
+        session.Run();
+        ValueInfo output = source.Outputs[0];
+        double[] expected = HostEvaluator.ToReals(HostEvaluator.Run(source, input)[output.Name], output.Quantization);
+        double[] actual = HostEvaluator.ToReals(new Tensor(output.Type, output.Shape, session.OutputBytes(0).ToArray()), output.Quantization);
+        double tolerance = 1.01 * steps * (output.Quantization?.Scale ?? Math.Max(1, expected.Max(Math.Abs)));
+        for (int i = 0; i < expected.Length; i++) Assert.InRange(actual[i] - expected[i], -tolerance, tolerance);
+    }
 
     private static void Check(Graph graph, int transposes)
     {
