@@ -7,5 +7,9 @@ public static class ConvolutionFloat32Kernels
     public static IReadOnlyList<ConvolutionFloat32Kernel> All { get; } =
     [
         new ConvolutionFloat32Reference(),
+        new ConvolutionFloat32GemmAvx2(),
+        new ConvolutionFloat32GemmAvx512(),
+        new ConvolutionFloat32DepthwiseAvx2(),
+        new ConvolutionFloat32DepthwiseAvx512(),
     ];
 }

@@ -1,0 +1,112 @@
+using System.Runtime.InteropServices;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// Depthwise convolutions of any window, one output per channel, vectors over channels. Outputs are computed in tiles of four
+/// neighbours of a row; tiles whose windows leave the image test each column, so nothing is copied. Where the channels are
+/// no multiple of a vector the last block overlaps the one before and computes the same values again.
+/// </summary>
+/// <typeparam name="S">The instruction set.</typeparam>
+/// <typeparam name="V">Its register.</typeparam>
+internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFloat32Kernel where S : struct, IFloatVector<V> where V : unmanaged
+{
+    /// <summary>Cycles of one multiply-add of a vector, loads included.</summary>
+    private protected abstract double CyclesPerTap { get; }
+
+    /// <inheritdoc/>
+    public override bool Supports(in ConvolutionShape shape) => shape.IsDepthwise && shape.OutPerGroup == 1 && shape.Channels >= S.Lanes;
+
+    /// <inheritdoc/>
+    public override double EstimateCycles(in ConvolutionShape shape)
+    {
+        double perBlock = 4 + CyclesPerTap * shape.Depth * (Is3x3(shape) ? 1 : 1.3);
+        return shape.Positions * (Blocks(shape) * perBlock + 3);
+    }
+
+    /// <inheritdoc/>
+    public override long PackedBytes(in ConvolutionShape shape) => (long)Blocks(shape) * S.Lanes * (1 + shape.Depth) * sizeof(float);
+
+    /// <summary>Layout: blocks of Lanes channels, each the biases and then one vector per tap; the last block ends at the last channel.</summary>
+    public override void Pack(in ConvolutionShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination)
+    {
+        Span<float> packed = MemoryMarshal.Cast<byte, float>(destination);
+        int at = 0, depth = shape.Depth;
+        for (int block = 0; block < Blocks(shape); block++)
+        {
+            int first = Math.Min(block * S.Lanes, shape.Channels - S.Lanes);
+            for (int lane = 0; lane < S.Lanes; lane++, at++) packed[at] = bias.IsEmpty ? 0 : bias[first + lane];
+            for (int tap = 0; tap < depth; tap++)
+                for (int lane = 0; lane < S.Lanes; lane++, at++) packed[at] = weights[(first + lane) * depth + tap];
+        }
+    }
+
+    /// <inheritdoc/>
+    public override long ScratchBytes(in ConvolutionShape shape, int workers) => 0;
+
+    /// <summary>One portion is up to 16 outputs of a row.</summary>
+    public override int Portions(in ConvolutionShape shape, int stage)
+    {
+        ConvolutionShape s = Float32Padding.Canonical(shape);
+        return s.Batch * s.OutHeight * Chunks(s);
+    }
+
+    /// <inheritdoc/>
+    public override void Run(in ConvolutionFloat32Call call, int stage, int first, int end, int worker)
+    {
+        ConvolutionShape s = Float32Padding.Canonical(call.Shape);
+        DepthwiseFloat32Tile<S, V>.Task task = new()
+        {
+            Packed = (float*)call.Packed, Channels = s.Channels, RowStep = (nint)s.DilationY * s.Width * s.Channels, ColumnStep = (nint)s.DilationX * s.Channels,
+            CornerStep = (nint)s.StrideX * s.Channels, KernelHeight = s.KernelHeight, KernelWidth = s.KernelWidth, DilationY = s.DilationY,
+            DilationX = s.DilationX, StrideX = s.StrideX, Height = s.Height, Width = s.Width, Min = call.Min, Max = call.Max,
+        };
+        bool is3x3 = Is3x3(s);
+        int chunks = Chunks(s), outWidth = s.OutWidth, outHeight = s.OutHeight;
+        for (int portion = first; portion < end; portion++)
+        {
+            (int row, int chunk) = Math.DivRem(portion, chunks);
+            (int n, int y) = Math.DivRem(row, outHeight);
+            task.Y = y * s.StrideY - s.PadTop;
+            float* line = call.Input + ((nint)n * s.Height + task.Y) * s.Width * s.Channels;
+            bool edgeRow = task.Y < 0 || task.Y + (s.KernelHeight - 1) * s.DilationY >= s.Height;
+            int stop = Math.Min(chunk * 16 + 16, outWidth);
+            for (int x = chunk * 16, count; x < stop; x += count)
+            {
+                task.X = x * s.StrideX - s.PadLeft;
+                count = Math.Min(4, stop - x);
+                task.Corner = line + (nint)task.X * s.Channels;
+                task.Output = call.Output + ((nint)row * outWidth + x) * s.Channels;
+                bool edge = edgeRow || task.X < 0 || task.X + (count - 1) * s.StrideX + (s.KernelWidth - 1) * s.DilationX >= s.Width;
+                if (edge) RunTile<N1>(task, count, is3x3);
+                else RunTile<N0>(task, count, is3x3);
+            }
+        }
+    }
+
+    private static void RunTile<TEdge>(in DepthwiseFloat32Tile<S, V>.Task t, int outputs, bool is3x3) where TEdge : struct, ICount
+    {
+        switch (is3x3 ? 4 * t.StrideX + outputs : outputs)
+        {
+            case 1: DepthwiseFloat32Tile<S, V>.Run<N1, TEdge>(t); break;
+            case 2: DepthwiseFloat32Tile<S, V>.Run<N2, TEdge>(t); break;
+            case 3: DepthwiseFloat32Tile<S, V>.Run<N3, TEdge>(t); break;
+            case 4: DepthwiseFloat32Tile<S, V>.Run<N4, TEdge>(t); break;
+            case 5: DepthwiseFloat32Tile<S, V>.Run3x3<N1, N1, TEdge>(t); break;
+            case 6: DepthwiseFloat32Tile<S, V>.Run3x3<N2, N1, TEdge>(t); break;
+            case 7: DepthwiseFloat32Tile<S, V>.Run3x3<N3, N1, TEdge>(t); break;
+            case 8: DepthwiseFloat32Tile<S, V>.Run3x3<N4, N1, TEdge>(t); break;
+            case 9: DepthwiseFloat32Tile<S, V>.Run3x3<N1, N2, TEdge>(t); break;
+            case 10: DepthwiseFloat32Tile<S, V>.Run3x3<N2, N2, TEdge>(t); break;
+            case 11: DepthwiseFloat32Tile<S, V>.Run3x3<N3, N2, TEdge>(t); break;
+            default: DepthwiseFloat32Tile<S, V>.Run3x3<N4, N2, TEdge>(t); break;
+        }
+    }
+
+    private static bool Is3x3(in ConvolutionShape s) =>
+        s.KernelHeight == 3 && s.KernelWidth == 3 && s.StrideX <= 2 && s.DilationX == 1 && s.DilationY == 1;
+
+    private static int Blocks(in ConvolutionShape s) => (s.Channels + S.Lanes - 1) / S.Lanes;
+
+    private static int Chunks(in ConvolutionShape s) => (s.OutWidth + 15) / 16;
+}

@@ -1,0 +1,174 @@
+using System.Runtime.InteropServices;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// Dense and grouped convolutions as a matrix product without im2col. In a channels-last image one row of a k×k window is a
+/// contiguous run of kW·C floats at the same distance from the window's corner for every output, so a row of the product is
+/// a pointer to the corner, and its depth is a walk over kH such segments (kH·kW of C/group when dilated or grouped). Padding is
+/// a zero-padded copy of the input, made in a first stage; unpadded inputs are read in place. Weights are packed in panels of
+/// <see cref="PanelVectors"/> vectors of columns, depth outermost, behind their biases. Nothing is read or written outside
+/// the operands: panels are padded with zeros, and tiles that hang over the last column go through a buffer.
+/// </summary>
+internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
+{
+    /// <summary>Floats of the largest tile.</summary>
+    private const int TileFloats = 512;
+
+    /// <summary>Columns in a vector.</summary>
+    private protected abstract int Lanes { get; }
+
+    /// <summary>Vectors in a full panel.</summary>
+    private protected abstract int PanelVectors { get; }
+
+    /// <summary>Rows of a full tile over a panel of so many vectors; at most 12.</summary>
+    private protected abstract int TileRows(int vectors);
+
+    /// <summary>Computes one tile.</summary>
+    private protected abstract void RunTile(int rows, int vectors, in GemmFloat32Task task);
+
+    /// <summary>Cycles that one tile takes.</summary>
+    private protected abstract double TileCycles(int rows, int vectors, int depth);
+
+    /// <inheritdoc/>
+    public override bool Supports(in ConvolutionShape shape) => true;
+
+    /// <inheritdoc/>
+    public override double EstimateCycles(in ConvolutionShape shape)
+    {
+        int rows = shape.Positions;
+        double cycles = 0;
+        for (int v = Vectors(shape); v > 0; v -= PanelVectors)
+        {
+            int vectors = Math.Min(v, PanelVectors), tile = TileRows(vectors);
+            cycles += rows / tile * TileCycles(tile, vectors, shape.Depth);
+            if (rows % tile != 0) cycles += TileCycles(rows % tile, vectors, shape.Depth);
+        }
+        return cycles * shape.Group + Float32Padding.Bytes(shape) / 16.0;
+    }
+
+    /// <inheritdoc/>
+    public override long PackedBytes(in ConvolutionShape shape) => (long)shape.Group * Vectors(shape) * Lanes * (1 + shape.Depth) * sizeof(float);
+
+    /// <summary>Layout: for each group and panel, the biases of its columns, then depth × columns.</summary>
+    public override void Pack(in ConvolutionShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination)
+    {
+        Span<float> packed = MemoryMarshal.Cast<byte, float>(destination)[..(int)(PackedBytes(shape) / sizeof(float))];
+        int depth = shape.Depth, perGroup = shape.OutPerGroup, at = 0;
+        packed.Clear();
+        for (int group = 0; group < shape.Group; group++)
+            for (int n = 0; n < perGroup; n += PanelVectors * Lanes)
+            {
+                int columns = Math.Min(PanelVectors * Lanes, (perGroup - n + Lanes - 1) / Lanes * Lanes);
+                int used = Math.Min(columns, perGroup - n), firstOut = group * perGroup + n;
+                if (!bias.IsEmpty) bias.Slice(firstOut, used).CopyTo(packed[at..]);
+                at += columns;
+                for (int k = 0; k < depth; k++, at += columns)
+                    for (int c = 0; c < used; c++) packed[at + c] = weights[(firstOut + c) * depth + k];
+            }
+    }
+
+    /// <inheritdoc/>
+    public override long ScratchBytes(in ConvolutionShape shape, int workers) => Float32Padding.Bytes(shape);
+
+    /// <summary>Where the input is padded, its copy; then the product.</summary>
+    public override int Stages(in ConvolutionShape shape) => shape.IsPadded ? 2 : 1;
+
+    /// <summary>Rows of the padded copy; then blocks of output positions × panels.</summary>
+    public override int Portions(in ConvolutionShape shape, int stage)
+    {
+        ConvolutionShape s = Float32Padding.Canonical(shape);
+        if (shape.IsPadded && stage == 0) return Float32Padding.Rows(s);
+        int block = BlockRows(s);
+        return (s.Positions + block - 1) / block * Panels(s) * s.Group;
+    }
+
+    /// <inheritdoc/>
+    public override void Run(in ConvolutionFloat32Call call, int stage, int first, int end, int worker)
+    {
+        ConvolutionShape s = Float32Padding.Canonical(call.Shape);
+        float* input = call.Input;
+        if (s.IsPadded)
+        {
+            input = (float*)call.Scratch;
+            if (stage == 0)
+            {
+                Float32Padding.Copy(s, call.Input, input, first, end);
+                return;
+            }
+        }
+        float** rows = stackalloc float*[12];
+        float* edge = stackalloc float[TileFloats];
+        GemmFloat32Task task = Segments(s);
+        task.Rows = rows;
+        task.Min = call.Min;
+        task.Max = call.Max;
+        int panels = Panels(s), blockRows = BlockRows(s);
+        (int block, int panel) = Math.DivRem(first, panels * s.Group);
+        for (int portion = first; portion < end; portion++)
+        {
+            int m = block * blockRows;
+            RunPanel(s, (float*)call.Packed, input, call.Output, ref task, edge, m, Math.Min(m + blockRows, s.Positions), panel / panels, panel % panels);
+            if (++panel == panels * s.Group) { panel = 0; block++; }
+        }
+    }
+
+    /// <summary>Output positions [<paramref name="m"/>, <paramref name="end"/>) × one panel.</summary>
+    private void RunPanel(in ConvolutionShape s, float* packed, float* input, float* output, ref GemmFloat32Task task, float* edge,
+        int m, int end, int group, int panel)
+    {
+        int n = panel * PanelVectors * Lanes, columns = Math.Min(PanelVectors * Lanes, s.OutPerGroup - n), vectors = (columns + Lanes - 1) / Lanes;
+        task.Panel = packed + ((long)group * Vectors(s) * Lanes + n) * (1 + s.Depth);
+        int tile = TileRows(vectors);
+        bool whole = columns == vectors * Lanes;
+        int width = s.Width + s.PadLeft + s.PadRight, outWidth = s.OutWidth, outHeight = s.OutHeight;
+        nint stepX = s.StrideX * s.Channels, stepY = (nint)s.StrideY * width * s.Channels, image = (nint)(s.Height + s.PadTop + s.PadBottom) * width * s.Channels;
+        int x = m % outWidth, row = m / outWidth, y = row % outHeight;
+        float* top = input + row / outHeight * image + (nint)group * s.ChannelsPerGroup, line = top + y * stepY, at = line + x * stepX;
+        for (; m < end; m += tile)
+        {
+            int count = Math.Min(tile, end - m);
+            for (int i = 0; i < count; i++)
+            {
+                task.Rows[i] = at;
+                at += stepX;
+                if (++x < outWidth) continue;
+                x = 0;
+                line += stepY;
+                if (++y == outHeight) { y = 0; line = top += image; }
+                at = line;
+            }
+            float* target = output + (nint)m * s.OutChannels + group * s.OutPerGroup + n;
+            task.Output = whole ? target : edge;
+            task.OutputStep = whole ? s.OutChannels : vectors * Lanes;
+            RunTile(count, vectors, task);
+            if (whole) continue;
+            for (int i = 0; i < count; i++) new ReadOnlySpan<float>(edge + i * task.OutputStep, columns).CopyTo(new Span<float>(target + (nint)i * s.OutChannels, columns));
+        }
+    }
+
+    private static GemmFloat32Task Segments(in ConvolutionShape s)
+    {
+        nint width = (s.Width + s.PadLeft + s.PadRight) * s.Channels;
+        GemmFloat32Task task = default;
+        (task.OuterCount, task.OuterStep, task.InnerCount, task.InnerStep, task.Length) = s.DilationX == 1 && s.Group == 1
+            ? (s.KernelHeight, s.DilationY * width, 1, 0, s.KernelWidth * s.Channels)
+            : (s.KernelHeight, s.DilationY * width, s.KernelWidth, s.DilationX * s.Channels, s.ChannelsPerGroup);
+        return task;
+    }
+
+    /// <summary>Vectors of columns in one group.</summary>
+    private int Vectors(in ConvolutionShape s) => (s.OutPerGroup + Lanes - 1) / Lanes;
+
+    private int Panels(in ConvolutionShape s) => (Vectors(s) + PanelVectors - 1) / PanelVectors;
+
+    /// <summary>
+    /// Positions in a block: their inputs stay in the first-level cache while all panels pass over them, or in the second
+    /// level's where the panels together are too large to be read often. A multiple of every tile's rows.
+    /// </summary>
+    private static int BlockRows(in ConvolutionShape s)
+    {
+        int budget = (long)s.Depth * s.OutPerGroup > 128 * 1024 ? 64 * 1024 : 6 * 1024;
+        return Math.Clamp(budget / s.Depth / 12 * 12, 24, 768);
+    }
+}

@@ -1,0 +1,48 @@
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// One instruction set's vector of floats behind one set of names, for kernels whose text is the same for all widths. The
+/// methods are single instructions; a kernel that uses them may only run where its descriptor's features are present.
+/// </summary>
+/// <typeparam name="V">The register type.</typeparam>
+internal unsafe interface IFloatVector<V> where V : unmanaged
+{
+    /// <summary>Floats in a register.</summary>
+    static abstract int Lanes { get; }
+
+    /// <summary>Lanes floats, any alignment.</summary>
+    static abstract V Load(float* p);
+
+    /// <summary>The first <paramref name="count"/> lanes, the others zero; touches nothing behind them.</summary>
+    static abstract V LoadFirst(float* p, int count);
+
+    /// <summary>Writes all lanes.</summary>
+    static abstract void Store(float* p, V v);
+
+    /// <summary>Writes the first <paramref name="count"/> lanes only.</summary>
+    static abstract void StoreFirst(float* p, V v, int count);
+
+    /// <summary>*p in every lane.</summary>
+    static abstract V Broadcast(float* p);
+
+    /// <summary>The value in every lane.</summary>
+    static abstract V Create(float value);
+
+    /// <summary>a · b + c, rounded once.</summary>
+    static abstract V Fma(V a, V b, V c);
+
+    /// <summary>a + b.</summary>
+    static abstract V Add(V a, V b);
+
+    /// <summary>a − b.</summary>
+    static abstract V Sub(V a, V b);
+
+    /// <summary>a · b.</summary>
+    static abstract V Mul(V a, V b);
+
+    /// <summary>a / b.</summary>
+    static abstract V Div(V a, V b);
+
+    /// <summary>min(max(v, low), high) with low, high not NaN; a NaN in <paramref name="v"/> stays NaN.</summary>
+    static abstract V Clamp(V v, V low, V high);
+}
