@@ -7,5 +7,8 @@ public static class ConvolutionInt8Kernels
     public static IReadOnlyList<ConvolutionInt8Kernel> All { get; } =
     [
         new ConvolutionInt8Reference(),
+        new ConvolutionInt8NeonWideningGemm(),
+        new ConvolutionInt8NeonDotGemm(),
+        new ConvolutionInt8NeonDepthwise(),
     ];
 }

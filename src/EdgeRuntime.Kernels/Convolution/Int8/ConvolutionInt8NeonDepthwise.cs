@@ -1,0 +1,141 @@
+using System.Runtime.InteropServices;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>One output row of a depthwise convolution.</summary>
+internal unsafe struct Int8NeonDepthwiseRow
+{
+    /// <summary>The window of the first output, in the padded image.</summary>
+    public sbyte* Input;
+
+    public sbyte* Output;
+
+    /// <summary>Blocks of eight channels: biases, multipliers (int32 × 8 each), weights.</summary>
+    public byte* Packed;
+
+    public int Width, Channels, Taps, KernelHeight, KernelWidth, StrideX;
+
+    /// <summary>Elements from one window row, and column, to the next.</summary>
+    public nint RowStep, ColumnStep;
+
+    public int Shift, OutputZeroPoint, Min, Max;
+}
+
+/// <summary>
+/// Depthwise convolutions on eight channels at a time. Two forms, chosen when the weights are packed:
+/// <list type="bullet">
+/// <item>3×3, stride 1 or 2, symmetric weights: SMULL and SMLAL make sums of two products in 16 bits, as in
+/// <see cref="ConvolutionInt8NeonWideningGemm"/>; weights stay in registers along a row, columns are read once.</item>
+/// <item>any window, factors of 1 and more, weights with zero points (w − v has 9 bits) or two −128 in one sum: 16-bit weights,
+/// SMLAL to 32 bits.</item>
+/// </list>
+/// If the channels are no multiple of eight the last block overlaps the one before and computes the same values again.
+/// </summary>
+public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
+{
+    private const int HeaderBytes = 64;
+
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } =
+        new("conv-s8-depthwise-neon", "convolution-s8", CpuFeature.Neon, "depthwise: SMULL and SMLAL on eight channels, 3×3 with weights in registers");
+
+    /// <inheritdoc/>
+    public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
+        shape.IsDepthwise && shape.OutPerGroup == 1 && shape.Channels >= 8;
+
+    /// <inheritdoc/>
+    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
+        200 + (double)shape.Positions * Blocks(shape) * (Is3x3(shape) ? 22 : 14 + 3 * shape.Depth) + (shape.IsPadded ? PaddedInput.Rows(shape) * (20 + PaddedInput.Pitch(shape) / 16.0) : 0);
+
+    /// <inheritdoc/>
+    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => HeaderBytes + (long)Blocks(shape) * BlockBytes(shape);
+
+    /// <inheritdoc/>
+    public override long ScratchBytes(in ConvolutionShape shape, int workers) => shape.IsPadded ? (long)PaddedInput.Rows(shape) * PaddedInput.Pitch(shape) : 0;
+
+    /// <inheritdoc/>
+    public override int Stages(in ConvolutionShape shape) => shape.IsPadded ? 2 : 1;
+
+    /// <summary>One portion is one row, of the padded copy or of the output.</summary>
+    public override int Portions(in ConvolutionShape shape, int stage) =>
+        stage < Stages(shape) - 1 ? PaddedInput.Rows(shape) : shape.Batch * shape.OutHeight;
+
+    /// <summary>Layout: a header (1 for the 16-bit form), then the blocks: 8 biases, 8 multipliers, taps × 8 weights of 8 or 16 bits.</summary>
+    public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
+    {
+        destination.Clear();
+        int taps = shape.Depth;
+        bool wide = !Is3x3(shape) || parameters.Shift != 0 || parameters.WeightZeroPoints.AsSpan().ContainsAnyExcept(0) || HasExtremePair(weights);
+        MemoryMarshal.Cast<byte, int>(destination)[0] = wide ? 1 : 0;
+        for (int block = 0; block < Blocks(shape); block++)
+        {
+            Span<byte> target = destination.Slice(HeaderBytes + block * BlockBytes(shape), BlockBytes(shape));
+            Span<int> header = MemoryMarshal.Cast<byte, int>(target[..64]);
+            Span<short> wideWeights = MemoryMarshal.Cast<byte, short>(target[64..]);
+            for (int lane = 0; lane < 8; lane++)
+            {
+                int channel = Math.Min(block * 8, shape.Channels - 8) + lane, sum = 0;
+                int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[channel];
+                for (int tap = 0; tap < taps; tap++)
+                {
+                    int weight = weights[channel * taps + tap] - zero;
+                    sum += weight;
+                    if (wide) wideWeights[tap * 8 + lane] = (short)weight;
+                    else target[64 + tap * 8 + lane] = (byte)weight;
+                }
+                header[lane] = parameters.Bias[channel] - parameters.InputZeroPoint * sum;
+                header[8 + lane] = parameters.Multipliers[channel];
+            }
+        }
+    }
+
+    /// <summary>Whether a channel has −128 twice, which may overflow a 16-bit sum.</summary>
+    private static bool HasExtremePair(ReadOnlySpan<sbyte> weights)
+    {
+        for (int i = 0; i < weights.Length; i += 9)
+            if (weights.Slice(i, 9).Count((sbyte)-128) > 1) return true;
+        return false;
+    }
+
+    /// <inheritdoc/>
+    public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
+    {
+        ref readonly ConvolutionShape s = ref call.Shape;
+        if (stage < Stages(s) - 1)
+        {
+            PaddedInput.Copy(s, call.Input, (sbyte*)call.Scratch, (sbyte)call.InputZeroPoint, first, end);
+            return;
+        }
+        sbyte* image = s.IsPadded ? (sbyte*)call.Scratch : call.Input;
+        nint pitch = PaddedInput.Pitch(s);
+        int height = s.OutHeight, imageHeight = s.Height + s.PadTop + s.PadBottom;
+        Int8NeonDepthwiseRow task = new()
+        {
+            Width = s.OutWidth, Channels = s.Channels, Taps = s.Depth, KernelHeight = s.KernelHeight, KernelWidth = s.KernelWidth, StrideX = s.StrideX,
+            RowStep = s.DilationY * pitch, ColumnStep = (nint)s.DilationX * s.Channels,
+            Shift = call.Shift, OutputZeroPoint = call.OutputZeroPoint, Min = call.Min, Max = call.Max,
+        };
+        bool wide = *(int*)call.Packed != 0;
+        for (int row = first; row < end; row++)
+        {
+            int n = row / height, y = row - n * height;
+            sbyte* input = image + ((long)n * imageHeight + (long)y * s.StrideY) * pitch, output = call.Output + (long)row * s.OutWidth * s.Channels;
+            task.Packed = call.Packed + HeaderBytes;
+            for (int block = 0; block < s.Channels; block += 8, task.Packed += BlockBytes(s))
+            {
+                int channel = Math.Min(block, s.Channels - 8);
+                task.Input = input + channel;
+                task.Output = output + channel;
+                if (wide) Int8NeonDepthwiseTiles.General(task);
+                else if (s.StrideX == 1) Int8NeonDepthwiseTiles.Stride1(task);
+                else Int8NeonDepthwiseTiles.Stride2(task);
+            }
+        }
+    }
+
+    private static bool Is3x3(in ConvolutionShape s) => s.KernelHeight == 3 && s.KernelWidth == 3 && s.DilationX == 1 && s.StrideX <= 2;
+
+    private static int Blocks(in ConvolutionShape s) => (s.Channels + 7) / 8;
+
+    private static int BlockBytes(in ConvolutionShape s) => (64 + 16 * s.Depth + 63) & ~63;
+}

@@ -1,0 +1,164 @@
+using System.Runtime.InteropServices;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>One block of a product: rows × one panel.</summary>
+internal unsafe struct Int8NeonBlock
+{
+    /// <summary>Where each row starts.</summary>
+    public sbyte** Rows;
+
+    /// <summary>Σ x of each row; null where the weights are symmetric.</summary>
+    public int* Sums;
+
+    public int RowCount, OuterCount, OuterStride, InnerCount, InnerStride, Segment;
+
+    /// <summary>Panel: bias, multiplier, weight zero point (int32 × Nr each), flags (Nr × int32, the first counts), weights.</summary>
+    public byte* Panel;
+
+    /// <summary>Output of the first row and the panel's first column; <see cref="OutputPitch"/> elements from row to row.</summary>
+    public sbyte* Output;
+
+    public long OutputPitch;
+
+    /// <summary>Columns that exist, 1 to Nr.</summary>
+    public int Columns;
+
+    public int Shift, OutputZeroPoint, Min, Max;
+}
+
+/// <summary>
+/// What the int8 GEMM kernels of ARM64 have in common. The input's zero point is folded into the bias, and the weights'
+/// into row sums: with z the input's zero point and v the weights',
+/// <code>Σ (x − z)(w − v) = Σ x·w − v·Σ x − z·Σ (w − v)</code>
+/// where surplus elements of a segment have w = v, so that they vanish whatever x is there.
+/// </summary>
+public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
+{
+    private const int HeaderBytes = 64;
+
+    /// <summary>Columns of a panel.</summary>
+    protected abstract int PanelColumns { get; }
+
+    /// <summary>Segments are multiples of this.</summary>
+    protected abstract int DepthUnit { get; }
+
+    /// <summary>Where the weight of element <paramref name="k"/> of a segment and of a column stands in the segment's part of the panel.</summary>
+    protected abstract int WeightIndex(int k, int column, int segment);
+
+    /// <summary>Multiplies.</summary>
+    internal abstract void Multiply(in Int8NeonBlock block);
+
+    /// <summary>Whether the packed weights of a panel need the slower, always exact products.</summary>
+    protected virtual bool NeedsCare(ReadOnlySpan<sbyte> panel, int segment) => false;
+
+    private GemmGeometry Geometry(in ConvolutionShape shape) => new(shape, DepthUnit, PanelColumns, 1);
+
+    private long PanelBytes(in GemmGeometry g) => (16L + g.Depth) * PanelColumns;
+
+    /// <inheritdoc/>
+    public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => true;
+
+    /// <inheritdoc/>
+    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
+    {
+        GemmGeometry g = Geometry(shape);
+        return HeaderBytes + g.Groups * g.Panels * PanelBytes(g);
+    }
+
+    /// <inheritdoc/>
+    public override long ScratchBytes(in ConvolutionShape shape, int workers) => Geometry(shape).ScratchBytes(workers);
+
+    /// <inheritdoc/>
+    public override int Stages(in ConvolutionShape shape) => Geometry(shape).Stages;
+
+    /// <inheritdoc/>
+    public override int Portions(in ConvolutionShape shape, int stage)
+    {
+        GemmGeometry g = Geometry(shape);
+        return stage < g.Stages - 1 ? g.CopyRows : g.Portions;
+    }
+
+    /// <summary>Layout: a header (1 if any weight zero point is not 0), then the panels of all groups.</summary>
+    public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
+    {
+        GemmGeometry g = Geometry(shape);
+        destination.Clear();
+        bool asymmetric = parameters.WeightZeroPoints.AsSpan().ContainsAnyExcept(0);
+        MemoryMarshal.Cast<byte, int>(destination)[0] = asymmetric ? 1 : 0;
+        int panelBytes = (int)PanelBytes(g);
+        for (int group = 0; group < g.Groups; group++)
+            for (int panel = 0; panel < g.Panels; panel++)
+            {
+                int first = group * shape.OutPerGroup + panel * PanelColumns, columns = Math.Min(PanelColumns, (group + 1) * shape.OutPerGroup - first);
+                PackPanel(g, parameters, weights.Slice(first * shape.Depth, columns * shape.Depth), first, columns,
+                    destination.Slice(HeaderBytes + (group * g.Panels + panel) * panelBytes, panelBytes));
+            }
+    }
+
+    private void PackPanel(in GemmGeometry g, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, int first, int columns, Span<byte> destination)
+    {
+        Span<int> header = MemoryMarshal.Cast<byte, int>(destination[..(16 * PanelColumns)]);
+        Span<sbyte> panel = MemoryMarshal.Cast<byte, sbyte>(destination[(16 * PanelColumns)..]);
+        for (int column = 0; column < columns; column++)
+        {
+            int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[first + column], sum = 0, source = column * (weights.Length / columns);
+            for (int segment = 0; segment < g.OuterCount * g.InnerCount; segment++)
+                for (int k = 0; k < g.Segment; k++)
+                {
+                    int weight = k < g.NaturalSegment ? weights[source++] : zero;
+                    sum += weight - zero;
+                    panel[segment * g.Segment * PanelColumns + WeightIndex(k, column, g.Segment)] = (sbyte)weight;
+                }
+            header[column] = parameters.Bias[first + column] - parameters.InputZeroPoint * sum;
+            header[PanelColumns + column] = parameters.Multipliers[first + column];
+            header[2 * PanelColumns + column] = zero;
+        }
+        header[3 * PanelColumns] = NeedsCare(panel, g.Segment) ? 1 : 0;
+    }
+
+    /// <inheritdoc/>
+    public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
+    {
+        GemmGeometry g = Geometry(call.Shape);
+        sbyte* scratch = (sbyte*)call.Scratch, image = g.Source == GemmSource.PaddedCopy ? scratch : call.Input;
+        if (stage < g.Stages - 1)
+        {
+            g.CopyPadded(call.Input, scratch, (sbyte)call.InputZeroPoint, first, end);
+            return;
+        }
+        sbyte** rows = stackalloc sbyte*[GemmGeometry.MaxRows];
+        int* sums = stackalloc int[GemmGeometry.MaxRows];
+        Int8NeonBlock block = new()
+        {
+            Rows = rows, Sums = *(int*)call.Packed != 0 ? sums : null,
+            OuterCount = g.OuterCount, OuterStride = g.OuterStride, InnerCount = g.InnerCount, InnerStride = g.InnerStride, Segment = g.Segment,
+            OutputPitch = call.Shape.OutChannels, Shift = call.Shift, OutputZeroPoint = call.OutputZeroPoint, Min = call.Min, Max = call.Max,
+        };
+        int located = -1;
+        for (int portion = first; portion < end; portion++)
+        {
+            int rowBlock = portion / g.PanelBlocks, panelBlock = portion - rowBlock * g.PanelBlocks, group = rowBlock / g.RowBlocks;
+            int row = (rowBlock - group * g.RowBlocks) * g.BlockRows;
+            if (rowBlock != located)
+            {
+                located = rowBlock;
+                block.RowCount = Math.Min(g.BlockRows, g.Rows - row);
+                if (g.Source == GemmSource.Gathered)
+                    g.Gather(call.Input, group, row, block.RowCount, (sbyte)call.InputZeroPoint, scratch + worker * g.WorkerBytes, rows);
+                else
+                    g.Locate(image, group, row, block.RowCount, rows);
+                if (block.Sums != null) NeonRowSums.Compute(block);
+            }
+            int lastPanel = (int)((long)g.Panels * (panelBlock + 1) / g.PanelBlocks);
+            for (int panel = (int)((long)g.Panels * panelBlock / g.PanelBlocks); panel < lastPanel; panel++)
+            {
+                int column = panel * PanelColumns;
+                block.Panel = call.Packed + HeaderBytes + (group * g.Panels + panel) * PanelBytes(g);
+                block.Output = call.Output + (long)row * call.Shape.OutChannels + group * call.Shape.OutPerGroup + column;
+                block.Columns = Math.Min(PanelColumns, call.Shape.OutPerGroup - column);
+                Multiply(block);
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+namespace EdgeRuntime.Kernels;
+
+/// <summary>Cycles of the int8 GEMM kernels on the cores they are for.</summary>
+internal static class NeonGemmCost
+{
+    /// <summary>SDOT: 32 products per cycle (two instructions of 16) on a Cortex-A76.</summary>
+    public static double Dot(in ConvolutionShape shape) => Tiles(shape, 4, 8, 8, 32, 60);
+
+    /// <summary>SMULL and SMLAL: 8 products per cycle on a Cortex-A72.</summary>
+    public static double Widening(in ConvolutionShape shape) => Tiles(shape, 8, 4, 4, 8, 45);
+
+    private static double Tiles(in ConvolutionShape shape, int kr, int nr, int mr, int productsPerCycle, int tileCycles)
+    {
+        GemmGeometry g = new(shape, kr, nr, 1);
+        double tiles = (double)g.Groups * g.Panels * g.RowBlocks * ((Math.Min(g.BlockRows, g.Rows) + mr - 1) / mr);
+        double copied = g.Source == GemmSource.InPlace ? 0
+            : g.Source == GemmSource.PaddedCopy ? (double)g.CopyRows * g.ImageWidth * shape.Channels / 8
+            : (double)g.Groups * g.Rows * (20 + g.Depth / 4.0);
+        return tiles * (tileCycles + (double)g.Depth * mr * nr / productsPerCycle) + copied + 200;
+    }
+}

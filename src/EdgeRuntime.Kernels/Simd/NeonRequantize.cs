@@ -1,0 +1,33 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// <see cref="Tensors.Requantize"/> on vectors: SQSHL, SQRDMULH, then narrowing with saturation, which changes nothing as
+/// the zero point and the clamp are within ±2^8 and saturation at ±2^15 keeps the order.
+/// </summary>
+internal static class NeonRequantize
+{
+    /// <summary>saturate32(acc · 2^shift) · multiplier / 2^31, rounded.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Scale(Vector128<int> accumulator, Vector128<int> multiplier, Vector128<int> shift) =>
+        AdvSimd.MultiplyRoundedDoublingSaturateHigh(AdvSimd.ShiftArithmeticSaturate(accumulator, shift), multiplier);
+
+    /// <summary>Eight scaled values plus the zero point, narrowed to eight bits, not yet clamped.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector64<sbyte> Narrow(Vector128<int> low, Vector128<int> high, Vector128<short> zeroPoint) =>
+        AdvSimd.ExtractNarrowingSaturateLower(AdvSimd.AddSaturate(
+            AdvSimd.ExtractNarrowingSaturateUpper(AdvSimd.ExtractNarrowingSaturateLower(low), high), zeroPoint));
+
+    /// <summary>As <see cref="Narrow"/>, into the upper half.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<sbyte> NarrowUpper(Vector64<sbyte> lower, Vector128<int> low, Vector128<int> high, Vector128<short> zeroPoint) =>
+        AdvSimd.ExtractNarrowingSaturateUpper(lower, AdvSimd.AddSaturate(
+            AdvSimd.ExtractNarrowingSaturateUpper(AdvSimd.ExtractNarrowingSaturateLower(low), high), zeroPoint));
+
+    /// <summary>Clamps.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<sbyte> Clamp(Vector128<sbyte> x, Vector128<sbyte> min, Vector128<sbyte> max) => AdvSimd.Min(AdvSimd.Max(x, min), max);
+}
