@@ -17,7 +17,7 @@ namespace EdgeRuntime.Inference;
 /// <param name="ClockMhz">Clock range.</param>
 /// <param name="Memory">Memory of the smallest variant, and what the runtime may take of it.</param>
 /// <param name="Threads">Threads of one inference and the cores they are pinned to.</param>
-/// <param name="KernelOverrides">Kernel id to prefer, by kernel family or node name.</param>
+/// <param name="KernelOverrides">Kernel id to prefer, by node name or operator type.</param>
 /// <param name="Latency">Measured kernel times.</param>
 public sealed record RuntimeProfile(
     string Name,

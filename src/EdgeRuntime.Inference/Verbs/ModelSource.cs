@@ -1,0 +1,48 @@
+using EdgeRuntime.Model;
+
+namespace EdgeRuntime.Inference;
+
+/// <summary>A network that was opened, in the form that sessions run.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Graph">The network.</param>
+/// <param name="Packed">The packed file that <paramref name="Graph"/> is mapped from; null where it was imported.</param>
+public sealed record OpenedModel(string Path, Graph Graph, PackedModel? Packed) : IDisposable
+{
+    /// <summary>Unmaps the file.</summary>
+    public void Dispose() => Packed?.Dispose();
+}
+
+/// <summary>Opens the model files that a program understands.</summary>
+public abstract class ModelSource
+{
+    /// <summary>File name endings, for messages and help, for example <c>.edge</c>.</summary>
+    public abstract string Formats { get; }
+
+    /// <summary>Opens <paramref name="path"/>, and notes it in <paramref name="call"/>.</summary>
+    /// <exception cref="ModelException">The file is damaged or uses what is not supported.</exception>
+    /// <exception cref="IOException">It can't be read.</exception>
+    public OpenedModel Open(string path, VerbCall call)
+    {
+        call.CurrentFile = path;
+        if (Directory.Exists(path)) throw new UsageException($"{path} is a directory, not a model ({Formats})");
+        if (!File.Exists(path)) throw new UsageException($"there is no file {path}");
+        return Open(path);
+    }
+
+    /// <summary>Opens <paramref name="path"/>, which exists.</summary>
+    protected abstract OpenedModel Open(string path);
+}
+
+/// <summary>Opens packed models only: all that the board needs.</summary>
+public sealed class PackedModelSource : ModelSource
+{
+    /// <inheritdoc/>
+    public override string Formats => ".edge";
+
+    /// <inheritdoc/>
+    protected override OpenedModel Open(string path)
+    {
+        PackedModel packed = ModelReader.Open(path);
+        return new OpenedModel(path, packed.Graph, packed);
+    }
+}

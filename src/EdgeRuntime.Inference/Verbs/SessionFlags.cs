@@ -1,0 +1,52 @@
+using EdgeRuntime.Kernels;
+
+namespace EdgeRuntime.Inference;
+
+/// <summary>The options by which verbs make sessions.</summary>
+internal static class SessionFlags
+{
+    /// <summary>All of them.</summary>
+    public static readonly VerbOption[] Options =
+    [
+        new("--threads", "N", "threads of one inference (1, or the profile's)"),
+        new("--cpu", "LIST", "instruction sets to use, for example avx2 or portable (all there are)"),
+        new("--profile", "NAME|FILE", "board profile: threads, pinning, kernel choices"),
+        new("--kernel", "WHERE=ID", "prefer a kernel for a node or operator type") { IsRepeatable = true },
+    ];
+
+    /// <summary>What they say.</summary>
+    /// <exception cref="UsageException">A value makes no sense.</exception>
+    /// <exception cref="RuntimeProfileException">There is no such profile.</exception>
+    public static SessionOptions Read(VerbCall call)
+    {
+        RuntimeProfile? profile = call.Text("--profile") is { } name ? RuntimeProfiles.Find(name) : null;
+        int threads = call.Int("--threads", profile?.Threads.Count ?? 1, 1);
+        if (threads > 256) throw new UsageException($"--threads is {threads}; at most 256 expected");
+        Dictionary<string, string> kernels = profile is null ? [] : new(profile.KernelOverrides);
+        foreach (string wish in call.All("--kernel"))
+        {
+            if (wish.Split('=', 2) is not [{ Length: > 0 } where, { Length: > 0 } id]) throw new UsageException($"--kernel is '{wish}'; WHERE=ID expected");
+            if (!KernelCatalog.All.Any(k => k.Descriptor.Id == id)) throw new UsageException($"--kernel: there is no kernel {id}");
+            kernels[where] = id;
+        }
+        return new SessionOptions
+        {
+            Threads = threads,
+            Processors = profile is null ? [] : [.. profile.Threads.Pin.Where(c => c < Environment.ProcessorCount).Take(threads)],
+            Cpu = call.Text("--cpu") is { } list ? ParseCpu(list) : profile?.Features,
+            KernelOverrides = kernels,
+        };
+    }
+
+    private static CpuFeatures ParseCpu(string list)
+    {
+        try
+        {
+            return CpuFeatures.Parse(list);
+        }
+        catch (FormatException e)
+        {
+            throw new UsageException("--cpu: " + e.Message);
+        }
+    }
+}
