@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
 
