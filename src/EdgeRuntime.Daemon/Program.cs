@@ -1,0 +1,8 @@
+using System.Reflection;
+using EdgeRuntime.Daemon;
+using EdgeRuntime.Inference;
+
+string version = typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+PackedModelSource source = new();
+CommandLine commands = new("edged", version, [new RunVerb(source), new BenchVerb(source), new InspectVerb(source), new DoctorVerb(source, version)]);
+return commands.Run(args, Console.Out, Console.Error, !Console.IsErrorRedirected);
