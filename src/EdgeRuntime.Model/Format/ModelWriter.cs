@@ -19,29 +19,15 @@ public sealed record ModelWriterOptions
 public static class ModelWriter
 {
     /// <summary>
-    /// Writes to <paramref name="path"/>: first to a temporary file beside it, which then takes its name, so that a reader
-    /// sees the old model or the new one, and a failure leaves the old one.
+    /// Writes to <paramref name="path"/> by <see cref="AtomicFile"/>: a reader sees the old model or the new one, and a
+    /// failure leaves the old one.
     /// </summary>
     /// <exception cref="ModelException">The graph is invalid, or above a limit of the format.</exception>
     /// <exception cref="IOException">The file can't be written.</exception>
     public static void Write(Graph graph, string path, ModelWriterOptions? options = null)
     {
         Packed packed = Pack(graph, options);
-        string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
-        try
-        {
-            using (FileStream stream = new(temporary, FileMode.CreateNew, FileAccess.Write))
-            {
-                packed.WriteTo(stream);
-                stream.Flush(flushToDisk: true);
-            }
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
+        AtomicFile.Write(path, packed.WriteTo);
     }
 
     /// <summary>Writes to <paramref name="stream"/>, from its position on.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace EdgeRuntime.Model;
 
@@ -73,6 +74,8 @@ public sealed class Sha256
         return digest;
     }
 
+    // Optimised at its first call: a model is read once, before the JIT would find this loop worth a second look.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Compress(ReadOnlySpan<byte> block)
     {
         Span<uint> w = stackalloc uint[64];
