@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace EdgeRuntime.Kernels;
 
 /// <summary>The list of int8 convolution kernels. A new kernel is one line here.</summary>
@@ -10,5 +12,8 @@ public static class ConvolutionInt8Kernels
         new ConvolutionInt8NeonWideningGemm(),
         new ConvolutionInt8NeonDotGemm(),
         new ConvolutionInt8NeonDepthwise(),
+        new ConvolutionInt8Gemm<Int8DotAvx2, Vector256<int>>(),
+        new ConvolutionInt8Gemm<Int8DotAvxVnni<AvxVnniInstruction>, Vector256<int>>(),
+        new ConvolutionInt8Gemm<Int8DotAvx512, Vector512<int>>(),
     ];
 }

@@ -1,0 +1,44 @@
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// One way to multiply int8 data on vectors of int32 lanes: each lane multiplies the elements in 4 bytes of input with as many
+/// of weights and adds the products, exactly. <see cref="ConvolutionInt8Gemm{TDot, TVector}"/> is written once over it.
+/// </summary>
+public unsafe interface IInt8Dot<TVector> where TVector : unmanaged
+{
+    /// <summary>What the kernel on this operation is called and needs.</summary>
+    static abstract KernelDescriptor Descriptor { get; }
+
+    /// <summary>Elements in 4 bytes: 2 (int16) or 4 (bytes).</summary>
+    static abstract int Step { get; }
+
+    /// <summary>Vectors of a full panel, so that the accumulators of 6 rows fit the registers: 2 or 4.</summary>
+    static abstract int Vectors { get; }
+
+    /// <summary>Whether accumulators hold twice the sum, as Requantize's form for x86 wants; else <see cref="Store"/> doubles.</summary>
+    static abstract bool IsDoubled { get; }
+
+    /// <summary>Whether weights with zero points fit.</summary>
+    static abstract bool AllowsWeightZeroPoints { get; }
+
+    /// <summary>What an input element x is multiplied as, minus x: the constant to fold into the bias is this · Σw.</summary>
+    static abstract int InputOffset(int zeroPoint);
+
+    /// <summary>The unaligned vector at <paramref name="source"/>.</summary>
+    static abstract TVector Load(void* source);
+
+    /// <summary>4 bytes in every lane.</summary>
+    static abstract TVector Broadcast(void* source);
+
+    /// <summary>sum + Σ input·weight in every lane.</summary>
+    static abstract TVector MultiplyAdd(TVector sum, TVector input, TVector weights);
+
+    /// <summary>Stores doubled sums.</summary>
+    static abstract void Store(int* destination, TVector sum);
+
+    /// <summary>Converts input elements.</summary>
+    static abstract void Convert(sbyte* source, byte* destination, nint count, int zeroPoint);
+
+    /// <summary>Requantises rows × columns doubled sums.</summary>
+    static abstract void Requantize(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call);
+}

@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using EdgeRuntime.Kernels;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Benchmarks;
+
+/// <summary>
+/// <c>conv-s8 [part of a network's name] [all]</c>: smallest time of each distinct layer, of the chosen kernel or of all that can do it.
+/// Times are of one thread, input and weights in the caches.
+/// </summary>
+internal static unsafe class ConvolutionInt8Benchmark
+{
+    public static void Run(string[] args)
+    {
+        CpuFeatures cpu = CpuFeatures.Detect();
+        double peak = Peak();
+        Console.WriteLine($"{cpu}; VPMADDWD peak {peak:F0} GMAC/s");
+        bool all = args.Contains("all");
+        string filter = args.FirstOrDefault(a => a != "all") ?? "";
+        foreach ((string network, List<ConvolutionShape> shapes) in Layers.All())
+        {
+            if (!network.Contains(filter, StringComparison.Ordinal)) continue;
+            Console.WriteLine($"\n{network}");
+            double total = 0;
+            foreach (IGrouping<ConvolutionShape, ConvolutionShape> same in shapes.GroupBy(s => s))
+            {
+                ConvolutionShape s = same.Key;
+                ConvolutionInt8Parameters p = Parameters(s);
+                ConvolutionInt8Kernel chosen = KernelCatalog.Select(s, p, cpu).Kernel;
+                foreach (ConvolutionInt8Kernel kernel in ConvolutionInt8Kernels.All)
+                {
+                    if (!cpu.Has(kernel.Descriptor.Requires) || !kernel.Supports(s, p) || kernel is ConvolutionInt8Reference) continue;
+                    if (!all && kernel != chosen) continue;
+                    double us = Time(kernel, s, p), gmacs = s.MultiplyAccumulates / us / 1000;
+                    if (kernel == chosen) total += us * same.Count();
+                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                        $"{same.Count(),2}× {Describe(s),-34} {kernel.Descriptor.Id,-30}{(kernel == chosen ? '*' : ' ')} {us,9:F2} us {gmacs,7:F1} GMAC/s {gmacs / peak,5:P0}  estimate/time {kernel.EstimateCycles(s, p) / us / 3700:F2}"));
+                }
+            }
+            Console.WriteLine($"{network}: {total:F1} us");
+        }
+    }
+
+    private static string Describe(in ConvolutionShape s) =>
+        $"{s.Height}x{s.Width}x{s.Channels}→{s.OutChannels} {s.KernelHeight}x{s.KernelWidth}/{s.StrideY}" + (s.IsDepthwise ? " dw" : s.Group > 1 ? $" g{s.Group}" : "");
+
+    private static ConvolutionInt8Parameters Parameters(in ConvolutionShape s) => new()
+    {
+        InputZeroPoint = -3,
+        WeightZeroPoints = [],
+        Bias = new int[s.OutChannels],
+        Multipliers = Enumerable.Repeat(1 << 22, s.OutChannels).ToArray(),
+        Shift = 0,
+        OutputZeroPoint = 4,
+        Min = -128,
+        Max = 127,
+    };
+
+    private static double Time(ConvolutionInt8Kernel kernel, in ConvolutionShape s, ConvolutionInt8Parameters p)
+    {
+        sbyte[] weights = new sbyte[s.OutChannels * s.Depth];
+        new Random(1).NextBytes(MemoryMarshal.AsBytes<sbyte>(weights));
+        using NativeBuffer packed = new(kernel.PackedBytes(s, p)), scratch = new(kernel.ScratchBytes(s, 1)),
+            input = new((long)s.Batch * s.Height * s.Width * s.Channels), output = new((long)s.Positions * s.OutChannels);
+        new Random(2).NextBytes(input.Span<byte>(0, (int)input.Length));
+        kernel.Pack(s, p, weights, packed.Span<byte>(0, (int)packed.Length));
+        ConvolutionInt8Call call = new()
+        {
+            Shape = s, InputZeroPoint = p.InputZeroPoint, Shift = p.Shift, OutputZeroPoint = p.OutputZeroPoint, Min = p.Min, Max = p.Max,
+            Packed = packed.Pointer, Input = (sbyte*)input.Pointer, Output = (sbyte*)output.Pointer, Scratch = scratch.Pointer,
+        };
+        int stages = kernel.Stages(s);
+        double best = double.MaxValue;
+        int repeats = 1;
+        for (long begin = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begin).TotalMilliseconds < 40;)
+        {
+            long start = Stopwatch.GetTimestamp();
+            for (int i = 0; i < repeats; i++)
+                for (int stage = 0; stage < stages; stage++) kernel.Run(call, stage, 0, kernel.Portions(s, stage), 0);
+            double us = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
+            best = Math.Min(best, us / repeats);
+            if (us < 20) repeats *= 2;
+        }
+        return best;
+    }
+
+    // 8 independent sums on the widest vectors there are; each product depends on its sum, so that none is hoisted.
+    private static double Peak()
+    {
+        if (!Avx2.IsSupported) return double.NaN;
+        double best = 0;
+        for (int t = 0; t < 200; t++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            double macs = Avx512BW.IsSupported ? Peak512() : Peak256();
+            best = Math.Max(best, macs / Stopwatch.GetElapsedTime(start).TotalMicroseconds / 1000);
+        }
+        return best;
+    }
+
+    private static double Peak512()
+    {
+        Vector512<int> x = Vector512.Create(Stopwatch.Frequency).AsInt32(), a = x, b = x ^ a, c = x + x, d = ~x, e = x + c, f = x ^ e, g = x - d, h = ~e;
+        for (int i = 0; i < 20000; i++)
+        {
+            a += Avx512BW.MultiplyAddAdjacent(a.AsInt16(), x.AsInt16());
+            b += Avx512BW.MultiplyAddAdjacent(b.AsInt16(), x.AsInt16());
+            c += Avx512BW.MultiplyAddAdjacent(c.AsInt16(), x.AsInt16());
+            d += Avx512BW.MultiplyAddAdjacent(d.AsInt16(), x.AsInt16());
+            e += Avx512BW.MultiplyAddAdjacent(e.AsInt16(), x.AsInt16());
+            f += Avx512BW.MultiplyAddAdjacent(f.AsInt16(), x.AsInt16());
+            g += Avx512BW.MultiplyAddAdjacent(g.AsInt16(), x.AsInt16());
+            h += Avx512BW.MultiplyAddAdjacent(h.AsInt16(), x.AsInt16());
+        }
+        GC.KeepAlive((a + b + c + d + e + f + g + h).ToScalar());
+        return 20000.0 * 8 * 32;
+    }
+
+    private static double Peak256()
+    {
+        Vector256<int> x = Vector256.Create(Stopwatch.Frequency).AsInt32(), a = x, b = x ^ a, c = x + x, d = ~x, e = x + c, f = x ^ e, g = x - d, h = ~e;
+        for (int i = 0; i < 20000; i++)
+        {
+            a += Avx2.MultiplyAddAdjacent(a.AsInt16(), x.AsInt16());
+            b += Avx2.MultiplyAddAdjacent(b.AsInt16(), x.AsInt16());
+            c += Avx2.MultiplyAddAdjacent(c.AsInt16(), x.AsInt16());
+            d += Avx2.MultiplyAddAdjacent(d.AsInt16(), x.AsInt16());
+            e += Avx2.MultiplyAddAdjacent(e.AsInt16(), x.AsInt16());
+            f += Avx2.MultiplyAddAdjacent(f.AsInt16(), x.AsInt16());
+            g += Avx2.MultiplyAddAdjacent(g.AsInt16(), x.AsInt16());
+            h += Avx2.MultiplyAddAdjacent(h.AsInt16(), x.AsInt16());
+        }
+        GC.KeepAlive((a + b + c + d + e + f + g + h).ToScalar());
+        return 20000.0 * 8 * 16;
+    }
+}

@@ -1,0 +1,22 @@
+namespace EdgeRuntime.Benchmarks;
+
+/// <summary>Benchmarks of kernels: <c>dotnet run -c Release --project tests/EdgeRuntime.Benchmarks -- conv-s8</c>.</summary>
+internal static class Program
+{
+    /// <summary>The subcommands; a new benchmark is one line here.</summary>
+    private static readonly Dictionary<string, Action<string[]>> Commands = new()
+    {
+        ["conv-s8"] = ConvolutionInt8Benchmark.Run,
+    };
+
+    private static int Main(string[] args)
+    {
+        if (args.Length > 0 && Commands.TryGetValue(args[0], out Action<string[]>? run))
+        {
+            run(args[1..]);
+            return 0;
+        }
+        Console.Error.WriteLine($"usage: EdgeRuntime.Benchmarks {string.Join('|', Commands.Keys)} [options]");
+        return 2;
+    }
+}
