@@ -9,6 +9,9 @@ namespace EdgeRuntime.Compressor;
 /// </summary>
 internal static class OnnxFolding
 {
+    /// <summary>Elements of the largest constant that is computed: small files can ask for large ones.</summary>
+    private const long MaxElements = 1 << 26;
+
     /// <summary>Shape of a value, cut to [start, end).</summary>
     public static ValueInfo Shape(OnnxNode node)
     {
@@ -114,10 +117,9 @@ internal static class OnnxFolding
     private static Tensor Fill(OnnxNode node, Tensor shape)
     {
         TensorShape s = new(shape.ToInts());
-        if (s.ElementCount > 1 << 28) throw OnnxNode.Unsupported($"a constant {s}");
         Tensor value = node.TensorOf("value") ?? Tensor.Vector(0f);
         if (value.Count != 1) throw OnnxNode.Damaged($"its value has {value.Count} elements, not 1");
-        return Pick(value.Reshape(new TensorShape(1)), 0, new int[s.ElementCount], s);
+        return Pick(value.Reshape(new TensorShape(1)), 0, new int[Math.Min(s.ElementCount, MaxElements)], s);
     }
 
     private static Tensor Arithmetic(OnnxNode node, Tensor a)
@@ -145,6 +147,7 @@ internal static class OnnxFolding
     /// <summary>The given indices of one axis, under a shape that holds as many elements.</summary>
     private static Tensor Pick(Tensor x, int axis, int[] indices, TensorShape shape)
     {
+        if (shape.ElementCount > MaxElements) throw OnnxNode.Unsupported($"a computed constant of shape {shape}");
         int run = checked((int)(x.Shape.CountOf(axis + 1, x.Shape.Rank) * x.Type.Bits() / 8)), size = x.Shape[axis];
         byte[] result = new byte[x.Type.ByteCount(shape.ElementCount)];
         int at = 0;

@@ -95,6 +95,13 @@ internal sealed class OnnxGraphBuilder
     /// <summary>Whether the value is a constant, or a constant of integers behind a Dequantize.</summary>
     public bool IsConstant(ValueInfo x) => x.IsConstant || ConstantBehind(x) is not null;
 
+    /// <summary>
+    /// The floats behind int32 sums of products (ConvInteger, MatMulInteger), which are whole numbers: exact up to 2^24.
+    /// Casting the sums back to float is then no more than reading these.
+    /// </summary>
+    public ValueInfo? ExactSums(ValueInfo x) => x is { Type: ElementType.Int32, Quantization: { IsPerTensor: true, Scale: 1f, ZeroPoint: 0 } }
+        && _producers.TryGetValue(x, out Node? p) && p.Type == OperatorType.Quantize ? p.Input(0) : null;
+
     /// <summary>Notes parameters that were learnt late on what the integers came from and went to.</summary>
     public void SpreadQuantization()
     {

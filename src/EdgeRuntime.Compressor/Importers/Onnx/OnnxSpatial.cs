@@ -96,7 +96,7 @@ internal static class OnnxSpatial
     private static int[] Kernel(OnnxNode node)
     {
         int[] kernel = node.Ints("kernel_shape") ?? throw OnnxNode.Damaged("attribute kernel_shape is missing");
-        return kernel.Length == 1 ? [1, kernel[0]] : kernel;
+        return kernel.Length == 1 && node.Input(0).Shape.Rank == 3 ? [1, kernel[0]] : kernel;
     }
 
     private static ValueInfo ToChannelsLast(OnnxGraphBuilder b, ValueInfo x)
