@@ -7,5 +7,6 @@ public static class ElementwiseKernels
     public static IReadOnlyList<ElementwiseKernel> All { get; } =
     [
         new ElementwiseReference(),
+        new ElementwiseAvx2(),
     ];
 }

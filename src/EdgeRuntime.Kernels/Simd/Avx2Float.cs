@@ -53,6 +53,28 @@ internal readonly unsafe struct Avx2Float : IFloatVector<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Clamp(Vector256<float> v, Vector256<float> low, Vector256<float> high) => Avx.Min(high, Avx.Max(low, v));
 
+    /// <summary>VMAXPS gives b where either is NaN, so a NaN in a is put back.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Max(Vector256<float> a, Vector256<float> b) => Avx.BlendVariable(Avx.Max(a, b), a, Avx.CompareUnordered(a, a));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Round(Vector256<float> v) => Avx.RoundToNearestInteger(v);
+
+    /// <summary>2^n made from its exponent bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scale(Vector256<float> v, Vector256<float> n) =>
+        Avx.Multiply(v, Avx2.ShiftLeftLogical(Avx2.Add(Avx.ConvertToVector256Int32(n), Vector256.Create(127)), 23).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ZeroBelow(Vector256<float> v, Vector256<float> x, Vector256<float> limit) => Avx.AndNot(Avx.CompareLessThan(x, limit), v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector256<float> v)
+    {
+        Vector128<float> half = Sse.Add(v.GetLower(), v.GetUpper()), pair = Sse.Add(half, Sse.MoveHighToLow(half, half));
+        return pair.ToScalar() + pair.GetElement(1);
+    }
+
     /// <summary>All ones in the first <paramref name="count"/> 32-bit lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector256<int> FirstLanes(int count) =>

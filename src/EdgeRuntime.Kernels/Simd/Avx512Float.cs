@@ -53,4 +53,21 @@ internal readonly unsafe struct Avx512Float : IFloatVector<Vector512<float>>
     /// <summary>VMAXPS and VMINPS return their second operand when one is NaN, so the value stands second.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Clamp(Vector512<float> v, Vector512<float> low, Vector512<float> high) => Avx512F.Min(high, Avx512F.Max(low, v));
+
+    /// <summary>VMAXPS gives b where either is NaN, so a NaN in a is put back.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Max(Vector512<float> a, Vector512<float> b) => Avx512F.BlendVariable(Avx512F.Max(a, b), a, Avx512F.CompareUnordered(a, a));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Round(Vector512<float> v) => Avx512F.RoundScale(v, 0);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Scale(Vector512<float> v, Vector512<float> n) => Avx512F.Scale(v, n);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> ZeroBelow(Vector512<float> v, Vector512<float> x, Vector512<float> limit) =>
+        Avx512F.BlendVariable(v, Vector512<float>.Zero, Avx512F.CompareLessThan(x, limit));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector512<float> v) => Avx2Float.Sum(Avx.Add(v.GetLower(), v.GetUpper()));
 }

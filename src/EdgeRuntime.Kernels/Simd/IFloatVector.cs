@@ -45,4 +45,19 @@ internal unsafe interface IFloatVector<V> where V : unmanaged
 
     /// <summary>min(max(v, low), high) with low, high not NaN; a NaN in <paramref name="v"/> stays NaN.</summary>
     static abstract V Clamp(V v, V low, V high);
+
+    /// <summary>The larger one; NaN where either is NaN.</summary>
+    static abstract V Max(V a, V b);
+
+    /// <summary>To the nearest integer, halves to even.</summary>
+    static abstract V Round(V v);
+
+    /// <summary>v · 2^n for integral n in [−126, 127].</summary>
+    static abstract V Scale(V v, V n);
+
+    /// <summary>v, but 0 where <paramref name="x"/> is below <paramref name="limit"/>.</summary>
+    static abstract V ZeroBelow(V v, V x, V limit);
+
+    /// <summary>The sum of all lanes.</summary>
+    static abstract float Sum(V v);
 }
