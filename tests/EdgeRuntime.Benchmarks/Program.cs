@@ -7,6 +7,7 @@ internal static class Program
     private static readonly Dictionary<string, Action<string[]>> Commands = new()
     {
         ["conv-s8"] = ConvolutionInt8Benchmark.Run,
+        ["conv-f32"] = ConvolutionFloat32Benchmark.Run,
     };
 
     private static int Main(string[] args)
