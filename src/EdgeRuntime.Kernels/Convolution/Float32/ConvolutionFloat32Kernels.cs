@@ -11,5 +11,7 @@ public static class ConvolutionFloat32Kernels
         new ConvolutionFloat32GemmAvx512(),
         new ConvolutionFloat32DepthwiseAvx2(),
         new ConvolutionFloat32DepthwiseAvx512(),
+        new ConvolutionFloat32GemmNeon(),
+        new ConvolutionFloat32DepthwiseNeon(),
     ];
 }

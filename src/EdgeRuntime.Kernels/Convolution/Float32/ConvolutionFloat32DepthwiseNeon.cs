@@ -1,0 +1,13 @@
+using System.Runtime.Intrinsics;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>Depthwise convolutions over four channels at a time.</summary>
+internal sealed class ConvolutionFloat32DepthwiseNeon : ConvolutionFloat32Depthwise<NeonFloat, Vector128<float>>
+{
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } =
+        new("conv-f32-depthwise-neon", "convolution-f32", CpuFeature.Neon, "depthwise, 4 channels × 4 neighbouring outputs; at least 4 channels");
+
+    private protected override double CyclesPerTap => 0.8;
+}

@@ -1,0 +1,23 @@
+namespace EdgeRuntime.Kernels;
+
+/// <summary>The matrix product in 32 registers of 4 floats, multiplying by element: tiles of 8 × 8.</summary>
+internal sealed class ConvolutionFloat32GemmNeon : ConvolutionFloat32Gemm
+{
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } =
+        new("conv-f32-gemm-neon-8x8", "convolution-f32", CpuFeature.Neon, "direct matrix product, FMLA by element, 8×8 tiles; dense convolutions");
+
+    private protected override int Lanes => 4;
+
+    private protected override int PanelVectors => 2;
+
+    private protected override int TileRows(int vectors) => 8;
+
+    private protected override double TileCycles(int rows, int vectors, int depth) => 15 + 3 * rows + depth * (rows == 1 ? 1.0 * vectors : 0.5 * rows * vectors);
+
+    private protected override void RunTile(int rows, int vectors, in GemmFloat32Task task)
+    {
+        if (vectors == 1) GemmFloat32NeonTile.Run<N1>(rows, task);
+        else GemmFloat32NeonTile.Run<N2>(rows, task);
+    }
+}

@@ -1,0 +1,227 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using static System.Runtime.Intrinsics.Arm.AdvSimd;
+using static System.Runtime.Intrinsics.Arm.AdvSimd.Arm64;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// The register tile of the float matrix product on ARM64: up to 8 rows × 2 vectors. One 16-byte load of a row serves four
+/// steps of the depth, as FMLA multiplies by an element; 16 accumulators, 8 rows and 2 weights fill 26 of 32 registers.
+/// </summary>
+internal static unsafe class GemmFloat32NeonTile
+{
+    /// <summary>A tile of <paramref name="rows"/> rows.</summary>
+    public static void Run<TVectors>(int rows, in GemmFloat32Task task) where TVectors : struct, ICount
+    {
+        switch (rows)
+        {
+            case 1: Single<TVectors>(task); break;
+            case 2: Run<N2, TVectors>(task); break;
+            case 3: Run<N3, TVectors>(task); break;
+            case 4: Run<N4, TVectors>(task); break;
+            case 5: Run<N5, TVectors>(task); break;
+            case 6: Run<N6, TVectors>(task); break;
+            case 7: Run<N7, TVectors>(task); break;
+            default: Run<N8, TVectors>(task); break;
+        }
+    }
+
+    /// <summary>A tile of TRows × TVectors.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Run<TRows, TVectors>(in GemmFloat32Task t) where TRows : struct, ICount where TVectors : struct, ICount
+    {
+        const int Lanes = 4;
+        int columns = TVectors.Value * Lanes;
+        float* b = t.Panel;
+        float* a0 = t.Rows[0];
+        float* a1 = t.Rows[1];
+        float* a2 = TRows.Value > 2 ? t.Rows[2] : null;
+        float* a3 = TRows.Value > 3 ? t.Rows[3] : null;
+        float* a4 = TRows.Value > 4 ? t.Rows[4] : null;
+        float* a5 = TRows.Value > 5 ? t.Rows[5] : null;
+        float* a6 = TRows.Value > 6 ? t.Rows[6] : null;
+        float* a7 = TRows.Value > 7 ? t.Rows[7] : null;
+        Vector128<float> u = LoadVector128(b), v = TVectors.Value > 1 ? LoadVector128(b + Lanes) : default;
+        Vector128<float> c0 = u, d0 = v;
+        Vector128<float> c1 = u, d1 = v;
+        Vector128<float> c2 = u, d2 = v;
+        Vector128<float> c3 = u, d3 = v;
+        Vector128<float> c4 = u, d4 = v;
+        Vector128<float> c5 = u, d5 = v;
+        Vector128<float> c6 = u, d6 = v;
+        Vector128<float> c7 = u, d7 = v;
+        b += columns;
+        for (nint o = 0, outer = 0; o < t.OuterCount; o++, outer += t.OuterStep)
+            for (nint i = 0, first = outer; i < t.InnerCount; i++, first += t.InnerStep)
+            {
+                nint k = first, end = first + t.Length;
+                for (; k <= end - 4; k += 4)
+                {
+                    Vector128<float> x0 = LoadVector128(a0 + k), x1 = LoadVector128(a1 + k);
+                    Vector128<float> x2 = TRows.Value > 2 ? LoadVector128(a2 + k) : default;
+                    Vector128<float> x3 = TRows.Value > 3 ? LoadVector128(a3 + k) : default;
+                    Vector128<float> x4 = TRows.Value > 4 ? LoadVector128(a4 + k) : default;
+                    Vector128<float> x5 = TRows.Value > 5 ? LoadVector128(a5 + k) : default;
+                    Vector128<float> x6 = TRows.Value > 6 ? LoadVector128(a6 + k) : default;
+                    Vector128<float> x7 = TRows.Value > 7 ? LoadVector128(a7 + k) : default;
+                    u = LoadVector128(b);
+                    if (TVectors.Value > 1) v = LoadVector128(b + Lanes);
+                    c0 = FusedMultiplyAddBySelectedScalar(c0, u, x0, 0);
+                    if (TVectors.Value > 1) d0 = FusedMultiplyAddBySelectedScalar(d0, v, x0, 0);
+                    c1 = FusedMultiplyAddBySelectedScalar(c1, u, x1, 0);
+                    if (TVectors.Value > 1) d1 = FusedMultiplyAddBySelectedScalar(d1, v, x1, 0);
+                    Vector128<float> w = LoadVector128(b + columns), z = TVectors.Value > 1 ? LoadVector128(b + columns + Lanes) : default;
+                    if (TRows.Value > 2) c2 = FusedMultiplyAddBySelectedScalar(c2, u, x2, 0);
+                    if (TRows.Value > 2 && TVectors.Value > 1) d2 = FusedMultiplyAddBySelectedScalar(d2, v, x2, 0);
+                    if (TRows.Value > 3) c3 = FusedMultiplyAddBySelectedScalar(c3, u, x3, 0);
+                    if (TRows.Value > 3 && TVectors.Value > 1) d3 = FusedMultiplyAddBySelectedScalar(d3, v, x3, 0);
+                    if (TRows.Value > 4) c4 = FusedMultiplyAddBySelectedScalar(c4, u, x4, 0);
+                    if (TRows.Value > 4 && TVectors.Value > 1) d4 = FusedMultiplyAddBySelectedScalar(d4, v, x4, 0);
+                    if (TRows.Value > 5) c5 = FusedMultiplyAddBySelectedScalar(c5, u, x5, 0);
+                    if (TRows.Value > 5 && TVectors.Value > 1) d5 = FusedMultiplyAddBySelectedScalar(d5, v, x5, 0);
+                    if (TRows.Value > 6) c6 = FusedMultiplyAddBySelectedScalar(c6, u, x6, 0);
+                    if (TRows.Value > 6 && TVectors.Value > 1) d6 = FusedMultiplyAddBySelectedScalar(d6, v, x6, 0);
+                    if (TRows.Value > 7) c7 = FusedMultiplyAddBySelectedScalar(c7, u, x7, 0);
+                    if (TRows.Value > 7 && TVectors.Value > 1) d7 = FusedMultiplyAddBySelectedScalar(d7, v, x7, 0);
+                    c0 = FusedMultiplyAddBySelectedScalar(c0, w, x0, 1);
+                    if (TVectors.Value > 1) d0 = FusedMultiplyAddBySelectedScalar(d0, z, x0, 1);
+                    c1 = FusedMultiplyAddBySelectedScalar(c1, w, x1, 1);
+                    if (TVectors.Value > 1) d1 = FusedMultiplyAddBySelectedScalar(d1, z, x1, 1);
+                    u = LoadVector128(b + 2 * columns);
+                    if (TVectors.Value > 1) v = LoadVector128(b + 2 * columns + Lanes);
+                    if (TRows.Value > 2) c2 = FusedMultiplyAddBySelectedScalar(c2, w, x2, 1);
+                    if (TRows.Value > 2 && TVectors.Value > 1) d2 = FusedMultiplyAddBySelectedScalar(d2, z, x2, 1);
+                    if (TRows.Value > 3) c3 = FusedMultiplyAddBySelectedScalar(c3, w, x3, 1);
+                    if (TRows.Value > 3 && TVectors.Value > 1) d3 = FusedMultiplyAddBySelectedScalar(d3, z, x3, 1);
+                    if (TRows.Value > 4) c4 = FusedMultiplyAddBySelectedScalar(c4, w, x4, 1);
+                    if (TRows.Value > 4 && TVectors.Value > 1) d4 = FusedMultiplyAddBySelectedScalar(d4, z, x4, 1);
+                    if (TRows.Value > 5) c5 = FusedMultiplyAddBySelectedScalar(c5, w, x5, 1);
+                    if (TRows.Value > 5 && TVectors.Value > 1) d5 = FusedMultiplyAddBySelectedScalar(d5, z, x5, 1);
+                    if (TRows.Value > 6) c6 = FusedMultiplyAddBySelectedScalar(c6, w, x6, 1);
+                    if (TRows.Value > 6 && TVectors.Value > 1) d6 = FusedMultiplyAddBySelectedScalar(d6, z, x6, 1);
+                    if (TRows.Value > 7) c7 = FusedMultiplyAddBySelectedScalar(c7, w, x7, 1);
+                    if (TRows.Value > 7 && TVectors.Value > 1) d7 = FusedMultiplyAddBySelectedScalar(d7, z, x7, 1);
+                    c0 = FusedMultiplyAddBySelectedScalar(c0, u, x0, 2);
+                    if (TVectors.Value > 1) d0 = FusedMultiplyAddBySelectedScalar(d0, v, x0, 2);
+                    c1 = FusedMultiplyAddBySelectedScalar(c1, u, x1, 2);
+                    if (TVectors.Value > 1) d1 = FusedMultiplyAddBySelectedScalar(d1, v, x1, 2);
+                    w = LoadVector128(b + 3 * columns);
+                    if (TVectors.Value > 1) z = LoadVector128(b + 3 * columns + Lanes);
+                    if (TRows.Value > 2) c2 = FusedMultiplyAddBySelectedScalar(c2, u, x2, 2);
+                    if (TRows.Value > 2 && TVectors.Value > 1) d2 = FusedMultiplyAddBySelectedScalar(d2, v, x2, 2);
+                    if (TRows.Value > 3) c3 = FusedMultiplyAddBySelectedScalar(c3, u, x3, 2);
+                    if (TRows.Value > 3 && TVectors.Value > 1) d3 = FusedMultiplyAddBySelectedScalar(d3, v, x3, 2);
+                    if (TRows.Value > 4) c4 = FusedMultiplyAddBySelectedScalar(c4, u, x4, 2);
+                    if (TRows.Value > 4 && TVectors.Value > 1) d4 = FusedMultiplyAddBySelectedScalar(d4, v, x4, 2);
+                    if (TRows.Value > 5) c5 = FusedMultiplyAddBySelectedScalar(c5, u, x5, 2);
+                    if (TRows.Value > 5 && TVectors.Value > 1) d5 = FusedMultiplyAddBySelectedScalar(d5, v, x5, 2);
+                    if (TRows.Value > 6) c6 = FusedMultiplyAddBySelectedScalar(c6, u, x6, 2);
+                    if (TRows.Value > 6 && TVectors.Value > 1) d6 = FusedMultiplyAddBySelectedScalar(d6, v, x6, 2);
+                    if (TRows.Value > 7) c7 = FusedMultiplyAddBySelectedScalar(c7, u, x7, 2);
+                    if (TRows.Value > 7 && TVectors.Value > 1) d7 = FusedMultiplyAddBySelectedScalar(d7, v, x7, 2);
+                    c0 = FusedMultiplyAddBySelectedScalar(c0, w, x0, 3);
+                    if (TVectors.Value > 1) d0 = FusedMultiplyAddBySelectedScalar(d0, z, x0, 3);
+                    c1 = FusedMultiplyAddBySelectedScalar(c1, w, x1, 3);
+                    if (TVectors.Value > 1) d1 = FusedMultiplyAddBySelectedScalar(d1, z, x1, 3);
+                    if (TRows.Value > 2) c2 = FusedMultiplyAddBySelectedScalar(c2, w, x2, 3);
+                    if (TRows.Value > 2 && TVectors.Value > 1) d2 = FusedMultiplyAddBySelectedScalar(d2, z, x2, 3);
+                    if (TRows.Value > 3) c3 = FusedMultiplyAddBySelectedScalar(c3, w, x3, 3);
+                    if (TRows.Value > 3 && TVectors.Value > 1) d3 = FusedMultiplyAddBySelectedScalar(d3, z, x3, 3);
+                    if (TRows.Value > 4) c4 = FusedMultiplyAddBySelectedScalar(c4, w, x4, 3);
+                    if (TRows.Value > 4 && TVectors.Value > 1) d4 = FusedMultiplyAddBySelectedScalar(d4, z, x4, 3);
+                    if (TRows.Value > 5) c5 = FusedMultiplyAddBySelectedScalar(c5, w, x5, 3);
+                    if (TRows.Value > 5 && TVectors.Value > 1) d5 = FusedMultiplyAddBySelectedScalar(d5, z, x5, 3);
+                    if (TRows.Value > 6) c6 = FusedMultiplyAddBySelectedScalar(c6, w, x6, 3);
+                    if (TRows.Value > 6 && TVectors.Value > 1) d6 = FusedMultiplyAddBySelectedScalar(d6, z, x6, 3);
+                    if (TRows.Value > 7) c7 = FusedMultiplyAddBySelectedScalar(c7, w, x7, 3);
+                    if (TRows.Value > 7 && TVectors.Value > 1) d7 = FusedMultiplyAddBySelectedScalar(d7, z, x7, 3);
+                    b += 4 * columns;
+                }
+                for (; k < end; k++, b += columns)
+                {
+                    Vector64<float> x0 = Load1(a0 + k), x1 = Load1(a1 + k);
+                    Vector64<float> x2 = TRows.Value > 2 ? Load1(a2 + k) : default;
+                    Vector64<float> x3 = TRows.Value > 3 ? Load1(a3 + k) : default;
+                    Vector64<float> x4 = TRows.Value > 4 ? Load1(a4 + k) : default;
+                    Vector64<float> x5 = TRows.Value > 5 ? Load1(a5 + k) : default;
+                    Vector64<float> x6 = TRows.Value > 6 ? Load1(a6 + k) : default;
+                    Vector64<float> x7 = TRows.Value > 7 ? Load1(a7 + k) : default;
+                    u = LoadVector128(b);
+                    if (TVectors.Value > 1) v = LoadVector128(b + Lanes);
+                    c0 = FusedMultiplyAddBySelectedScalar(c0, u, x0, 0);
+                    if (TVectors.Value > 1) d0 = FusedMultiplyAddBySelectedScalar(d0, v, x0, 0);
+                    c1 = FusedMultiplyAddBySelectedScalar(c1, u, x1, 0);
+                    if (TVectors.Value > 1) d1 = FusedMultiplyAddBySelectedScalar(d1, v, x1, 0);
+                    if (TRows.Value > 2) c2 = FusedMultiplyAddBySelectedScalar(c2, u, x2, 0);
+                    if (TRows.Value > 2 && TVectors.Value > 1) d2 = FusedMultiplyAddBySelectedScalar(d2, v, x2, 0);
+                    if (TRows.Value > 3) c3 = FusedMultiplyAddBySelectedScalar(c3, u, x3, 0);
+                    if (TRows.Value > 3 && TVectors.Value > 1) d3 = FusedMultiplyAddBySelectedScalar(d3, v, x3, 0);
+                    if (TRows.Value > 4) c4 = FusedMultiplyAddBySelectedScalar(c4, u, x4, 0);
+                    if (TRows.Value > 4 && TVectors.Value > 1) d4 = FusedMultiplyAddBySelectedScalar(d4, v, x4, 0);
+                    if (TRows.Value > 5) c5 = FusedMultiplyAddBySelectedScalar(c5, u, x5, 0);
+                    if (TRows.Value > 5 && TVectors.Value > 1) d5 = FusedMultiplyAddBySelectedScalar(d5, v, x5, 0);
+                    if (TRows.Value > 6) c6 = FusedMultiplyAddBySelectedScalar(c6, u, x6, 0);
+                    if (TRows.Value > 6 && TVectors.Value > 1) d6 = FusedMultiplyAddBySelectedScalar(d6, v, x6, 0);
+                    if (TRows.Value > 7) c7 = FusedMultiplyAddBySelectedScalar(c7, u, x7, 0);
+                    if (TRows.Value > 7 && TVectors.Value > 1) d7 = FusedMultiplyAddBySelectedScalar(d7, v, x7, 0);
+                }
+            }
+        Vector128<float> low = Vector128.Create(t.Min), high = Vector128.Create(t.Max);
+        float* y = t.Output;
+        Store<TVectors>(y, low, high, c0, d0);
+        Store<TVectors>(y += t.OutputStep, low, high, c1, d1);
+        if (TRows.Value > 2) Store<TVectors>(y += t.OutputStep, low, high, c2, d2);
+        if (TRows.Value > 3) Store<TVectors>(y += t.OutputStep, low, high, c3, d3);
+        if (TRows.Value > 4) Store<TVectors>(y += t.OutputStep, low, high, c4, d4);
+        if (TRows.Value > 5) Store<TVectors>(y += t.OutputStep, low, high, c5, d5);
+        if (TRows.Value > 6) Store<TVectors>(y += t.OutputStep, low, high, c6, d6);
+        if (TRows.Value > 7) Store<TVectors>(y += t.OutputStep, low, high, c7, d7);
+    }
+
+    /// <summary>One row: each quarter of four k has accumulators of its own, so that no sum waits for another.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Single<TVectors>(in GemmFloat32Task t) where TVectors : struct, ICount
+    {
+        const int Lanes = 4;
+        int columns = TVectors.Value * Lanes;
+        float* b = t.Panel;
+        Vector128<float> c0 = LoadVector128(b), c1 = default, c2 = default, c3 = default;
+        Vector128<float> d0 = TVectors.Value > 1 ? LoadVector128(b + Lanes) : default, d1 = default, d2 = default, d3 = default;
+        b += columns;
+        for (nint o = 0; o < t.OuterCount; o++)
+            for (nint i = 0; i < t.InnerCount; i++)
+            {
+                float* a = t.Rows[0] + o * t.OuterStep + i * t.InnerStep, end = a + t.Length;
+                for (; a <= end - 4; a += 4, b += 4 * columns)
+                {
+                    Vector128<float> x = LoadVector128(a);
+                    c0 = FusedMultiplyAddBySelectedScalar(c0, LoadVector128(b), x, 0);
+                    if (TVectors.Value > 1) d0 = FusedMultiplyAddBySelectedScalar(d0, LoadVector128(b + Lanes), x, 0);
+                    c1 = FusedMultiplyAddBySelectedScalar(c1, LoadVector128(b + columns), x, 1);
+                    if (TVectors.Value > 1) d1 = FusedMultiplyAddBySelectedScalar(d1, LoadVector128(b + columns + Lanes), x, 1);
+                    c2 = FusedMultiplyAddBySelectedScalar(c2, LoadVector128(b + 2 * columns), x, 2);
+                    if (TVectors.Value > 1) d2 = FusedMultiplyAddBySelectedScalar(d2, LoadVector128(b + 2 * columns + Lanes), x, 2);
+                    c3 = FusedMultiplyAddBySelectedScalar(c3, LoadVector128(b + 3 * columns), x, 3);
+                    if (TVectors.Value > 1) d3 = FusedMultiplyAddBySelectedScalar(d3, LoadVector128(b + 3 * columns + Lanes), x, 3);
+                }
+                for (; a < end; a++, b += columns)
+                {
+                    Vector64<float> x = Load1(a);
+                    c0 = FusedMultiplyAddBySelectedScalar(c0, LoadVector128(b), x, 0);
+                    if (TVectors.Value > 1) d0 = FusedMultiplyAddBySelectedScalar(d0, LoadVector128(b + Lanes), x, 0);
+                }
+            }
+        Store<TVectors>(t.Output, Vector128.Create(t.Min), Vector128.Create(t.Max), (c0 + c1) + (c2 + c3), (d0 + d1) + (d2 + d3));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector64<float> Load1(float* p) => Vector64.CreateScalarUnsafe(*p);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store<TVectors>(float* y, Vector128<float> low, Vector128<float> high, Vector128<float> c, Vector128<float> d) where TVectors : struct, ICount
+    {
+        System.Runtime.Intrinsics.Arm.AdvSimd.Store(y, NeonFloat.Clamp(c, low, high));
+        if (TVectors.Value > 1) System.Runtime.Intrinsics.Arm.AdvSimd.Store(y + 4, NeonFloat.Clamp(d, low, high));
+    }
+}
