@@ -1,0 +1,87 @@
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Compressor;
+
+/// <summary>
+/// Writes the chosen quantisation into a float graph as Quantize → Dequantize at every activation and int8 constants
+/// behind Dequantize; the optimiser then makes integer operators of it, as it does with networks that come like that.
+/// </summary>
+internal static class Int8Insertion
+{
+    /// <summary>Changes <paramref name="graph"/>; returns the integer value that stands for each float value, by the latter's name.</summary>
+    public static Dictionary<string, ValueInfo> Apply(Graph graph, Int8Ranges ranges, bool perChannel)
+    {
+        GraphIndex index = new(graph);
+        foreach (Node node in ranges.Nodes)
+        {
+            if (node.Type is OperatorType.Convolution or OperatorType.FullyConnected)
+                QuantizeWeights(node, ranges.Parameters[node.Input(0)].Scale, perChannel, index);
+            else QuantizeOperands(node, index);
+        }
+        Dictionary<string, ValueInfo> quantized = [];
+        foreach (var (value, parameters) in ranges.Parameters) quantized[value.Name] = QuantizeValue(value, parameters, index);
+        GraphEditor.SortTopologically(graph);
+        return quantized;
+    }
+
+    private static ValueInfo QuantizeValue(ValueInfo value, QuantizationParameters parameters, GraphIndex index)
+    {
+        Graph graph = index.Graph;
+        ValueInfo integers = new(GraphEditor.UniqueName(graph, value.Name + ".int8"), ElementType.Int8, value.Shape, parameters);
+        ValueInfo twin = index.Derive(value, ".float");
+        Node? producer = graph.Nodes.Find(n => n.Output == value);
+        if (producer is not null) producer.Outputs[0] = twin;
+        else
+            foreach (Node reader in graph.Nodes)
+                for (int i = 0; i < reader.Inputs.Count; i++)
+                    if (reader.Inputs[i] == value) reader.Inputs[i] = twin;
+        graph.Nodes.Add(new Node(OperatorType.Quantize, value.Name, [producer is null ? value : twin], [integers]));
+        graph.Nodes.Add(new Node(OperatorType.Dequantize, value.Name, [integers], [producer is null ? twin : value]));
+        return integers;
+    }
+
+    // scale[c] = max |w| / 127, but large enough for the bias to stay below 2^29 steps of scale[c] · input scale.
+    private static void QuantizeWeights(Node node, float inputScale, bool perChannel, GraphIndex index)
+    {
+        Weights weights = Weights.Of(node)!;
+        float[] largest = new float[weights.Outputs];
+        for (int i = 0; i < weights.Values.Length; i++)
+            largest[i / weights.PerOutput] = Math.Max(largest[i / weights.PerOutput], Math.Abs(weights.Values[i]));
+        float most = Math.Max(largest.Max(), 1e-20f);
+        float[] scales = new float[perChannel ? weights.Outputs : 1];
+        for (int c = 0; c < weights.Outputs; c++)
+        {
+            // A channel of zeros has no scale of its own: its bias alone decides.
+            float wanted = Math.Max((perChannel && largest[c] > 0 ? largest[c] : most) / sbyte.MaxValue, Math.Abs(weights.Bias[c]) / inputScale / (1 << 29));
+            ref float scale = ref scales[perChannel ? c : 0];
+            scale = Math.Max(scale, wanted);
+        }
+        node.Inputs[1] = Dequantized(node, node.Input(1), new QuantizationParameters(scales, axis: perChannel ? 0 : -1), -sbyte.MaxValue, index);
+    }
+
+    private static void QuantizeOperands(Node node, GraphIndex index)
+    {
+        for (int i = 0; i < node.Inputs.Count; i++)
+        {
+            if (node.Inputs[i] is not { Constant: { } constant } operand) continue;
+            float[] values = constant.ToFloats();
+            node.Inputs[i] = Dequantized(node, operand, RangeFinder.Parameters(Math.Min(0, values.Min()), Math.Max(0, values.Max())), sbyte.MinValue, index);
+        }
+    }
+
+    private static ValueInfo Dequantized(Node reader, ValueInfo constant, QuantizationParameters parameters, int least, GraphIndex index)
+    {
+        float[] values = constant.Constant!.ToFloats();
+        sbyte[] integers = new sbyte[values.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            int c = parameters.ChannelOf(constant.Shape, i);
+            integers[i] = (sbyte)Requantize.Quantize(values[i], parameters.Scales[c], parameters.ZeroPoints[c], least, sbyte.MaxValue);
+        }
+        ValueInfo stored = new(GraphEditor.UniqueName(index.Graph, constant.Name + ".int8"), Tensor.From<sbyte>(constant.Shape, integers), parameters);
+        ValueInfo reals = index.Derive(constant, ".dequantized");
+        index.InsertBefore(reader, new Node(OperatorType.Dequantize, constant.Name, [stored], [reals]));
+        return reals;
+    }
+}

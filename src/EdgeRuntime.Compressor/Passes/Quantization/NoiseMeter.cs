@@ -1,0 +1,47 @@
+using System.Runtime.InteropServices;
+using EdgeRuntime.Inference;
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Compressor;
+
+/// <summary>Compares a quantised network with the float network it came from, layer by layer, over the calibration data.</summary>
+internal static class NoiseMeter
+{
+    // Stands for the infinite ratio of equal results, and bounds all others, so that reports hold numbers only.
+    private const double Exact = 200;
+
+    /// <summary>Signal-to-noise ratio of each layer's output; errors of earlier layers count in later ones.</summary>
+    public static LayerReport[] Measure(Graph reference, Graph graph, Dictionary<string, ValueInfo> quantized, PassContext context)
+    {
+        using InferenceSession floats = new(reference, context.Options(keepIntermediates: true));
+        using InferenceSession integers = new(graph, context.Options(keepIntermediates: true));
+        Dictionary<ValueInfo, Node> producers = graph.Producers();
+        (ValueInfo Float, ValueInfo Integer, Node Node)[] pairs = [.. reference.Nodes.Select(n => n.Output)
+            .Where(v => quantized.TryGetValue(v.Name, out ValueInfo? q) && producers.ContainsKey(q))
+            .Select(v => (v, quantized[v.Name], producers[quantized[v.Name]]))];
+        double[] signal = new double[pairs.Length], noise = new double[pairs.Length];
+        CalibrationData data = context.RequireCalibration();
+        data.ForEach(floats, sample =>
+        {
+            for (int i = 0; i < graph.Inputs.Count; i++) data.Sample(sample, i, graph.Inputs[i]).Data.Span.CopyTo(integers.InputBytes(i));
+            integers.Run();
+            for (int p = 0; p < pairs.Length; p++)
+                Add(MemoryMarshal.Cast<byte, float>(floats.ValueBytes(pairs[p].Float)), MemoryMarshal.Cast<byte, sbyte>(integers.ValueBytes(pairs[p].Integer)),
+                    pairs[p].Integer.Quantization!, ref signal[p], ref noise[p]);
+        });
+        return [.. pairs.Select((p, i) => new LayerReport(p.Node.Name, p.Node.Type.ToString(), Decibels(signal[i], noise[i])))];
+    }
+
+    private static double Decibels(double signal, double noise) => noise == 0 ? Exact : Math.Clamp(10 * Math.Log10(signal / noise), -Exact, Exact);
+
+    private static void Add(ReadOnlySpan<float> reals, ReadOnlySpan<sbyte> integers, QuantizationParameters q, ref double signal, ref double noise)
+    {
+        for (int i = 0; i < reals.Length; i++)
+        {
+            double error = reals[i] - (double)Requantize.Dequantize(integers[i], q.Scale, q.ZeroPoint);
+            signal += (double)reals[i] * reals[i];
+            noise += error * error;
+        }
+    }
+}
