@@ -26,11 +26,13 @@ public abstract class ModelSource
         call.CurrentFile = path;
         if (Directory.Exists(path)) throw new UsageException($"{path} is a directory, not a model ({Formats})");
         if (!File.Exists(path)) throw new UsageException($"there is no file {path}");
-        return Open(path);
+        return OpenFile(path);
     }
 
     /// <summary>Opens <paramref name="path"/>, which exists.</summary>
-    protected abstract OpenedModel Open(string path);
+    /// <exception cref="ModelException">The file is damaged or uses what is not supported.</exception>
+    /// <exception cref="IOException">It can't be read.</exception>
+    public abstract OpenedModel OpenFile(string path);
 }
 
 /// <summary>Opens packed models only: all that the board needs.</summary>
@@ -40,7 +42,7 @@ public sealed class PackedModelSource : ModelSource
     public override string Formats => ".edge";
 
     /// <inheritdoc/>
-    protected override OpenedModel Open(string path)
+    public override OpenedModel OpenFile(string path)
     {
         PackedModel packed = ModelReader.Open(path);
         return new OpenedModel(path, packed.Graph, packed);

@@ -31,7 +31,7 @@ public sealed class RunVerb(ModelSource source) : Verb
     public override int Run(VerbCall call)
     {
         using OpenedModel model = source.Open(call.Arguments[0], call);
-        string?[] inputFiles = Assign(call, "--input", model.Graph.Inputs), outputFiles = Assign(call, "--output", model.Graph.Outputs);
+        string?[] inputFiles = NamedFiles.Assign(call, "--input", model.Graph.Inputs), outputFiles = NamedFiles.Assign(call, "--output", model.Graph.Outputs);
         using InferenceSession session = new(model.Graph, SessionFlags.Read(call));
         InputSamples?[] inputs = LoadInputs(call, session, inputFiles, out int samples);
         byte[][] outputs = [.. session.Outputs.Select(o => new byte[checked(o.ByteCount * samples)])];
@@ -68,23 +68,6 @@ public sealed class RunVerb(ModelSource source) : Verb
     {
         if (session.Inputs[index] is { Quantization: { IsPerTensor: true } q, Type: ElementType.Int8 or ElementType.UInt8 }) session.InputBytes(index).Fill((byte)q.ZeroPoint);
         else session.InputBytes(index).Clear();
-    }
-
-    /// <summary>The file of each value; a file without name belongs to the only value.</summary>
-    private static string?[] Assign(VerbCall call, string option, List<ValueInfo> values)
-    {
-        string?[] files = new string?[values.Count];
-        foreach (string text in call.All(option))
-        {
-            int equals = text.IndexOf('=', StringComparison.Ordinal);
-            string name = equals < 0 ? "" : text[..equals];
-            int index = equals < 0 ? 0 : values.FindIndex(v => v.Name == name);
-            if (index < 0 || equals < 0 && values.Count != 1)
-                throw new UsageException($"{option} '{text}': give NAME=FILE with one of the names {string.Join(", ", values.Select(v => v.Name))}");
-            if (files[index] is not null) throw new UsageException($"{option}: {values[index].Name} is given twice");
-            files[index] = text[(equals + 1)..];
-        }
-        return files;
     }
 
     private static void Report(VerbCall call, OpenedModel model, byte[][] outputs, string?[] files, long[] ticks)

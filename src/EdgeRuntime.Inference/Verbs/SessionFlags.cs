@@ -3,7 +3,7 @@ using EdgeRuntime.Kernels;
 namespace EdgeRuntime.Inference;
 
 /// <summary>The options by which verbs make sessions.</summary>
-internal static class SessionFlags
+public static class SessionFlags
 {
     /// <summary>All of them.</summary>
     public static readonly VerbOption[] Options =

@@ -1,0 +1,117 @@
+using System.Text.Json.Serialization;
+using EdgeRuntime.Compressor;
+using EdgeRuntime.Inference;
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Cli;
+
+/// <summary><c>edge compress</c>: makes a packed model of a trained network.</summary>
+public sealed class CompressVerb(ModelSource source) : Verb
+{
+    /// <inheritdoc/>
+    public override string Name => "compress";
+
+    /// <inheritdoc/>
+    public override string Summary => "import, optimise, quantise and pack a network";
+
+    /// <inheritdoc/>
+    public override VerbArgument Argument => new("NETWORK", $"the trained network ({source.Formats})", 1, 1);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<VerbOption> Options { get; } =
+    [
+        new("--output", "FILE", "the packed model to write") { Alias = "-o" },
+        new("--calibrate", "[NAME=]FILE", "representative inputs; a float network is then quantised to int8; one file for each input") { IsRepeatable = true },
+        new("--calibrate-range", "FIRST:END", "samples to calibrate with (all)"),
+        new("--recipe", "NAME|FILE", "passes to apply: a name of the list below, or a JSON file (int8 with --calibrate, else none)"),
+        new("--profile", "NAME|FILE", "the board to compress for: checked against its memory and instruction sets"),
+        new("--report", "FILE", "where to write what every pass did, as JSON"),
+        new("--threads", "N", "threads for running the network (all)"),
+        .. DataFlags.Options,
+    ];
+
+    /// <inheritdoc/>
+    public override int Run(VerbCall call)
+    {
+        string target = call.Required("--output");
+        RuntimeProfile? profile = call.Text("--profile") is { } name ? RuntimeProfiles.Find(name) : null;
+        using OpenedModel model = source.Open(call.Arguments[0], call);
+        Graph graph = model.Graph;
+        PassContext context = new() { Calibration = LoadCalibration(call, graph), Threads = call.Int("--threads", Environment.ProcessorCount, 1) };
+        call.CurrentFile = call.Arguments[0];
+        call.Progress($"compressing {model.Path}");
+        IReadOnlyList<PassReport> passes = context.Calibration is null ? [] : [new QuantizeInt8(new QuantizeOptions()).Apply(graph, context)];
+        call.Progress("");
+        if (profile is not null) Fit(call, graph, profile);
+        call.CurrentFile = target;
+        ModelWriter.Write(graph, target);
+        long macs = graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates);
+        CompressReport report = new(model.Path, target, new FileInfo(model.Path).Length, new FileInfo(target).Length, graph.Nodes.Count, macs, profile?.Name, passes);
+        if (call.Text("--report") is { } file) AtomicFile.Write(file, s => System.Text.Json.JsonSerializer.Serialize(s, report, CompressJson.Default.CompressReport));
+        if (call.IsJson) call.WriteJson(report, CompressJson.Default.CompressReport);
+        else Print(report, call.Output);
+        return 0;
+    }
+
+    private static CalibrationData? LoadCalibration(VerbCall call, Graph graph)
+    {
+        if (!call.Has("--calibrate")) return null;
+        DataDescription description = DataFlags.Describe(call);
+        string?[] files = NamedFiles.Assign(call, "--calibrate", graph.Inputs);
+        if (Array.FindIndex(files, f => f is null) is >= 0 and int missing)
+            throw new UsageException($"--calibrate: no data for input {graph.Inputs[missing].Name}; give {graph.Inputs[missing].Name}=FILE");
+        InputSamples[] samples = [.. files.Select((file, i) =>
+        {
+            Tensor data = DataFlags.Load(call, file!);
+            return new InputSamples(graph.Inputs[i], data, description);
+        })];
+        int count = samples[0].Count;
+        if (samples.Any(s => s.Count != count)) throw new UsageException($"--calibrate: the files hold {string.Join(", ", samples.Select(s => s.Count))} samples; all must hold as many");
+        var (first, end) = DataFlags.Range(call, "--calibrate-range", count);
+        CalibrationData calibration = new();
+        for (int s = first; s < end; s++) calibration.Add([.. samples.Select(i => i[s])]);
+        return calibration;
+    }
+
+    /// <summary>Checks that the board can hold the network.</summary>
+    private static void Fit(VerbCall call, Graph graph, RuntimeProfile profile)
+    {
+        graph.Metadata["profile"] = profile.Name;
+        using InferenceSession session = new(graph, new SessionOptions { KernelOverrides = profile.KernelOverrides });
+        double needed = (session.ArenaBytes + session.ScratchBytes + session.WeightBytes) / 1048576.0;
+        if (needed > profile.Memory.BudgetMib)
+            call.Error.WriteLine($"warning: the network needs {needed:F1} MiB, more than the {profile.Memory.BudgetMib} MiB that profile {profile.Name} grants");
+    }
+
+    private static void Print(CompressReport report, TextWriter output)
+    {
+        foreach (PassReport pass in report.Passes)
+        {
+            output.WriteLine($"{pass.Pass}: {pass.Changes} changes");
+            foreach (string note in pass.Notes) output.WriteLine($"  {note}");
+            if (pass.Layers.Count == 0) continue;
+            TextTable layers = new("layer", "operator", ">signal to noise dB");
+            foreach (LayerReport l in pass.Layers) layers.Add(l.Name, l.Operator, $"{l.SignalToNoise:F1}");
+            layers.Write(output);
+        }
+        output.WriteLine($"{report.Model}: {report.Bytes:N0} bytes (source {report.SourceBytes:N0}), {report.Nodes} layers, {report.Macs:N0} multiply-accumulates");
+    }
+}
+
+/// <summary>What <c>compress</c> reports.</summary>
+/// <param name="Source">The network's file.</param>
+/// <param name="Model">The packed file.</param>
+/// <param name="SourceBytes">Bytes of the network's file.</param>
+/// <param name="Bytes">Bytes of the packed file.</param>
+/// <param name="Nodes">Layers.</param>
+/// <param name="Macs">Multiply-accumulates of one run.</param>
+/// <param name="Profile">The board profile, if one was named.</param>
+/// <param name="Passes">What every pass did.</param>
+public sealed record CompressReport(string Source, string Model, long SourceBytes, long Bytes, int Nodes, long Macs, string? Profile, IReadOnlyList<PassReport> Passes);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, GenerationMode = JsonSourceGenerationMode.Serialization,
+    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+[JsonSerializable(typeof(CompressReport))]
+internal sealed partial class CompressJson : JsonSerializerContext;

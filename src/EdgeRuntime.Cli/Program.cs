@@ -1,0 +1,7 @@
+using EdgeRuntime.Cli;
+using EdgeRuntime.Inference;
+
+NetworkSource source = new();
+CommandLine commands = new("edge", "from a trained network to a packed model that runs on a board",
+    [new CompressVerb(source), new EvalVerb(source), new RunVerb(source), new BenchVerb(source), new InspectVerb(source), new DemoVerb()]);
+return commands.Run(args, Console.Out, Console.Error, !Console.IsErrorRedirected);
