@@ -14,6 +14,8 @@ namespace EdgeRuntime.Benchmarks;
 /// </summary>
 internal static unsafe class ConvolutionInt8Benchmark
 {
+    private static int _sink;
+
     public static void Run(string[] args)
     {
         CpuFeatures cpu = CpuFeatures.Detect();
@@ -76,7 +78,8 @@ internal static unsafe class ConvolutionInt8Benchmark
         int stages = kernel.Stages(s);
         double best = double.MaxValue;
         int repeats = 1;
-        for (long begin = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begin).TotalMilliseconds < 40;)
+        int samples = 0;
+        for (long begin = Stopwatch.GetTimestamp(); samples < 50 || Stopwatch.GetElapsedTime(begin).TotalMilliseconds < 40; samples++)
         {
             long start = Stopwatch.GetTimestamp();
             for (int i = 0; i < repeats; i++)
@@ -104,7 +107,7 @@ internal static unsafe class ConvolutionInt8Benchmark
 
     private static double Peak512()
     {
-        Vector512<int> x = Vector512.Create(Stopwatch.Frequency).AsInt32(), a = x, b = x ^ a, c = x + x, d = ~x, e = x + c, f = x ^ e, g = x - d, h = ~e;
+        Vector512<int> x = Vector512.Create(Stopwatch.GetTimestamp()).AsInt32(), a = x, b = x ^ a, c = x + x, d = ~x, e = x + c, f = x ^ e, g = x - d, h = ~e;
         for (int i = 0; i < 20000; i++)
         {
             a += Avx512BW.MultiplyAddAdjacent(a.AsInt16(), x.AsInt16());
@@ -116,13 +119,13 @@ internal static unsafe class ConvolutionInt8Benchmark
             g += Avx512BW.MultiplyAddAdjacent(g.AsInt16(), x.AsInt16());
             h += Avx512BW.MultiplyAddAdjacent(h.AsInt16(), x.AsInt16());
         }
-        GC.KeepAlive((a + b + c + d + e + f + g + h).ToScalar());
+        _sink = (a + b + c + d + e + f + g + h).ToScalar();
         return 20000.0 * 8 * 32;
     }
 
     private static double Peak256()
     {
-        Vector256<int> x = Vector256.Create(Stopwatch.Frequency).AsInt32(), a = x, b = x ^ a, c = x + x, d = ~x, e = x + c, f = x ^ e, g = x - d, h = ~e;
+        Vector256<int> x = Vector256.Create(Stopwatch.GetTimestamp()).AsInt32(), a = x, b = x ^ a, c = x + x, d = ~x, e = x + c, f = x ^ e, g = x - d, h = ~e;
         for (int i = 0; i < 20000; i++)
         {
             a += Avx2.MultiplyAddAdjacent(a.AsInt16(), x.AsInt16());
@@ -134,7 +137,7 @@ internal static unsafe class ConvolutionInt8Benchmark
             g += Avx2.MultiplyAddAdjacent(g.AsInt16(), x.AsInt16());
             h += Avx2.MultiplyAddAdjacent(h.AsInt16(), x.AsInt16());
         }
-        GC.KeepAlive((a + b + c + d + e + f + g + h).ToScalar());
+        _sink = (a + b + c + d + e + f + g + h).ToScalar();
         return 20000.0 * 8 * 16;
     }
 }

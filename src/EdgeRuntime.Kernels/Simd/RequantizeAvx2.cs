@@ -32,14 +32,26 @@ internal static unsafe class RequantizeAvx2
         {
             Vector128<short> words = Words(sums + i, multipliers + i, shift, zero);
             Vector128<sbyte> bytes = Vector128.Min(Vector128.Max(Sse2.PackSignedSaturate(words, words), low), high);
-            if (count - i >= 8) *(long*)(output + i) = bytes.AsInt64().ToScalar();
-            else Unsafe.CopyBlockUnaligned(output + i, &bytes, (uint)(count - i));
+            StoreFirst(bytes, output + i, Math.Min(8, count - i));
         }
     }
 
-    /// <summary>(a·M + 2^31) >> 32 for 8 lanes.</summary>
+    /// <summary>Requantize.Scale of 8 doubled sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Scale(Vector256<int> doubled, Vector256<int> multipliers)
+    public static Vector256<int> Scale(Vector256<int> doubled, Vector256<int> multipliers, int shift) =>
+        shift == 0 ? Scale(doubled, multipliers) : ScaleShifted(doubled, multipliers, shift);
+
+    /// <summary>Stores the first <paramref name="count"/> bytes, fewer than 16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreFirst(Vector128<sbyte> bytes, sbyte* output, int count)
+    {
+        if (count == 8) *(long*)output = bytes.AsInt64().ToScalar();
+        else Unsafe.CopyBlockUnaligned(output, &bytes, (uint)count);
+    }
+
+    // (a·M + 2^31) >> 32 for 8 lanes.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Scale(Vector256<int> doubled, Vector256<int> multipliers)
     {
         Vector256<long> half = Vector256.Create(1L << 31);
         Vector256<long> even = Avx2.Multiply(doubled, multipliers) + half;
@@ -50,14 +62,14 @@ internal static unsafe class RequantizeAvx2
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<short> Words(int* sums, int* multipliers, int shift, Vector128<short> zero)
     {
-        Vector256<int> scaled = shift == 0 ? Scale(Vector256.Load(sums), Vector256.Load(multipliers)) : ScaleShifted(sums, multipliers, shift);
+        Vector256<int> scaled = Scale(Vector256.Load(sums), Vector256.Load(multipliers), shift);
         return Sse2.AddSaturate(Sse2.PackSignedSaturate(scaled.GetLower(), scaled.GetUpper()), zero);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Vector256<int> ScaleShifted(int* sums, int* multipliers, int shift)
+    private static Vector256<int> ScaleShifted(Vector256<int> doubled, Vector256<int> factor, int shift)
     {
-        Vector256<int> sum = Vector256.Load(sums) >> 1, factor = Vector256.Load(multipliers);
+        Vector256<int> sum = doubled >> 1;
         Vector256<int> shifted = Vector256.Max(sum, Vector256.Create(int.MinValue >> shift)) << shift;
         shifted = Vector256.ConditionalSelect(Vector256.GreaterThan(sum, Vector256.Create(int.MaxValue >> shift)), Vector256.Create(int.MaxValue), shifted);
         Vector256<long> half = Vector256.Create(1L << 31);

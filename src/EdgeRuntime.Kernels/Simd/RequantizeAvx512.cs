@@ -54,13 +54,16 @@ internal static unsafe class RequantizeAvx512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Scale(int* sums, int* multipliers, int shift) => shift == 0
-        ? Scale(Vector512.Load(sums), Vector512.Load(multipliers))
-        : ScaleShifted(sums, multipliers, shift);
+    private static Vector512<int> Scale(int* sums, int* multipliers, int shift) => Scale(Vector512.Load(sums), Vector512.Load(multipliers), shift);
+
+    /// <summary>Requantize.Scale of 16 doubled sums.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Scale(Vector512<int> doubled, Vector512<int> multipliers, int shift) =>
+        shift == 0 ? Scale(doubled, multipliers) : ScaleShifted(doubled, multipliers, shift);
 
     /// <summary>(a·M + 2^31) >> 32 for 16 lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<int> Scale(Vector512<int> doubled, Vector512<int> multipliers)
+    private static Vector512<int> Scale(Vector512<int> doubled, Vector512<int> multipliers)
     {
         Vector512<long> half = Vector512.Create(1L << 31);
         Vector512<long> even = Avx512F.Multiply(doubled, multipliers) + half;
@@ -69,9 +72,9 @@ internal static unsafe class RequantizeAvx512
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Vector512<int> ScaleShifted(int* sums, int* multipliers, int shift)
+    private static Vector512<int> ScaleShifted(Vector512<int> doubled, Vector512<int> factor, int shift)
     {
-        Vector512<int> sum = Vector512.Load(sums) >> 1, factor = Vector512.Load(multipliers);
+        Vector512<int> sum = doubled >> 1;
         Vector512<int> shifted = Vector512.Max(sum, Vector512.Create(int.MinValue >> shift)) << shift;
         shifted = Vector512.ConditionalSelect(Vector512.GreaterThan(sum, Vector512.Create(int.MaxValue >> shift)), Vector512.Create(int.MaxValue), shifted);
         Vector512<long> half = Vector512.Create(1L << 31);

@@ -2,42 +2,6 @@ using System.Runtime.CompilerServices;
 
 namespace EdgeRuntime.Kernels;
 
-/// <summary>A number that the JIT sees as a constant.</summary>
-internal interface IConstant
-{
-    static abstract int Value { get; }
-}
-
-internal readonly struct One : IConstant
-{
-    public static int Value => 1;
-}
-
-internal readonly struct Two : IConstant
-{
-    public static int Value => 2;
-}
-
-internal readonly struct Three : IConstant
-{
-    public static int Value => 3;
-}
-
-internal readonly struct Four : IConstant
-{
-    public static int Value => 4;
-}
-
-internal readonly struct Five : IConstant
-{
-    public static int Value => 5;
-}
-
-internal readonly struct Six : IConstant
-{
-    public static int Value => 6;
-}
-
 /// <summary>
 /// The inner loop of <see cref="ConvolutionInt8Gemm{TDot, TVector}"/>: up to 6 positions × 4 vectors of accumulators. The unused
 /// ones vanish in compilation, as rows and vectors are constants of the instance; those in use stay in registers.
@@ -45,8 +9,8 @@ internal readonly struct Six : IConstant
 internal static unsafe class ConvolutionInt8Accumulate<TDot, TVector, TRows, TVectors>
     where TDot : struct, IInt8Dot<TVector>
     where TVector : unmanaged
-    where TRows : struct, IConstant
-    where TVectors : struct, IConstant
+    where TRows : struct, ICount
+    where TVectors : struct, ICount
 {
     /// <summary>accumulators[row][column] = bias[column] + Σ window[row] · weights[column], doubled.</summary>
     public static void Run(in ConvolutionInt8Tile tile)

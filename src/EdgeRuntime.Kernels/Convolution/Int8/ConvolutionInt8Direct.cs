@@ -5,7 +5,7 @@ namespace EdgeRuntime.Kernels;
 /// <summary>One tile of a direct convolution: positions × output channels.</summary>
 public unsafe struct ConvolutionInt8Tile
 {
-    /// <summary>First element of the window of each position, as many as the tile has rows; absent positions repeat the first.</summary>
+    /// <summary>First element of the window of each position, as many as <see cref="Rows"/>.</summary>
     public byte** Windows;
 
     /// <summary>Byte offsets of the segments from a window's start, and how many.</summary>
@@ -35,10 +35,10 @@ public unsafe struct ConvolutionInt8Tile
 
 /// <summary>
 /// A convolution as a tiled matrix product on a padded copy of a few input rows (see <see cref="ConvolutionInt8Plan"/>).
-/// This class owns blocks, bands and panels; the kernel owns the conversion of elements, the layout of a step of weights and
-/// the tile. It does every shape: dense, grouped, dilated, strided, padded, fully connected.
+/// This class owns panels and tiles of positions; the kernel owns the conversion of elements, the layout of a step of weights
+/// and the tile. It does every shape: dense, grouped, dilated, strided, padded, fully connected.
 /// </summary>
-public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Kernel
+public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
 {
     /// <summary>The kernel's tile.</summary>
     public abstract ConvolutionInt8TileSize TileSize { get; }
@@ -56,7 +56,7 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Kernel
     public override int Portions(in ConvolutionShape shape, int stage)
     {
         ConvolutionInt8Plan plan = new(shape, TileSize);
-        return plan.RowPortions * plan.PanelPortions;
+        return plan.Band.Portions * plan.PanelPortions;
     }
 
     /// <summary>Layout: segment offsets, biases, multipliers, panels; each 64-byte aligned (see <see cref="ConvolutionInt8Plan"/>).</summary>
@@ -89,12 +89,13 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Kernel
     public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
     {
         ConvolutionInt8Plan plan = new(call.Shape, TileSize);
+        byte* scratch = call.Scratch + (long)worker * plan.WorkerBytes;
         while (first < end)
         {
-            int panels = first / plan.RowPortions, row = first % plan.RowPortions, rows = Math.Min(plan.RowPortions - row, end - first);
-            int count = rows == plan.RowPortions ? (end - first) / rows : 1;
-            int firstUnit = panels * plan.Units / plan.PanelPortions, endUnit = (panels + count) * plan.Units / plan.PanelPortions;
-            RunPortions(call, plan, row, row + rows, firstUnit, endUnit, call.Scratch + (long)worker * plan.WorkerBytes);
+            int panels = first / plan.Band.Portions, row = first % plan.Band.Portions, rows = Math.Min(plan.Band.Portions - row, end - first);
+            int count = rows == plan.Band.Portions ? (end - first) / rows : 1;
+            Block block = new(this, call, plan, panels * plan.Units / plan.PanelPortions, (panels + count) * plan.Units / plan.PanelPortions);
+            RunPortions(call, plan.Band, row, row + rows, scratch, ref block);
             first += rows * count;
         }
     }
@@ -105,103 +106,62 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Kernel
     /// <summary>The value at which a channel's accumulator starts.</summary>
     protected abstract int FoldBias(ConvolutionInt8Parameters parameters, int channel, ReadOnlySpan<sbyte> weights, int weightZero);
 
-    /// <summary>Converts <paramref name="count"/> input elements to the band's form.</summary>
-    protected abstract void Convert(sbyte* source, byte* destination, nint count, int zeroPoint);
-
-    /// <summary>Writes <paramref name="count"/> padding elements.</summary>
-    protected abstract void Fill(byte* destination, nint count, int zeroPoint);
-
     /// <summary>Multiplies, requantises and stores one tile.</summary>
     protected abstract void RunTile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call);
 
-    private void RunPortions(in ConvolutionInt8Call call, in ConvolutionInt8Plan plan, int first, int end, int firstUnit, int endUnit, byte* scratch)
+    /// <summary>All tiles of a block: panel by panel, so that a panel stays in the nearest cache.</summary>
+    private struct Block(ConvolutionInt8Direct kernel, in ConvolutionInt8Call call, in ConvolutionInt8Plan plan, int firstUnit, int endUnit) : IConvolutionInt8Block
     {
-        while (first < end)
-        {
-            int image = first / plan.PortionsPerImage, inImage = first % plan.PortionsPerImage, count = Math.Min(plan.PortionsPerImage - inImage, end - first);
-            int row = inImage * plan.PortionRows, endRow = Math.Min(plan.Shape.OutHeight, row + count * plan.PortionRows);
-            for (; row < endRow; row += plan.BlockRows)
-            {
-                int rows = Math.Min(plan.BlockRows, endRow - row);
-                CopyBand(call, plan, image, row, rows, scratch);
-                RunBlock(call, plan, (long)(image * plan.Shape.OutHeight + row) * plan.Shape.OutWidth, rows * plan.Shape.OutWidth, firstUnit, endUnit, scratch);
-            }
-            first += count;
-        }
-    }
+        private readonly ConvolutionInt8Call _call = call;
+        private readonly ConvolutionInt8Plan _plan = plan;
 
-    private void RunBlock(in ConvolutionInt8Call call, in ConvolutionInt8Plan plan, long position, int positions, int firstUnit, int endUnit, byte* scratch)
-    {
-        ConvolutionInt8TileSize size = plan.Tile;
-        int outWidth = plan.Shape.OutWidth, outPerGroup = plan.Shape.OutPerGroup;
-        byte** windows = stackalloc byte*[size.Rows];
-        ConvolutionInt8Tile tile = new()
+        public readonly void Run(byte* band, long position, int rows)
         {
-            Windows = windows,
-            SegmentOffsets = (int*)call.Packed,
-            Segments = plan.Segments,
-            SegmentSteps = plan.SegmentSteps,
-            Accumulators = (int*)(scratch + plan.BandBytes),
-            OutputStride = plan.Shape.OutChannels,
-        };
-        for (int unit = firstUnit; unit < endUnit; unit++)
-        {
-            int group = unit / plan.Panels;
-            (int column, int columns) = plan.PanelColumns(unit % plan.Panels);
-            int slot = group * plan.PaddedColumns + column;
-            tile.Bias = (int*)(call.Packed + plan.BiasOffset) + slot;
-            tile.Multipliers = (int*)(call.Packed + plan.MultiplierOffset) + slot;
-            tile.Weights = call.Packed + plan.PanelOffset + group * plan.GroupBytes + (long)column * plan.DepthSteps * 4;
-            tile.PaddedColumns = columns;
-            tile.Columns = Math.Min(columns, outPerGroup - column);
-            tile.Output = call.Output + position * plan.Shape.OutChannels + group * outPerGroup + column;
-            byte* band = scratch + group * plan.Shape.ChannelsPerGroup * size.ElementBytes;
-            int y = 0, x = 0;
-            for (int m = 0; m < positions; m += size.Rows)
+            byte** windows = stackalloc byte*[_plan.Tile.Rows];
+            ConvolutionInt8Tile tile = new()
             {
-                tile.Rows = Math.Min(size.Rows, positions - m);
+                Windows = windows,
+                SegmentOffsets = (int*)_call.Packed,
+                Segments = _plan.Segments,
+                SegmentSteps = _plan.SegmentSteps,
+                Accumulators = (int*)(band + _plan.Band.Bytes),
+                OutputStride = _plan.Shape.OutChannels,
+            };
+            int outPerGroup = _plan.Shape.OutPerGroup;
+            for (int unit = firstUnit; unit < endUnit; unit++)
+            {
+                int group = unit / _plan.Panels;
+                (int column, int columns) = _plan.PanelColumns(unit % _plan.Panels);
+                int slot = group * _plan.PaddedColumns + column;
+                tile.Bias = (int*)(_call.Packed + _plan.BiasOffset) + slot;
+                tile.Multipliers = (int*)(_call.Packed + _plan.MultiplierOffset) + slot;
+                tile.Weights = _call.Packed + _plan.PanelOffset + group * _plan.GroupBytes + (long)column * _plan.DepthSteps * 4;
+                tile.PaddedColumns = columns;
+                tile.Columns = Math.Min(columns, outPerGroup - column);
+                tile.Output = _call.Output + position * tile.OutputStride + group * outPerGroup + column;
+                RunPanel(ref tile, band + group * _plan.Shape.ChannelsPerGroup * _plan.Tile.ElementBytes, rows);
+            }
+        }
+
+        private readonly void RunPanel(ref ConvolutionInt8Tile tile, byte* band, int rows)
+        {
+            int x = 0, width = _plan.Shape.OutWidth, column = _plan.Band.OutColumnBytes, tileRows = _plan.Tile.Rows;
+            // From the last window of a row to the first of the next.
+            int wrap = _plan.Band.OutRowBytes - width * column;
+            for (int left = rows * width; left > 0; left -= tileRows)
+            {
+                tile.Rows = Math.Min(tileRows, left);
                 for (int r = 0; r < tile.Rows; r++)
                 {
-                    windows[r] = band + y * plan.OutRowBytes + x * plan.OutColumnBytes;
-                    if (++x == outWidth) (x, y) = (0, y + 1);
+                    tile.Windows[r] = band;
+                    band += column;
+                    if (++x < width) continue;
+                    x = 0;
+                    band += wrap;
                 }
-                for (int r = tile.Rows; r < size.Rows; r++) windows[r] = windows[0];
-                RunTile(tile, call);
-                tile.Output += size.Rows * tile.OutputStride;
+                kernel.RunTile(tile, _call);
+                tile.Output += tileRows * tile.OutputStride;
             }
-        }
-    }
-
-    // Band row j holds input row (first output row)·stride − padTop + j with its horizontal padding.
-    private void CopyBand(in ConvolutionInt8Call call, in ConvolutionInt8Plan plan, int image, int outRow, int outRows, byte* band)
-    {
-        ref readonly ConvolutionShape s = ref plan.Shape;
-        int rows = plan.BandRows(outRows), bytes = plan.Tile.ElementBytes, zero = call.InputZeroPoint, width = s.Width * s.Channels;
-        sbyte* input = call.Input + (long)image * s.Height * width;
-        int top = outRow * s.StrideY - s.PadTop, left = s.PadLeft * s.Channels, right = s.PadRight * s.Channels;
-        if (plan.IsSubsampled)
-        {
-            for (int y = 0; y < rows; y++)
-                for (int x = 0; x < s.OutWidth; x++, band += s.Channels * bytes)
-                    Convert(input + (long)(outRow + y) * s.StrideY * width + (long)x * s.StrideX * s.Channels, band, s.Channels, zero);
-            return;
-        }
-        if ((left | right) == 0 && top >= 0 && top + rows <= s.Height)
-        {
-            Convert(input + (long)top * width, band, (nint)rows * width, zero);
-            return;
-        }
-        for (int j = 0; j < rows; j++, band += plan.Pitch)
-        {
-            int y = top + j;
-            if ((uint)y >= (uint)s.Height)
-            {
-                Fill(band, plan.RowElements, zero);
-                continue;
-            }
-            if (left != 0) Fill(band, left, zero);
-            Convert(input + (long)y * width, band + left * bytes, width, zero);
-            if (right != 0) Fill(band + (left + width) * bytes, right, zero);
         }
     }
 }

@@ -29,7 +29,7 @@ public sealed unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8D
         ConvolutionInt8Plan plan = new(shape, TileSize);
         double tiles = Math.Ceiling((double)plan.Shape.Positions / Rows) * plan.Shape.Group, vectors = (double)plan.PaddedColumns / Lanes;
         double widths = sizeof(TVector) / 32.0, perStep = Rows * vectors * widths / 2 * 1.15 + 1;
-        double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.OutRowBytes / 32;
+        double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
         return tiles * (plan.DepthSteps * perStep + plan.Segments * 4 + Rows * vectors * widths * 3 + 20 * plan.Panels) + converted;
     }
 
@@ -66,26 +66,26 @@ public sealed unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8D
     {
         switch (tile.PaddedColumns / Lanes)
         {
-            case 1: Accumulate<One>(tile); break;
-            case 2: Accumulate<Two>(tile); break;
-            case 3 when TDot.Vectors > 2: Accumulate<Three>(tile); break;
+            case 1: Accumulate<N1>(tile); break;
+            case 2: Accumulate<N2>(tile); break;
+            case 3 when TDot.Vectors > 2: Accumulate<N3>(tile); break;
             default:
-                if (TDot.Vectors > 2) Accumulate<Four>(tile);
+                if (TDot.Vectors > 2) Accumulate<N4>(tile);
                 break;
         }
         TDot.Requantize(tile, call);
     }
 
-    private static void Accumulate<TVectors>(in ConvolutionInt8Tile tile) where TVectors : struct, IConstant
+    private static void Accumulate<TVectors>(in ConvolutionInt8Tile tile) where TVectors : struct, ICount
     {
         switch (tile.Rows)
         {
-            case 1: ConvolutionInt8Accumulate<TDot, TVector, One, TVectors>.Run(tile); break;
-            case 2: ConvolutionInt8Accumulate<TDot, TVector, Two, TVectors>.Run(tile); break;
-            case 3: ConvolutionInt8Accumulate<TDot, TVector, Three, TVectors>.Run(tile); break;
-            case 4: ConvolutionInt8Accumulate<TDot, TVector, Four, TVectors>.Run(tile); break;
-            case 5: ConvolutionInt8Accumulate<TDot, TVector, Five, TVectors>.Run(tile); break;
-            default: ConvolutionInt8Accumulate<TDot, TVector, Six, TVectors>.Run(tile); break;
+            case 1: ConvolutionInt8Accumulate<TDot, TVector, N1, TVectors>.Run(tile); break;
+            case 2: ConvolutionInt8Accumulate<TDot, TVector, N2, TVectors>.Run(tile); break;
+            case 3: ConvolutionInt8Accumulate<TDot, TVector, N3, TVectors>.Run(tile); break;
+            case 4: ConvolutionInt8Accumulate<TDot, TVector, N4, TVectors>.Run(tile); break;
+            case 5: ConvolutionInt8Accumulate<TDot, TVector, N5, TVectors>.Run(tile); break;
+            default: ConvolutionInt8Accumulate<TDot, TVector, N6, TVectors>.Run(tile); break;
         }
     }
 }

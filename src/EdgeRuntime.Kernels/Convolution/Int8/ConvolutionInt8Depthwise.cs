@@ -1,0 +1,187 @@
+using System.Runtime.InteropServices;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// Depthwise convolutions of any window, stride and dilation: taps are taken in pairs, the int16 channels of both interleaved
+/// and multiplied by VPMADDWD, so that one instruction handles two taps. Vectors run over channels; where few channels divide
+/// a vector and the stride is 1, over several pixels.
+/// </summary>
+/// <typeparam name="TPairs">The instruction set.</typeparam>
+/// <typeparam name="TVector">Its vector of int32.</typeparam>
+public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : ConvolutionInt8Banded
+    where TPairs : struct, IInt16Pairs<TVector>
+    where TVector : unmanaged
+{
+    private const int HeaderBytes = 64;
+
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } = new($"conv-s8-depthwise-{TPairs.Name}", "convolution-s8", TPairs.Requires,
+        $"depthwise: pairs of taps (VPMADDWD) on {Lanes} channels at a time, any window");
+
+    // Channels of a chunk.
+    private static int Lanes => sizeof(TVector) / sizeof(short);
+
+    /// <inheritdoc/>
+    public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => shape.IsDepthwise && shape.OutPerGroup == 1;
+
+    /// <summary>Pairs × vectors, conversion and epilogue.</summary>
+    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
+    {
+        Layout layout = new(shape);
+        double width = sizeof(TVector) / 32.0, vectors = (double)shape.Batch * shape.OutHeight * layout.Columns * layout.Chunks;
+        return 100 + vectors * (layout.Pairs * 2.2 * width + 5 * width + 3) + (double)shape.Batch * shape.Height * (layout.Band.Pitch / 32.0 + 10);
+    }
+
+    /// <inheritdoc/>
+    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
+    {
+        Layout layout = new(shape);
+        return layout.OffsetBytes + (long)layout.Chunks * layout.ChunkBytes;
+    }
+
+    /// <summary>
+    /// Layout: byte offsets of the two taps of each pair; then for each chunk of channels the doubled biases and the multipliers
+    /// (int32, in the order of unpacking) and for each pair the doubled weights, lower then upper halves.
+    /// </summary>
+    public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
+    {
+        Layout layout = new(shape);
+        destination.Clear();
+        Span<int> offsets = MemoryMarshal.Cast<byte, int>(destination[..layout.OffsetBytes]);
+        int taps = shape.Depth;
+        for (int t = 0; t < 2 * layout.Pairs; t++)
+        {
+            int tap = Math.Min(t, taps - 1);
+            offsets[t] = layout.Band.TapOffset(tap / shape.KernelWidth, tap % shape.KernelWidth);
+        }
+        for (int lane = 0; lane < layout.Chunks * Lanes; lane++)
+        {
+            int channel = layout.IsFlat ? lane % shape.Channels : lane;
+            if (channel >= shape.Channels) break;
+            Span<byte> chunk = destination.Slice(layout.OffsetBytes + lane / Lanes * layout.ChunkBytes, layout.ChunkBytes);
+            // Lane l of a chunk lies in 128-bit lane l / 8, in its lower or upper half.
+            int inside = lane % Lanes, slot = (inside % 8 < 4 ? 0 : Lanes / 2) + inside / 8 * 4 + inside % 4;
+            int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[channel];
+            Span<int> header = MemoryMarshal.Cast<byte, int>(chunk);
+            header[slot] = 2 * parameters.Bias[channel];
+            header[Lanes + slot] = parameters.Multipliers[channel];
+            Span<short> pairs = MemoryMarshal.Cast<byte, short>(chunk[(2 * Lanes * sizeof(int))..]);
+            for (int t = 0; t < taps; t++) pairs[(t / 2 * Lanes + slot) * 2 + t % 2] = (short)(2 * (weights[channel * taps + t] - zero));
+        }
+    }
+
+    /// <inheritdoc/>
+    public override long ScratchBytes(in ConvolutionShape shape, int workers) => (long)workers * new Layout(shape).Band.Bytes;
+
+    /// <inheritdoc/>
+    public override int Portions(in ConvolutionShape shape, int stage) => new Layout(shape).Band.Portions;
+
+    /// <inheritdoc/>
+    public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
+    {
+        Block block = new(call);
+        RunPortions(call, block.Layout.Band, first, end, call.Scratch + (long)worker * block.Layout.Band.Bytes, ref block);
+    }
+
+    /// <inheritdoc/>
+    protected override void Convert(sbyte* source, byte* destination, nint count, int zeroPoint) => TPairs.Convert(source, (short*)destination, count, zeroPoint);
+
+    /// <inheritdoc/>
+    protected override void Fill(byte* destination, nint count, int zeroPoint) => new Span<short>(destination, (int)count).Clear();
+
+    /// <summary>Chunks and columns of a shape.</summary>
+    private readonly struct Layout
+    {
+        public readonly ConvolutionInt8Band Band;
+
+        /// <summary>Whether a vector spans several pixels: an output row is one array of OutWidth·C independent elements.</summary>
+        public readonly bool IsFlat;
+
+        /// <summary>Chunks of channels, vectors of an output row in each, pairs of taps.</summary>
+        public readonly int Chunks, Columns, Pairs;
+
+        public Layout(in ConvolutionShape s)
+        {
+            Band = new ConvolutionInt8Band(s, sizeof(short), 24 << 10, 4);
+            IsFlat = s.StrideX == 1 && s.Channels < Lanes && Lanes % s.Channels == 0;
+            Chunks = IsFlat ? 1 : (s.Channels + Lanes - 1) / Lanes;
+            Columns = IsFlat ? (s.OutWidth * s.Channels + Lanes - 1) / Lanes : s.OutWidth;
+            Pairs = (s.Depth + 1) / 2;
+        }
+
+        public int OffsetBytes => (2 * Pairs * sizeof(int) + HeaderBytes - 1) / HeaderBytes * HeaderBytes;
+
+        /// <summary>Biases and multipliers of <see cref="Lanes"/> channels, and for each pair two vectors.</summary>
+        public int ChunkBytes => 2 * Lanes * sizeof(int) + Pairs * 2 * sizeof(TVector);
+    }
+
+    private readonly struct Block(in ConvolutionInt8Call call) : IConvolutionInt8Block
+    {
+        public readonly Layout Layout = new(call.Shape);
+        private readonly ConvolutionInt8Call _call = call;
+
+        public void Run(byte* band, long position, int rows)
+        {
+            ref readonly ConvolutionShape s = ref Layout.Band.Shape;
+            int columnBytes = Layout.IsFlat ? sizeof(TVector) : Layout.Band.OutColumnBytes, stride = Layout.IsFlat ? Lanes : s.Channels;
+            int* offsets = (int*)_call.Packed;
+            byte* chunk = _call.Packed + Layout.OffsetBytes;
+            for (int c = 0; c < Layout.Chunks; c++, chunk += Layout.ChunkBytes)
+                for (int y = 0; y < rows; y++)
+                {
+                    byte* x = band + y * Layout.Band.OutRowBytes + c * sizeof(TVector);
+                    sbyte* output = _call.Output + (position + (long)y * s.OutWidth) * s.Channels + c * Lanes;
+                    int i = 0;
+                    for (; i + 4 < Layout.Columns; i += 4, x += 4 * columnBytes, output += 4 * stride)
+                        Four(x, columnBytes, offsets, chunk, output, stride, Math.Min(Lanes, s.Channels * (Layout.IsFlat ? Lanes : 1) - c * Lanes));
+                    for (; i < Layout.Columns; i++, x += columnBytes, output += stride)
+                        One(x, offsets, chunk, output, Math.Min(Lanes, (Layout.IsFlat ? s.OutWidth * s.Channels - i * Lanes : s.Channels) - c * Lanes));
+                }
+        }
+
+        // Four output vectors, columnBytes apart in the band and stride apart in the output.
+        private void Four(byte* x, nint columnBytes, int* offsets, byte* chunk, sbyte* output, nint stride, int count)
+        {
+            byte* w = chunk + 2 * Lanes * sizeof(int);
+            TVector low0 = TPairs.Load(chunk), high0 = TPairs.Load(chunk + sizeof(TVector)), low1 = low0, low2 = low0, low3 = low0, high1 = high0, high2 = high0, high3 = high0;
+            for (int* end = offsets + 2 * Layout.Pairs; offsets < end; offsets += 2, w += 2 * sizeof(TVector))
+            {
+                TVector lowWeights = TPairs.Load(w), highWeights = TPairs.Load(w + sizeof(TVector));
+                byte* p = x + offsets[0], q = x + offsets[1];
+                TVector a = TPairs.Load(p), b = TPairs.Load(q);
+                low0 = TPairs.MultiplyAdd(low0, TPairs.UnpackLow(a, b), lowWeights);
+                high0 = TPairs.MultiplyAdd(high0, TPairs.UnpackHigh(a, b), highWeights);
+                (a, b) = (TPairs.Load(p + columnBytes), TPairs.Load(q + columnBytes));
+                low1 = TPairs.MultiplyAdd(low1, TPairs.UnpackLow(a, b), lowWeights);
+                high1 = TPairs.MultiplyAdd(high1, TPairs.UnpackHigh(a, b), highWeights);
+                p += 2 * columnBytes;
+                q += 2 * columnBytes;
+                (a, b) = (TPairs.Load(p), TPairs.Load(q));
+                low2 = TPairs.MultiplyAdd(low2, TPairs.UnpackLow(a, b), lowWeights);
+                high2 = TPairs.MultiplyAdd(high2, TPairs.UnpackHigh(a, b), highWeights);
+                (a, b) = (TPairs.Load(p + columnBytes), TPairs.Load(q + columnBytes));
+                low3 = TPairs.MultiplyAdd(low3, TPairs.UnpackLow(a, b), lowWeights);
+                high3 = TPairs.MultiplyAdd(high3, TPairs.UnpackHigh(a, b), highWeights);
+            }
+            int* multipliers = (int*)chunk + Lanes;
+            TPairs.Store(low0, high0, multipliers, output, count, _call);
+            TPairs.Store(low1, high1, multipliers, output + stride, count, _call);
+            TPairs.Store(low2, high2, multipliers, output + 2 * stride, count, _call);
+            TPairs.Store(low3, high3, multipliers, output + 3 * stride, count, _call);
+        }
+
+        private void One(byte* x, int* offsets, byte* chunk, sbyte* output, int count)
+        {
+            byte* w = chunk + 2 * Lanes * sizeof(int);
+            TVector low = TPairs.Load(chunk), high = TPairs.Load(chunk + sizeof(TVector));
+            for (int* end = offsets + 2 * Layout.Pairs; offsets < end; offsets += 2, w += 2 * sizeof(TVector))
+            {
+                TVector a = TPairs.Load(x + offsets[0]), b = TPairs.Load(x + offsets[1]);
+                low = TPairs.MultiplyAdd(low, TPairs.UnpackLow(a, b), TPairs.Load(w));
+                high = TPairs.MultiplyAdd(high, TPairs.UnpackHigh(a, b), TPairs.Load(w + sizeof(TVector)));
+            }
+            TPairs.Store(low, high, (int*)chunk + Lanes, output, count, _call);
+        }
+    }
+}
