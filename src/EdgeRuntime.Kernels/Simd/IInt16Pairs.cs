@@ -25,8 +25,11 @@ public unsafe interface IInt16Pairs<TVector> where TVector : unmanaged
     /// <summary>sum + x[2i]·w[2i] + x[2i+1]·w[2i+1].</summary>
     static abstract TVector MultiplyAdd(TVector sum, TVector x, TVector w);
 
-    /// <summary>Requantises two vectors of doubled sums, packs them and stores the first <paramref name="count"/> bytes.</summary>
+    /// <summary>Requantises two vectors of doubled sums (no left shift), packs them and stores the first <paramref name="count"/> bytes.</summary>
     static abstract void Store(TVector low, TVector high, int* multipliers, sbyte* output, int count, in ConvolutionInt8Call call);
+
+    /// <summary>Stores sums as they are.</summary>
+    static abstract void StoreSums(int* destination, TVector sums);
 
     /// <summary>destination[i] = source[i] − zeroPoint.</summary>
     static abstract void Convert(sbyte* source, short* destination, nint count, int zeroPoint);

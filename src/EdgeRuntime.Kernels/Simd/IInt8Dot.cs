@@ -39,6 +39,6 @@ public unsafe interface IInt8Dot<TVector> where TVector : unmanaged
     /// <summary>Converts input elements.</summary>
     static abstract void Convert(sbyte* source, byte* destination, nint count, int zeroPoint);
 
-    /// <summary>Requantises rows × columns doubled sums.</summary>
+    /// <summary>Requantises rows × columns doubled sums; there is no left shift.</summary>
     static abstract void Requantize(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call);
 }

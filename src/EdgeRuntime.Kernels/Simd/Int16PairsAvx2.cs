@@ -34,13 +34,17 @@ public readonly unsafe struct Int16PairsAvx2 : IInt16Pairs<Vector256<int>>
     public static void Store(Vector256<int> low, Vector256<int> high, int* multipliers, sbyte* output, int count, in ConvolutionInt8Call call)
     {
         Vector256<short> words = Avx2.PackSignedSaturate(
-            RequantizeAvx2.Scale(low, Vector256.Load(multipliers), call.Shift), RequantizeAvx2.Scale(high, Vector256.Load(multipliers + 8), call.Shift));
+            RequantizeAvx2.Scale(low, Vector256.Load(multipliers)), RequantizeAvx2.Scale(high, Vector256.Load(multipliers + 8)));
         words = Avx2.AddSaturate(words, Vector256.Create((short)call.OutputZeroPoint));
         Vector128<sbyte> bytes = Sse2.PackSignedSaturate(words.GetLower(), words.GetUpper());
         bytes = Vector128.Min(Vector128.Max(bytes, Vector128.Create((sbyte)call.Min)), Vector128.Create((sbyte)call.Max));
         if (count >= 16) bytes.Store(output);
-        else RequantizeAvx2.StoreFirst(bytes, output, count);
+        else RequantizeAvx2.StorePart(bytes, output, count);
     }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(int* destination, Vector256<int> sums) => sums.Store(destination);
 
     /// <inheritdoc/>
     public static void Convert(sbyte* source, short* destination, nint count, int zeroPoint) => Int8Widening.ToInt16(source, destination, count, zeroPoint);

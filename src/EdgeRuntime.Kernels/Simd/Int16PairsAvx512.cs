@@ -34,19 +34,22 @@ public readonly unsafe struct Int16PairsAvx512 : IInt16Pairs<Vector512<int>>
     public static void Store(Vector512<int> low, Vector512<int> high, int* multipliers, sbyte* output, int count, in ConvolutionInt8Call call)
     {
         Vector512<short> words = Avx512BW.PackSignedSaturate(
-            RequantizeAvx512.Scale(low, Vector512.Load(multipliers), call.Shift), RequantizeAvx512.Scale(high, Vector512.Load(multipliers + 16), call.Shift));
+            RequantizeAvx512.Scale(low, Vector512.Load(multipliers)), RequantizeAvx512.Scale(high, Vector512.Load(multipliers + 16)));
         Vector256<sbyte> bytes = Avx512BW.ConvertToVector256SByteWithSaturation(Avx512BW.AddSaturate(words, Vector512.Create((short)call.OutputZeroPoint)));
         bytes = Vector256.Min(Vector256.Max(bytes, Vector256.Create((sbyte)call.Min)), Vector256.Create((sbyte)call.Max));
         if (count >= 32) bytes.Store(output);
-        else StorePart(bytes, output, count);
+        else if (count < 16) RequantizeAvx2.StorePart(bytes.GetLower(), output, count);
+        else
+        {
+            bytes.GetLower().Store(output);
+            RequantizeAvx2.StorePart(bytes.GetUpper(), output + 16, count - 16);
+        }
     }
 
     /// <inheritdoc/>
-    public static void Convert(sbyte* source, short* destination, nint count, int zeroPoint) => Int8Widening.ToInt16(source, destination, count, zeroPoint);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(int* destination, Vector512<int> sums) => sums.Store(destination);
 
-    private static void StorePart(Vector256<sbyte> bytes, sbyte* output, int count)
-    {
-        RequantizeAvx512.StoreFirst(bytes.GetLower(), output, count);
-        if (count > 16) RequantizeAvx512.StoreFirst(bytes.GetUpper(), output + 16, count - 16);
-    }
+    /// <inheritdoc/>
+    public static void Convert(sbyte* source, short* destination, nint count, int zeroPoint) => Int8Widening.ToInt16(source, destination, count, zeroPoint);
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace EdgeRuntime.Kernels;
@@ -60,8 +61,7 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
             int channel = layout.IsFlat ? lane % shape.Channels : lane;
             if (channel >= shape.Channels) break;
             Span<byte> chunk = destination.Slice(layout.OffsetBytes + lane / Lanes * layout.ChunkBytes, layout.ChunkBytes);
-            // Lane l of a chunk lies in 128-bit lane l / 8, in its lower or upper half.
-            int inside = lane % Lanes, slot = (inside % 8 < 4 ? 0 : Lanes / 2) + inside / 8 * 4 + inside % 4;
+            int slot = Slot(lane % Lanes);
             int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[channel];
             Span<int> header = MemoryMarshal.Cast<byte, int>(chunk);
             header[slot] = 2 * parameters.Bias[channel];
@@ -89,6 +89,9 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
 
     /// <inheritdoc/>
     protected override void Fill(byte* destination, nint count, int zeroPoint) => new Span<short>(destination, (int)count).Clear();
+
+    // Where unpacking puts channel c of a chunk: 128-bit lane c / 8 of the lower or the upper vector.
+    private static int Slot(int c) => (c % 8 < 4 ? 0 : Lanes / 2) + c / 8 * 4 + c % 4;
 
     /// <summary>Chunks and columns of a shape.</summary>
     private readonly struct Layout
@@ -123,6 +126,12 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
 
         public void Run(byte* band, long position, int rows)
         {
+            if (_call.Shift == 0) Run<N0>(band, position, rows);
+            else Run<N1>(band, position, rows);
+        }
+
+        private void Run<TShifted>(byte* band, long position, int rows) where TShifted : struct, ICount
+        {
             ref readonly ConvolutionShape s = ref Layout.Band.Shape;
             int columnBytes = Layout.IsFlat ? sizeof(TVector) : Layout.Band.OutColumnBytes, stride = Layout.IsFlat ? Lanes : s.Channels;
             int* offsets = (int*)_call.Packed;
@@ -134,14 +143,14 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
                     sbyte* output = _call.Output + (position + (long)y * s.OutWidth) * s.Channels + c * Lanes;
                     int i = 0;
                     for (; i + 4 < Layout.Columns; i += 4, x += 4 * columnBytes, output += 4 * stride)
-                        Four(x, columnBytes, offsets, chunk, output, stride, Math.Min(Lanes, s.Channels * (Layout.IsFlat ? Lanes : 1) - c * Lanes));
+                        Four<TShifted>(x, columnBytes, offsets, chunk, output, stride, Math.Min(Lanes, s.Channels * (Layout.IsFlat ? Lanes : 1) - c * Lanes));
                     for (; i < Layout.Columns; i++, x += columnBytes, output += stride)
-                        One(x, offsets, chunk, output, Math.Min(Lanes, (Layout.IsFlat ? s.OutWidth * s.Channels - i * Lanes : s.Channels) - c * Lanes));
+                        One<TShifted>(x, offsets, chunk, output, Math.Min(Lanes, (Layout.IsFlat ? s.OutWidth * s.Channels - i * Lanes : s.Channels) - c * Lanes));
                 }
         }
 
         // Four output vectors, columnBytes apart in the band and stride apart in the output.
-        private void Four(byte* x, nint columnBytes, int* offsets, byte* chunk, sbyte* output, nint stride, int count)
+        private void Four<TShifted>(byte* x, nint columnBytes, int* offsets, byte* chunk, sbyte* output, nint stride, int count) where TShifted : struct, ICount
         {
             byte* w = chunk + 2 * Lanes * sizeof(int);
             TVector low0 = TPairs.Load(chunk), high0 = TPairs.Load(chunk + sizeof(TVector)), low1 = low0, low2 = low0, low3 = low0, high1 = high0, high2 = high0, high3 = high0;
@@ -165,13 +174,13 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
                 high3 = TPairs.MultiplyAdd(high3, TPairs.UnpackHigh(a, b), highWeights);
             }
             int* multipliers = (int*)chunk + Lanes;
-            TPairs.Store(low0, high0, multipliers, output, count, _call);
-            TPairs.Store(low1, high1, multipliers, output + stride, count, _call);
-            TPairs.Store(low2, high2, multipliers, output + 2 * stride, count, _call);
-            TPairs.Store(low3, high3, multipliers, output + 3 * stride, count, _call);
+            Store<TShifted>(low0, high0, multipliers, output, count);
+            Store<TShifted>(low1, high1, multipliers, output + stride, count);
+            Store<TShifted>(low2, high2, multipliers, output + 2 * stride, count);
+            Store<TShifted>(low3, high3, multipliers, output + 3 * stride, count);
         }
 
-        private void One(byte* x, int* offsets, byte* chunk, sbyte* output, int count)
+        private void One<TShifted>(byte* x, int* offsets, byte* chunk, sbyte* output, int count) where TShifted : struct, ICount
         {
             byte* w = chunk + 2 * Lanes * sizeof(int);
             TVector low = TPairs.Load(chunk), high = TPairs.Load(chunk + sizeof(TVector));
@@ -181,7 +190,23 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
                 low = TPairs.MultiplyAdd(low, TPairs.UnpackLow(a, b), TPairs.Load(w));
                 high = TPairs.MultiplyAdd(high, TPairs.UnpackHigh(a, b), TPairs.Load(w + sizeof(TVector)));
             }
-            TPairs.Store(low, high, (int*)chunk + Lanes, output, count, _call);
+            Store<TShifted>(low, high, (int*)chunk + Lanes, output, count);
+        }
+
+        // The form without a shift must not contain a call: see RequantizeAvx512.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Store<TShifted>(TVector low, TVector high, int* multipliers, sbyte* output, int count) where TShifted : struct, ICount
+        {
+            if (TShifted.Value == 0) TPairs.Store(low, high, multipliers, output, count, _call);
+            else StoreShifted(low, high, multipliers, output, count);
+        }
+
+        private void StoreShifted(TVector low, TVector high, int* multipliers, sbyte* output, int count)
+        {
+            int* sums = stackalloc int[Lanes];
+            TPairs.StoreSums(sums, low);
+            TPairs.StoreSums(sums + Lanes / 2, high);
+            for (int i = 0; i < count; i++) output[i] = RequantizeScalar.Apply(sums[Slot(i)], multipliers[Slot(i)], _call);
         }
     }
 }

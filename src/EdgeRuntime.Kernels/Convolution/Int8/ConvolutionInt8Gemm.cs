@@ -73,7 +73,8 @@ public sealed unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8D
                 if (TDot.Vectors > 2) Accumulate<N4>(tile);
                 break;
         }
-        TDot.Requantize(tile, call);
+        if (call.Shift == 0) TDot.Requantize(tile, call);
+        else RequantizeScalar.Tile(tile, call);
     }
 
     private static void Accumulate<TVectors>(in ConvolutionInt8Tile tile) where TVectors : struct, ICount
