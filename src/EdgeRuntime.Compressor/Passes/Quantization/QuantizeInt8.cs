@@ -8,7 +8,7 @@ namespace EdgeRuntime.Compressor;
 /// ranges from calibration; int32 biases, corrected for the mean error. (Jacob et al., "Quantization and training of
 /// neural networks for efficient integer-arithmetic-only inference", 2018; Nagel et al., "Data-free quantization", 2019.)
 /// </summary>
-public sealed class QuantizeInt8(QuantizeOptions options) : ICompressionPass
+public sealed class QuantizeInt8 : ICompressionPass
 {
     private static readonly Dictionary<string, CalibrationMethod> Methods = new(StringComparer.Ordinal)
     {
@@ -18,26 +18,40 @@ public sealed class QuantizeInt8(QuantizeOptions options) : ICompressionPass
         ["mse"] = CalibrationMethod.MeanSquaredError,
     };
 
+    private readonly CalibrationMethod _method;
+
+    /// <summary>Creates the pass.</summary>
+    /// <exception cref="ArgumentException">There is no such calibration method, or the percentile is not in (50, 100].</exception>
+    public QuantizeInt8(QuantizeOptions options)
+    {
+        Options = options;
+        if (!Methods.TryGetValue(options.Method, out _method))
+            throw new ArgumentException($"no calibration method \"{options.Method}\"; known: {string.Join(", ", Methods.Keys)}");
+        if (!(options.Percentile is > 50 and <= 100))
+            throw new ArgumentException($"percentile {options.Percentile} is not in (50, 100]");
+    }
+
     /// <inheritdoc/>
     public string Name => "quantize-int8";
+
+    /// <summary>What it was created with.</summary>
+    public QuantizeOptions Options { get; }
 
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
-        if (!Methods.TryGetValue(options.Method, out CalibrationMethod method))
-            throw new RecipeException(Name, $"no calibration method \"{options.Method}\"; known: {string.Join(", ", Methods.Keys)}");
         GraphOptimizer.Optimize(graph);
         if (graph.Nodes.Any(n => n.Output.Type == ElementType.Int8 && n.Type != OperatorType.Quantize))
             return new PassReport(Name, 0) { Notes = ["the network is quantised already: left as it is"] };
 
         Graph reference = GraphCopy.Of(graph);
-        Dictionary<ValueInfo, ValueStatistics> statistics = Calibrator.Observe(graph, context, method != CalibrationMethod.MinMax);
-        Int8Ranges ranges = Int8Ranges.Choose(graph, options, v => RangeFinder.Find(statistics[v], method, options.Percentile));
-        Dictionary<string, ValueInfo> quantized = Int8Insertion.Apply(graph, ranges, options.PerChannel);
+        Dictionary<ValueInfo, ValueStatistics> statistics = Calibrator.Observe(graph, context, _method != CalibrationMethod.MinMax);
+        Int8Ranges ranges = Int8Ranges.Choose(graph, Options, v => RangeFinder.Find(statistics[v], _method, Options.Percentile));
+        Dictionary<string, ValueInfo> quantized = Int8Insertion.Apply(graph, ranges, Options.PerChannel);
         GraphOptimizer.Optimize(graph);
-        if (options.BiasCorrection) BiasCorrector.Correct(reference, graph, quantized, context);
+        if (Options.BiasCorrection) BiasCorrector.Correct(reference, graph, quantized, context);
         LayerReport[] layers = NoiseMeter.Measure(reference, graph, quantized, context);
-        IntegerBoundary.Apply(graph, options.IntegerInputs, options.IntegerOutputs);
+        IntegerBoundary.Apply(graph, Options.IntegerInputs, Options.IntegerOutputs);
         return new PassReport(Name, ranges.Nodes.Count)
         {
             Layers = layers,

@@ -1,26 +1,27 @@
 namespace EdgeRuntime.Compressor;
 
 /// <summary>Options of the pass <c>quantize-int8</c>.</summary>
+/// <remarks>Settable, not init-only: source-generated JSON would overwrite init-only defaults of options not given.</remarks>
 public sealed record QuantizeOptions
 {
     /// <summary>How activation ranges are chosen: <c>min-max</c>, <c>percentile</c>, <c>entropy</c> or <c>mse</c>.</summary>
-    public string Method { get; init; } = "mse";
+    public string Method { get; set; } = "mse";
 
     /// <summary>For <c>percentile</c>: the share of elements inside the range, in percent.</summary>
-    public double Percentile { get; init; } = 99.99;
+    public double Percentile { get; set; } = 99.99;
 
     /// <summary>One weight scale for each output channel, else one for each layer.</summary>
-    public bool PerChannel { get; init; } = true;
+    public bool PerChannel { get; set; } = true;
 
     /// <summary>Whether biases make up for the mean error that rounding brings to each channel.</summary>
-    public bool BiasCorrection { get; init; } = true;
+    public bool BiasCorrection { get; set; } = true;
 
     /// <summary>Whether graph inputs become Int8, in the quantisation found for them; else they stay float.</summary>
-    public bool IntegerInputs { get; init; }
+    public bool IntegerInputs { get; set; }
 
     /// <summary>Whether graph outputs become Int8; else they stay float.</summary>
-    public bool IntegerOutputs { get; init; }
+    public bool IntegerOutputs { get; set; }
 
     /// <summary>Names of nodes to leave in float.</summary>
-    public IReadOnlyList<string> Skip { get; init; } = [];
+    public IReadOnlyList<string> Skip { get; set; } = [];
 }

@@ -1,0 +1,46 @@
+using System.Text.Json;
+using EdgeRuntime.Model;
+
+namespace EdgeRuntime.Compressor;
+
+/// <summary>What a recipe did to a network.</summary>
+/// <param name="Recipe">The recipe's name.</param>
+/// <param name="Source">The network before the first pass.</param>
+/// <param name="Passes">What each pass did, and the network after it.</param>
+public sealed record PipelineReport(string Recipe, PassReport Source, IReadOnlyList<PassReport> Passes)
+{
+    /// <summary>The report as JSON, with camel-case names.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, RecipeJson.Default.PipelineReport);
+}
+
+/// <summary>Applies recipes. After each pass the shapes are inferred anew and every rule of the graph is checked.</summary>
+public static class CompressionPipeline
+{
+    /// <summary>
+    /// Applies <paramref name="recipe"/> to <paramref name="graph"/> in place, and writes it into the graph's metadata.
+    /// </summary>
+    /// <exception cref="ModelException">The graph is not valid, or a pass can't do its work.</exception>
+    public static PipelineReport Run(Graph graph, Recipe recipe, PassContext context)
+    {
+        GraphValidator.Validate(graph);
+        PassReport source = Measure(new PassReport("source", 0), graph);
+        List<PassReport> reports = [];
+        foreach (ICompressionPass pass in recipe.Passes)
+        {
+            PassReport report = pass.Apply(graph, context);
+            GraphEditor.RemoveDeadNodes(graph);
+            GraphEditor.InferShapes(graph);
+            GraphValidator.Validate(graph);
+            reports.Add(Measure(report, graph));
+        }
+        graph.Metadata[MetadataKeys.Recipe] = recipe.Json;
+        return new PipelineReport(recipe.Name, source, reports);
+    }
+
+    private static PassReport Measure(PassReport report, Graph graph) => report with
+    {
+        Nodes = graph.Nodes.Count,
+        ConstantBytes = graph.Values().Where(v => v.IsConstant).Sum(v => v.ByteCount),
+        MultiplyAccumulates = graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates),
+    };
+}

@@ -1,0 +1,49 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace EdgeRuntime.Compressor;
+
+/// <summary>A pass that recipes can name.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Summary">What it does, in a line.</param>
+/// <param name="Options">Names of its options.</param>
+/// <param name="NeedsCalibration">Whether it runs the network on representative inputs.</param>
+/// <param name="Create">Makes the pass from its options in JSON, which may be absent.</param>
+public sealed record PassDescriptor(
+    string Name, string Summary, IReadOnlyList<string> Options, bool NeedsCalibration, Func<JsonElement?, ICompressionPass> Create);
+
+/// <summary>The list of all passes.</summary>
+public static class PassCatalog
+{
+    /// <summary>All passes.</summary>
+    public static IReadOnlyList<PassDescriptor> All { get; } =
+    [
+        Plain("optimize", "all the fusions below, until nothing changes", () => new Optimize()),
+        Plain("fold-constants", "compute what depends on constants only", () => new FoldConstants()),
+        Plain("dequantize-constants", "make stored integer and half-precision weights of float operators float", () => new DequantizeConstants()),
+        Plain("simplify-layout", "cancel transposes and reshapes", () => new SimplifyLayout()),
+        Plain("fold-batch-normalization", "make batch normalisation a multiplication and an addition", () => new FoldBatchNormalization()),
+        Plain("fold-scales", "move per-channel constants into neighbouring weights", () => new FoldScales()),
+        Plain("scales-to-depthwise", "make per-channel multiplications depthwise convolutions", () => new ScalesToDepthwise()),
+        Plain("fold-pads", "make zero padding part of the operator that follows", () => new FoldPads()),
+        Plain("fuse-clips", "make ReLU and the like part of the operator before", () => new FuseClips()),
+        Plain("fold-quantization", "make operators between Dequantize and Quantize integer operators", () => new FoldQuantization()),
+        Plain("make-signed", "bring UInt8 activations and weights to Int8", () => new MakeSigned()),
+        new("quantize-int8", "int8 weights and activations, after training, from calibration data", Names(RecipeJson.Default.QuantizeOptions), true,
+            json => new QuantizeInt8(Read(json, RecipeJson.Default.QuantizeOptions))),
+    ];
+
+    /// <summary>The pass named <paramref name="name"/>, or null.</summary>
+    public static PassDescriptor? Find(string name) => All.FirstOrDefault(p => p.Name == name);
+
+    private static PassDescriptor Plain(string name, string summary, Func<ICompressionPass> create) => new(name, summary, [], false, json =>
+    {
+        if (json is { } options) Read(options, RecipeJson.Default.NoOptions);
+        return create();
+    });
+
+    private static string[] Names(JsonTypeInfo options) => [.. options.Properties.Select(p => p.Name)];
+
+    private static TOptions Read<TOptions>(JsonElement? json, JsonTypeInfo<TOptions> type) where TOptions : new() =>
+        json is { } element ? element.Deserialize(type) ?? new TOptions() : new TOptions();
+}

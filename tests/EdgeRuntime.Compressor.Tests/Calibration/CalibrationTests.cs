@@ -1,0 +1,95 @@
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+using Xunit;
+
+namespace EdgeRuntime.Compressor.Tests;
+
+public sealed class CalibrationTests
+{
+    [Fact]
+    public void MinMaxKeepsTheOutlierThatPercentileAndEntropyCut()
+    {
+        ValueStatistics s = Gaussian(outlier: 40);
+        Assert.Equal((s.Min, 40), RangeFinder.Find(s, CalibrationMethod.MinMax, 0));
+        double percentile = RangeFinder.Find(s, CalibrationMethod.Percentile, 99.9).High;
+        double entropy = RangeFinder.Find(s, CalibrationMethod.Entropy, 0).High;
+        Assert.InRange(percentile, 2.5, 4.5);
+        Assert.InRange(entropy, 2, 20);
+    }
+
+    [Fact]
+    public void LeastSquaredErrorIsNoWorseThanAnyOtherRange()
+    {
+        float[] values = GaussianValues(12);
+        ValueStatistics s = Statistics(values);
+        double best = Error(values, RangeFinder.Find(s, CalibrationMethod.MeanSquaredError, 0));
+        foreach (CalibrationMethod method in Enum.GetValues<CalibrationMethod>())
+            Assert.True(best <= Error(values, RangeFinder.Find(s, method, 99.99)) * 1.02, method.ToString());
+    }
+
+    [Theory]
+    [InlineData(0, 6, -128)]
+    [InlineData(-1, 1, 0)]
+    [InlineData(-6, 0, 127)]
+    public void ParametersRepresentZeroExactlyAndTheEndsNearly(double low, double high, int zeroPoint)
+    {
+        QuantizationParameters p = RangeFinder.Parameters(low, high);
+        Assert.InRange(p.ZeroPoint, zeroPoint - 1, zeroPoint + 1);
+        Assert.InRange(Requantize.Dequantize(-128, p.Scale, p.ZeroPoint), low - p.Scale, low + p.Scale);
+        Assert.InRange(Requantize.Dequantize(127, p.Scale, p.ZeroPoint), high - p.Scale, high + p.Scale);
+    }
+
+    [Fact]
+    public void AnEmptyRangeStillGivesParameters() => Assert.Equal(1f, RangeFinder.Parameters(0, 0).Scale);
+
+    [Fact]
+    public void ArraysAreCutIntoEvenlySpreadSamples()
+    {
+        GraphBuilder b = new();
+        ValueInfo x = b.Input("x", 1, 1, 2, 3);
+        Graph graph = b.Output(b.Clip(x, 0));
+        byte[] bytes = [.. Enumerable.Range(0, 60).Select(i => (byte)i)];
+        CalibrationData data = CalibrationData.From(graph, [new("", Tensor.From<byte>(new TensorShape(10, 2, 3), bytes))], 5);
+        Assert.Equal(5, data.Count);
+        Assert.Equal([12f, 13, 14, 15, 16, 17], data.Sample(1, 0, x).ToFloats());
+    }
+
+    [Theory]
+    [InlineData("x", 4, 3, 2)]
+    [InlineData("y", 4, 2, 3)]
+    [InlineData("x", 1, 2, 2)]
+    public void ArraysThatDoNotFitAreTypedErrors(string name, params int[] shape)
+    {
+        GraphBuilder b = new();
+        ValueInfo x = b.Input("x", 1, 1, 2, 3);
+        Graph graph = b.Output(b.Clip(x, 0));
+        Tensor array = Tensor.From<float>(new TensorShape(shape), new float[new TensorShape(shape).ElementCount]);
+        Assert.Equal(ModelErrorKind.InvalidData, Assert.Throws<ModelException>(() => CalibrationData.From(graph, [new(name, array)])).Kind);
+    }
+
+    private static double Error(float[] values, (double Low, double High) range)
+    {
+        QuantizationParameters p = RangeFinder.Parameters(range.Low, range.High);
+        return values.Sum(v => Math.Pow(v - Requantize.Dequantize(Requantize.Quantize(v, p.Scale, p.ZeroPoint, -128, 127), p.Scale, p.ZeroPoint), 2));
+    }
+
+    private static ValueStatistics Gaussian(float outlier) => Statistics([.. GaussianValues(outlier)]);
+
+    private static float[] GaussianValues(float outlier)
+    {
+        Random random = new(5);
+        float[] values = new float[20_000];
+        for (int i = 0; i < values.Length; i++)
+            values[i] = (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
+        values[0] = outlier;
+        return values;
+    }
+
+    private static ValueStatistics Statistics(float[] values)
+    {
+        ValueStatistics s = new();
+        s.Widen(values);
+        s.Count(values);
+        return s;
+    }
+}
