@@ -76,14 +76,15 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
         int shift = factors.Max(f => Factor(node, f).Shift);
         int[] bias = Bias(node, outputs, x, w);
         int[] zeros = w.IsSymmetric ? [] : [.. Enumerable.Range(0, outputs).Select(o => w.ZeroPoints[w.IsPerTensor ? 0 : o])];
-        CheckAccumulator(node, weights, bias, zeros, x.ZeroPoint);
+        int[] multipliers = Array.ConvertAll(factors, f => FixedPointMultiplier.From(f, shift).Multiplier);
+        for (int o = 0; o < outputs; o++) FitAccumulator(node, weights, o, zeros, x.ZeroPoint, shift, bias, multipliers);
         var (min, max) = ClampOf(node, node.Output);
         return new ConvolutionInt8Parameters
         {
             InputZeroPoint = x.ZeroPoint,
             WeightZeroPoints = zeros,
             Bias = bias,
-            Multipliers = Array.ConvertAll(factors, f => FixedPointMultiplier.From(f, shift).Multiplier),
+            Multipliers = multipliers,
             Shift = shift,
             OutputZeroPoint = y.ZeroPoint,
             Min = min,
@@ -106,16 +107,20 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
         return bias;
     }
 
-    private static void CheckAccumulator(Node node, Tensor weights, int[] bias, int[] zeros, int inputZero)
+    /// <summary>
+    /// Makes sure that no input can take channel <paramref name="o"/> out of the accumulator. Trained networks have dead
+    /// channels, all weights 0, whose tiny scale makes the bias enormous: their constant output is kept with a smaller bias.
+    /// </summary>
+    private static void FitAccumulator(Node node, Tensor weights, int o, int[] zeros, int inputZero, int shift, int[] bias, int[] multipliers)
     {
-        ReadOnlySpan<sbyte> w = weights.AsSpan<sbyte>();
-        int depth = w.Length / Math.Max(bias.Length, 1), reach = Math.Max(inputZero + 128, 127 - inputZero);
-        for (int o = 0; o < bias.Length; o++)
-        {
-            long sum = 0;
-            foreach (sbyte v in w.Slice(o * depth, depth)) sum += Math.Abs(v - (zeros.Length == 0 ? 0 : zeros[o]));
-            if (sum * reach + Math.Abs((long)bias[o]) >= Requantize.AccumulatorLimit)
-                throw Invalid(node, $"output channel {o} can exceed the 30-bit accumulator; its weights sum to {sum} in magnitude and its bias is {bias[o]}");
-        }
+        int depth = weights.Count / bias.Length, reach = Math.Max(inputZero + 128, 127 - inputZero);
+        long sum = 0;
+        foreach (sbyte v in weights.AsSpan<sbyte>().Slice(o * depth, depth)) sum += Math.Abs(v - (zeros.Length == 0 ? 0 : zeros[o]));
+        if (sum * reach + Math.Abs((long)bias[o]) < Requantize.AccumulatorLimit) return;
+        if (sum != 0)
+            throw Invalid(node, $"output channel {o} can exceed the 30-bit accumulator; its weights sum to {sum} in magnitude and its bias is {bias[o]}");
+        // A factor of 2^-12 and a bias of r · 2^12 give r again, whatever the shared shift; beyond ±2^12 the clamp decides.
+        int constant = Math.Clamp(Requantize.Scale(bias[o], multipliers[o], shift), -(1 << 12), 1 << 12);
+        (bias[o], multipliers[o]) = (constant << 12, FixedPointMultiplier.From(1.0 / (1 << 12), shift).Multiplier);
     }
 }

@@ -3,20 +3,25 @@ using EdgeRuntime.Tensors;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// Quantised addition y = a·fa + b·fb with 15-bit factors and one rounding:
+/// Quantised addition y = a·fa + b·fb with 21-bit factors and one rounding:
 /// <code>q = clamp(((a·MultiplierA + b·MultiplierB + Offset) >> Shift) + OutputZeroPoint, Min, Max)</code>
-/// |a·Ma + b·Mb| &lt; 2^23 and |Offset| &lt; 2^24 + 2^29, so 32 bits hold the sum. Subtraction has a negative fb.
+/// |M| ≤ 2^20, so |a·Ma + b·Mb| ≤ 2^28 and |Offset| ≤ 2^28 + 2^29, and 32 bits hold the sum. Subtraction has a negative fb.
+/// Fewer bits would do for accuracy, but would break ties differently from exact arithmetic in one output of a few hundred.
 /// </summary>
-public readonly record struct AddInt8Parameters(short MultiplierA, short MultiplierB, int Offset, int Shift, int OutputZeroPoint, int Min, int Max)
+public readonly record struct AddInt8Parameters(int MultiplierA, int MultiplierB, int Offset, int Shift, int OutputZeroPoint, int Min, int Max)
 {
-    /// <summary>Derives the integers from real factors fa = sa/sy and fb = ±sb/sy, each in (0, 2^14) in magnitude.</summary>
+    /// <summary>Largest magnitude of a multiplier.</summary>
+    public const int LargestMultiplier = 1 << 20;
+
+    /// <summary>Derives the integers from real factors fa = sa/sy and fb = ±sb/sy, each below 2^20 in magnitude.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A factor is too large, or both are 0.</exception>
     public static AddInt8Parameters From(double factorA, int zeroA, double factorB, int zeroB, int outputZero, int min, int max)
     {
         double largest = Math.Max(Math.Abs(factorA), Math.Abs(factorB));
-        if (!(largest > 0 && largest < 1 << 14)) throw new ArgumentOutOfRangeException(nameof(factorA), largest, "an addition's factor must be in (0, 2^14)");
+        if (!(largest > 0 && largest < LargestMultiplier)) throw new ArgumentOutOfRangeException(nameof(factorA), largest, "an addition's factor must be in (0, 2^20)");
         int shift = 0;
-        while (shift < 30 && Math.Round(largest * (1L << (shift + 1))) <= short.MaxValue) shift++;
-        short ma = (short)Math.Round(factorA * (1L << shift)), mb = (short)Math.Round(factorB * (1L << shift));
+        while (shift < 30 && Math.Round(largest * (1L << (shift + 1))) <= LargestMultiplier) shift++;
+        int ma = (int)Math.Round(factorA * (1L << shift)), mb = (int)Math.Round(factorB * (1L << shift));
         int half = shift == 0 ? 0 : 1 << (shift - 1);
         return new AddInt8Parameters(ma, mb, half - zeroA * ma - zeroB * mb, shift, outputZero, min, max);
     }
