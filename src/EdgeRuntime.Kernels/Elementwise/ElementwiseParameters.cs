@@ -33,8 +33,8 @@ public readonly record struct AddInt8Parameters(int MultiplierA, int MultiplierB
 public readonly record struct MulInt8Parameters(int ZeroA, int ZeroB, FixedPointMultiplier Factor, int OutputZeroPoint, int Min, int Max);
 
 /// <summary>
-/// Quantised average of <c>count</c> taps: q = clamp(Requantize.Scale(Σ q − count·InputZeroPoint, Factor) + OutputZeroPoint, Min, Max),
-/// with Factor = sx / (sy·count).
+/// Quantised average of <c>count</c> taps: q = clamp(Requantize.ScaleHalfEven(Σ q − count·InputZeroPoint, Factor) +
+/// OutputZeroPoint, Min, Max), with Factor = sx / (sy·count).
 /// </summary>
 public readonly record struct AverageInt8Parameters(int InputZeroPoint, FixedPointMultiplier Factor, int OutputZeroPoint, int Min, int Max);
 

@@ -54,7 +54,7 @@ public unsafe class ElementwiseReference : ElementwiseKernel
         {
             int sum = -count * p.InputZeroPoint;
             for (int t = 0; t < count; t++) sum += taps[t][c];
-            y[c] = (sbyte)Requantize.Apply(sum, p.Factor.Multiplier, p.Factor.Shift, p.OutputZeroPoint, p.Min, p.Max);
+            y[c] = (sbyte)Math.Clamp(Requantize.ScaleHalfEven(sum, p.Factor.Multiplier, p.Factor.Shift) + p.OutputZeroPoint, p.Min, p.Max);
         }
     }
 

@@ -52,6 +52,17 @@ public static class Requantize
         return (int)((shifted * multiplier + (1L << 30)) >> 31);
     }
 
+    /// <summary>
+    /// acc · factor with halves to even. For averages only: their factors are often powers of two, so that exact halves are
+    /// common, and ONNX rounds them to even. Scale rounds x up at halves and −Scale(−acc) down; they differ nowhere else.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScaleHalfEven(int accumulator, int multiplier, int shift)
+    {
+        int up = Scale(accumulator, multiplier, shift), down = -Scale(-accumulator, multiplier, shift);
+        return up - ((up - down) & up & 1);
+    }
+
     /// <summary>acc · factor + zeroPoint, clamped to [<paramref name="min"/>, <paramref name="max"/>].</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Apply(int accumulator, int multiplier, int shift, int zeroPoint, int min, int max) =>
