@@ -19,13 +19,13 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
     private protected abstract int Lanes { get; }
 
     /// <summary>Vectors in a full panel.</summary>
-    private protected abstract int PanelVectors { get; }
+    internal abstract int PanelVectors { get; }
 
     /// <summary>Rows of a full tile over a panel of so many vectors; at most 12.</summary>
-    private protected abstract int TileRows(int vectors);
+    internal abstract int TileRows(int vectors);
 
     /// <summary>Computes one tile.</summary>
-    private protected abstract void RunTile(int rows, int vectors, in GemmFloat32Task task);
+    internal abstract void RunTile(int rows, int vectors, in GemmFloat32Task task);
 
     /// <summary>Cycles that one tile takes.</summary>
     private protected abstract double TileCycles(int rows, int vectors, int depth);

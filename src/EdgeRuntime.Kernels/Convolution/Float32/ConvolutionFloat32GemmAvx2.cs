@@ -13,14 +13,14 @@ internal sealed class ConvolutionFloat32GemmAvx2 : ConvolutionFloat32Gemm
 
     private protected override int Lanes => Vector256<float>.Count;
 
-    private protected override int PanelVectors => 2;
+    internal override int PanelVectors => 2;
 
-    private protected override int TileRows(int vectors) => vectors == 1 ? 12 : 6;
+    internal override int TileRows(int vectors) => vectors == 1 ? 12 : 6;
 
     private protected override double TileCycles(int rows, int vectors, int depth) =>
         15 + 3 * rows + depth * Math.Max(rows == 1 ? 2.0 : 4.0, 0.55 * rows * vectors + 0.15 * rows);
 
-    private protected override void RunTile(int rows, int vectors, in GemmFloat32Task task)
+    internal override void RunTile(int rows, int vectors, in GemmFloat32Task task)
     {
         bool single = rows == 1 && task.OuterCount * task.InnerCount == 1;
         if (vectors == 1)

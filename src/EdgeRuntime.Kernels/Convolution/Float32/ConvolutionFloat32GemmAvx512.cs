@@ -13,14 +13,14 @@ internal sealed class ConvolutionFloat32GemmAvx512 : ConvolutionFloat32Gemm
 
     private protected override int Lanes => Vector512<float>.Count;
 
-    private protected override int PanelVectors => 4;
+    internal override int PanelVectors => 4;
 
-    private protected override int TileRows(int vectors) => vectors < 3 ? 12 : 6;
+    internal override int TileRows(int vectors) => vectors < 3 ? 12 : 6;
 
     private protected override double TileCycles(int rows, int vectors, int depth) =>
         15 + 3 * rows + depth * Math.Max(4.0, rows * vectors + 0.1 * rows);
 
-    private protected override void RunTile(int rows, int vectors, in GemmFloat32Task task)
+    internal override void RunTile(int rows, int vectors, in GemmFloat32Task task)
     {
         bool single = rows == 1 && task.OuterCount * task.InnerCount == 1;
         switch (vectors)

@@ -25,10 +25,13 @@ public unsafe struct ConvolutionFloat32Call
 /// <summary>
 /// An implementation of float convolutions y = clamp(bias + Σ x · w, Min, Max), dense, grouped, depthwise and fully
 /// connected. Stages and portions as in <see cref="ConvolutionInt8Kernel"/>. It may differ from the reference by rounding:
-/// at most 2^-22 · Depth · Σ|x·w| in absolute value.
+/// at most 2^-22 · Depth · Σ|x·w| in absolute value, or, where it <see cref="MixesNeighbours"/>, 2^-22 · Depth · max|x| · Σ|w|.
 /// </summary>
 public abstract class ConvolutionFloat32Kernel : Kernel
 {
+    /// <summary>Whether inputs beside an output's window may touch its rounding, as in transform methods.</summary>
+    public virtual bool MixesNeighbours => false;
+
     /// <summary>Whether this kernel can do it.</summary>
     public abstract bool Supports(in ConvolutionShape shape);
 

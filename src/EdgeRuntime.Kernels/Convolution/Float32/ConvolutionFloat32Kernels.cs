@@ -13,5 +13,7 @@ public static class ConvolutionFloat32Kernels
         new ConvolutionFloat32DepthwiseAvx512(),
         new ConvolutionFloat32GemmNeon(),
         new ConvolutionFloat32DepthwiseNeon(),
+        new ConvolutionFloat32WinogradAvx2(),
+        new ConvolutionFloat32WinogradAvx512(),
     ];
 }
