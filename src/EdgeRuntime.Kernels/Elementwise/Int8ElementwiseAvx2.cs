@@ -40,12 +40,14 @@ internal static unsafe class Int8ElementwiseAvx2
     }
 
     /// <summary>
-    /// Pairs (a, b) times (Ma, Mb) by VPMADDWD, exact in 32 bits. The shifted sum saturates to 16 bits before the zero point is
-    /// added with saturation: both only move values that the clamp to 8 bits moves to the same end.
+    /// Factors of 21 bits as 256·h + l with 0 ≤ l ≤ 255: pairs (a, b) times (ha, hb) and (la, lb) by VPMADDWD, exact in 32 bits.
+    /// The shifted sum saturates to 16 bits before the zero point is added with saturation: both only move values that the
+    /// clamp to 8 bits moves to the same end.
     /// </summary>
     internal readonly struct Adder(in AddInt8Parameters p) : IOperator
     {
-        private readonly Vector256<short> _factors = Vector256.Create((ushort)p.MultiplierA | p.MultiplierB << 16).AsInt16();
+        private readonly Vector256<short> _high = Vector256.Create((p.MultiplierA >> 8 & 0xFFFF) | p.MultiplierB >> 8 << 16).AsInt16();
+        private readonly Vector256<short> _low = Vector256.Create((p.MultiplierA & 0xFF) | (p.MultiplierB & 0xFF) << 16).AsInt16();
         private readonly Vector256<int> _offset = Vector256.Create(p.Offset);
         private readonly Vector128<int> _shift = Vector128.CreateScalar(p.Shift);
         private readonly Vector256<short> _zero = Vector256.Create((short)p.OutputZeroPoint);
@@ -63,11 +65,15 @@ internal static unsafe class Int8ElementwiseAvx2
         private Vector256<short> Half(Vector128<sbyte> a, Vector128<sbyte> b)
         {
             Vector256<short> wideA = Avx2.ConvertToVector256Int16(a), wideB = Avx2.ConvertToVector256Int16(b);
-            Vector256<int> even = Avx2.MultiplyAddAdjacent(Avx2.UnpackLow(wideA, wideB), _factors);
-            Vector256<int> odd = Avx2.MultiplyAddAdjacent(Avx2.UnpackHigh(wideA, wideB), _factors);
-            even = Avx2.ShiftRightArithmetic(Avx2.Add(even, _offset), _shift);
-            odd = Avx2.ShiftRightArithmetic(Avx2.Add(odd, _offset), _shift);
+            Vector256<int> even = Sum(Avx2.UnpackLow(wideA, wideB)), odd = Sum(Avx2.UnpackHigh(wideA, wideB));
             return Avx2.AddSaturate(Avx2.PackSignedSaturate(even, odd), _zero);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private Vector256<int> Sum(Vector256<short> pairs)
+        {
+            Vector256<int> sum = Avx2.ShiftLeftLogical(Avx2.MultiplyAddAdjacent(pairs, _high), 8);
+            return Avx2.ShiftRightArithmetic(Avx2.Add(Avx2.Add(sum, Avx2.MultiplyAddAdjacent(pairs, _low)), _offset), _shift);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Kernels;
 
@@ -22,7 +23,7 @@ internal static unsafe class Int8PoolingAvx2
                 low = Avx2.Add(low, Avx2.ConvertToVector256Int32(sum.GetLower()));
                 high = Avx2.Add(high, Avx2.ConvertToVector256Int32(sum.GetUpper()));
             }
-            Vector256<short> q = Avx2.PackSignedSaturate(RequantizeAvx2.Scale(Avx2.Add(low, low), factor), RequantizeAvx2.Scale(Avx2.Add(high, high), factor));
+            Vector256<short> q = Avx2.PackSignedSaturate(ScaleHalfEven(low, factor), ScaleHalfEven(high, factor));
             q = Avx2.Permute4x64(Avx2.AddSaturate(q, zero).AsInt64(), 0b11_01_10_00).AsInt16();
             q = Avx2.Min(Avx2.Max(q, min), max);
             Sse2.Store(y + c, Sse2.PackSignedSaturate(q.GetLower(), q.GetUpper()));
@@ -45,5 +46,13 @@ internal static unsafe class Int8PoolingAvx2
             for (int t = 1; t < count; t++) largest = Sse41.Max(largest, Sse2.LoadVector128(taps[t] + at));
             Sse2.Store(y + at, largest);
         }
+    }
+
+    /// <summary><see cref="Requantize.ScaleHalfEven"/>: where rounding halves up and down differ, the even one.</summary>
+    private static Vector256<int> ScaleHalfEven(Vector256<int> sum, Vector256<int> factor)
+    {
+        Vector256<int> doubled = Avx2.Add(sum, sum), up = RequantizeAvx2.Scale(doubled, factor);
+        Vector256<int> down = Avx2.Subtract(Vector256<int>.Zero, RequantizeAvx2.Scale(Avx2.Subtract(Vector256<int>.Zero, doubled), factor));
+        return Avx2.Subtract(up, Avx2.And(Avx2.And(Avx2.Subtract(up, down), up), Vector256.Create(1)));
     }
 }

@@ -9,13 +9,13 @@ internal sealed class ConvolutionFloat32GemmNeon : ConvolutionFloat32Gemm
 
     private protected override int Lanes => 4;
 
-    private protected override int PanelVectors => 2;
+    internal override int PanelVectors => 2;
 
-    private protected override int TileRows(int vectors) => 8;
+    internal override int TileRows(int vectors) => 8;
 
     private protected override double TileCycles(int rows, int vectors, int depth) => 15 + 3 * rows + depth * (rows == 1 ? 1.0 * vectors : 0.5 * rows * vectors);
 
-    private protected override void RunTile(int rows, int vectors, in GemmFloat32Task task)
+    internal override void RunTile(int rows, int vectors, in GemmFloat32Task task)
     {
         if (vectors == 1) GemmFloat32NeonTile.Run<N1>(rows, task);
         else GemmFloat32NeonTile.Run<N2>(rows, task);
