@@ -6,8 +6,11 @@ namespace EdgeRuntime.Kernels;
 /// </summary>
 public unsafe interface IInt8Dot<TVector> where TVector : unmanaged
 {
-    /// <summary>What the kernel on this operation is called and needs.</summary>
-    static abstract KernelDescriptor Descriptor { get; }
+    /// <summary>The instruction set's name in kernel ids.</summary>
+    static abstract string Name { get; }
+
+    /// <summary>What it needs.</summary>
+    static abstract CpuFeature Requires { get; }
 
     /// <summary>Elements in 4 bytes: 2 (int16) or 4 (bytes).</summary>
     static abstract int Step { get; }

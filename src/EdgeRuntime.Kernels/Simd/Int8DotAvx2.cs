@@ -8,8 +8,10 @@ namespace EdgeRuntime.Kernels;
 public readonly unsafe struct Int8DotAvx2 : IInt8Dot<Vector256<int>>
 {
     /// <inheritdoc/>
-    public static KernelDescriptor Descriptor { get; } = new("conv-s8-gemm-avx2-6x16", "convolution-s8", CpuFeature.Avx2,
-        "direct convolution as a matrix product of 16-bit pairs (VPMADDWD), 6 positions × 16 channels; every shape");
+    public static string Name => "avx2";
+
+    /// <inheritdoc/>
+    public static CpuFeature Requires => CpuFeature.Avx2;
 
     /// <inheritdoc/>
     public static int Step => 2;

@@ -8,8 +8,10 @@ namespace EdgeRuntime.Kernels;
 public readonly unsafe struct Int8DotAvx512 : IInt8Dot<Vector512<int>>
 {
     /// <inheritdoc/>
-    public static KernelDescriptor Descriptor { get; } = new("conv-s8-gemm-avx512-6x64", "convolution-s8", CpuFeature.Avx2 | CpuFeature.Avx512,
-        "direct convolution as a matrix product of 16-bit pairs (VPMADDWD), 6 positions × 64 channels; every shape");
+    public static string Name => "avx512";
+
+    /// <inheritdoc/>
+    public static CpuFeature Requires => CpuFeature.Avx2 | CpuFeature.Avx512;
 
     /// <inheritdoc/>
     public static int Step => 2;

@@ -25,8 +25,10 @@ public readonly struct AvxVnniInstruction : IDotUnsignedSigned
 public readonly unsafe struct Int8DotAvxVnni<TInstruction> : IInt8Dot<Vector256<int>> where TInstruction : struct, IDotUnsignedSigned
 {
     /// <inheritdoc/>
-    public static KernelDescriptor Descriptor { get; } = new("conv-s8-gemm-avxvnni-6x16", "convolution-s8", CpuFeature.Avx2 | CpuFeature.AvxVnni,
-        "direct convolution as a matrix product of byte quadruples (VPDPBUSD), 6 positions × 16 channels; symmetric weights");
+    public static string Name => "avxvnni";
+
+    /// <inheritdoc/>
+    public static CpuFeature Requires => CpuFeature.Avx2 | CpuFeature.AvxVnni;
 
     /// <inheritdoc/>
     public static int Step => 4;

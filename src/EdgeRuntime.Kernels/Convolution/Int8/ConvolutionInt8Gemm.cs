@@ -12,7 +12,9 @@ public sealed unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8D
     private const int Rows = 6;
 
     /// <inheritdoc/>
-    public override KernelDescriptor Descriptor => TDot.Descriptor;
+    public override KernelDescriptor Descriptor { get; } = new($"conv-s8-gemm-{TDot.Name}-{Rows}x{TDot.Vectors * Lanes}", "convolution-s8", TDot.Requires,
+        $"direct convolution as a matrix product, {Rows} positions × {TDot.Vectors * Lanes} channels, {TDot.Step} products a lane; every shape"
+            + (TDot.AllowsWeightZeroPoints ? "" : ", symmetric weights"));
 
     /// <inheritdoc/>
     public override ConvolutionInt8TileSize TileSize => new(Rows, TDot.Vectors * Lanes, Lanes, 4 / TDot.Step, TDot.Step);
@@ -64,29 +66,8 @@ public sealed unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8D
     /// <inheritdoc/>
     protected override void RunTile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
     {
-        switch (tile.PaddedColumns / Lanes)
-        {
-            case 1: Accumulate<N1>(tile); break;
-            case 2: Accumulate<N2>(tile); break;
-            case 3 when TDot.Vectors > 2: Accumulate<N3>(tile); break;
-            default:
-                if (TDot.Vectors > 2) Accumulate<N4>(tile);
-                break;
-        }
+        ConvolutionInt8TileProduct<TDot, TVector>.Run(tile);
         if (call.Shift == 0) TDot.Requantize(tile, call);
         else RequantizeScalar.Tile(tile, call);
-    }
-
-    private static void Accumulate<TVectors>(in ConvolutionInt8Tile tile) where TVectors : struct, ICount
-    {
-        switch (tile.Rows)
-        {
-            case 1: ConvolutionInt8Accumulate<TDot, TVector, N1, TVectors>.Run(tile); break;
-            case 2: ConvolutionInt8Accumulate<TDot, TVector, N2, TVectors>.Run(tile); break;
-            case 3: ConvolutionInt8Accumulate<TDot, TVector, N3, TVectors>.Run(tile); break;
-            case 4: ConvolutionInt8Accumulate<TDot, TVector, N4, TVectors>.Run(tile); break;
-            case 5: ConvolutionInt8Accumulate<TDot, TVector, N5, TVectors>.Run(tile); break;
-            default: ConvolutionInt8Accumulate<TDot, TVector, N6, TVectors>.Run(tile); break;
-        }
     }
 }
