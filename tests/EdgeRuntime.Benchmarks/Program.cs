@@ -6,6 +6,7 @@ internal static class Program
     /// <summary>The subcommands; a new benchmark is one line here.</summary>
     private static readonly Dictionary<string, Action<string[]>> Commands = new()
     {
+        ["networks"] = NetworkBenchmark.Run,
         ["conv-s8"] = ConvolutionInt8Benchmark.Run,
         ["conv-f32"] = ConvolutionFloat32Benchmark.Run,
     };
