@@ -43,28 +43,17 @@ public sealed class CalibrationTests
     public void AnEmptyRangeStillGivesParameters() => Assert.Equal(1f, RangeFinder.Parameters(0, 0).Scale);
 
     [Fact]
-    public void ArraysAreCutIntoEvenlySpreadSamples()
+    public void SamplesThatDoNotFitAreTypedErrors()
     {
         GraphBuilder b = new();
         ValueInfo x = b.Input("x", 1, 1, 2, 3);
-        Graph graph = b.Output(b.Clip(x, 0));
-        byte[] bytes = [.. Enumerable.Range(0, 60).Select(i => (byte)i)];
-        CalibrationData data = CalibrationData.From(graph, [new("", Tensor.From<byte>(new TensorShape(10, 2, 3), bytes))], 5);
-        Assert.Equal(5, data.Count);
-        Assert.Equal([12f, 13, 14, 15, 16, 17], data.Sample(1, 0, x).ToFloats());
-    }
-
-    [Theory]
-    [InlineData("x", 4, 3, 2)]
-    [InlineData("y", 4, 2, 3)]
-    [InlineData("x", 1, 2, 2)]
-    public void ArraysThatDoNotFitAreTypedErrors(string name, params int[] shape)
-    {
-        GraphBuilder b = new();
-        ValueInfo x = b.Input("x", 1, 1, 2, 3);
-        Graph graph = b.Output(b.Clip(x, 0));
-        Tensor array = Tensor.From<float>(new TensorShape(shape), new float[new TensorShape(shape).ElementCount]);
-        Assert.Equal(ModelErrorKind.InvalidData, Assert.Throws<ModelException>(() => CalibrationData.From(graph, [new(name, array)])).Kind);
+        CalibrationData data = new();
+        data.Add(Tensor.Vector<byte>(1, 2, 3, 4, 5, 6));
+        data.Add(Tensor.Vector<float>(1, 2));
+        data.Add();
+        Assert.Equal([1f, 2, 3, 4, 5, 6], data.Sample(0, 0, x).AsSpan<float>().ToArray());
+        Assert.Equal(ModelErrorKind.InvalidData, Assert.Throws<ModelException>(() => data.Sample(1, 0, x)).Kind);
+        Assert.Equal(ModelErrorKind.InvalidData, Assert.Throws<ModelException>(() => data.Sample(2, 0, x)).Kind);
     }
 
     private static double Error(float[] values, (double Low, double High) range)
