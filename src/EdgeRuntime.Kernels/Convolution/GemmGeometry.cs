@@ -127,8 +127,8 @@ internal readonly struct GemmGeometry
         _ => 0,
     };
 
-    /// <summary>Bytes of one worker's gathered rows.</summary>
-    public long WorkerBytes => ((long)BlockRows * Segment * _elementBytes + 63) & ~63L;
+    /// <summary>Bytes of one worker's gathered rows, with room for the last run's surplus.</summary>
+    public long WorkerBytes => ((long)BlockRows * Segment * _elementBytes + 8 + 63) & ~63L;
 
     private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
 
@@ -157,26 +157,39 @@ internal readonly struct GemmGeometry
     /// <summary>Gathers rows into <paramref name="buffer"/>, <see cref="Segment"/> elements each, and points at them.</summary>
     public unsafe void Gather<T>(T* input, int group, int first, int count, T padding, T* buffer, T** rows) where T : unmanaged
     {
-        int depth = _shape.ChannelsPerGroup, channels = _shape.Channels, kernelWidth = _shape.KernelWidth;
+        int depth = _shape.ChannelsPerGroup, channels = _shape.Channels, width = _shape.Width, height = _shape.Height, outWidth = _shape.OutWidth, outHeight = _shape.OutHeight;
+        int runBytes = _shape.KernelWidth * depth * _elementBytes, spanY = (_shape.KernelHeight - 1) * _shape.DilationY;
+        nint pitchBytes = (nint)width * channels * _elementBytes;
+        bool contiguous = depth == channels && _shape.DilationX == 1;
+        byte* end = (byte*)(input + (long)_shape.Batch * height * width * channels);
         for (int i = 0; i < count; i++, buffer += Segment)
         {
             rows[i] = buffer;
-            int position = first + i, ox = position % _shape.OutWidth, line = position / _shape.OutWidth;
-            int x0 = ox * _shape.StrideX - _shape.PadLeft, y0 = line % _shape.OutHeight * _shape.StrideY - _shape.PadTop;
-            T* image = input + (long)(line / _shape.OutHeight) * _shape.Height * _shape.Width * channels + group * depth;
-            bool contiguous = depth == channels && _shape.DilationX == 1 && x0 >= 0 && x0 + kernelWidth <= _shape.Width;
-            T* to = buffer;
-            for (int ky = 0; ky < _shape.KernelHeight; ky++)
+            int position = first + i, line = position / outWidth, n = line / outHeight;
+            int x0 = (position - line * outWidth) * _shape.StrideX - _shape.PadLeft, y0 = (line - n * outHeight) * _shape.StrideY - _shape.PadTop;
+            T* corner = input + (((long)n * height + y0) * width + x0) * channels + group * depth;
+            byte* from = (byte*)corner, last = from + spanY * pitchBytes + ((runBytes + 7) & ~7);
+            if (contiguous && x0 >= 0 && x0 + _shape.KernelWidth <= width && y0 >= 0 && y0 + spanY < height && last <= end)
             {
-                int y = y0 + ky * _shape.DilationY;
-                T* from = image + ((long)y * _shape.Width + x0) * channels;
-                if ((uint)y >= (uint)_shape.Height) to = Fill(to, kernelWidth * depth, padding);
-                else if (contiguous) to = Copy(from, to, kernelWidth * depth);
-                else
-                    for (int kx = 0, x = x0; kx < kernelWidth; kx++, x += _shape.DilationX)
-                        to = (uint)x < (uint)_shape.Width ? Copy(from + (long)kx * _shape.DilationX * channels, to, depth) : Fill(to, depth, padding);
+                // Inside the image: runs in steps of 8 bytes; what a run writes too much is written over by the next.
+                byte* to = (byte*)buffer;
+                for (int ky = 0; ky < _shape.KernelHeight; ky++, from += _shape.DilationY * pitchBytes, to += runBytes)
+                    for (int k = 0; k < runBytes; k += 8) *(long*)(to + k) = *(long*)(from + k);
             }
-            Fill(to, (int)(buffer + Segment - to), padding);
+            else GatherBorder(corner, x0, y0, padding, buffer);
+        }
+    }
+
+    /// <summary>A row whose window leaves the image, or has gaps.</summary>
+    private unsafe void GatherBorder<T>(T* corner, int x0, int y0, T padding, T* to) where T : unmanaged
+    {
+        int depth = _shape.ChannelsPerGroup, kernelWidth = _shape.KernelWidth;
+        for (int ky = 0; ky < _shape.KernelHeight; ky++)
+        {
+            bool outside = (uint)(y0 + ky * _shape.DilationY) >= (uint)_shape.Height;
+            T* from = corner + (long)ky * _shape.DilationY * _shape.Width * _shape.Channels;
+            for (int kx = 0, x = x0; kx < kernelWidth; kx++, x += _shape.DilationX)
+                to = outside || (uint)x >= (uint)_shape.Width ? Fill(to, depth, padding) : Copy(from + (long)kx * _shape.DilationX * _shape.Channels, to, depth);
         }
     }
 

@@ -139,12 +139,25 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
             c6 = Subtract(c6, zero0, sums[6]); d6 = Subtract(d6, zero1, sums[6]);
             c7 = Subtract(c7, zero0, sums[7]); d7 = Subtract(d7, zero1, sums[7]);
         }
+        if (block.Shift != 0)
+        {
+            Vector128<int> shift = Vector128.Create(block.Shift);
+            c0 = ShiftArithmeticSaturate(c0, shift); d0 = ShiftArithmeticSaturate(d0, shift);
+            c1 = ShiftArithmeticSaturate(c1, shift); d1 = ShiftArithmeticSaturate(d1, shift);
+            c2 = ShiftArithmeticSaturate(c2, shift); d2 = ShiftArithmeticSaturate(d2, shift);
+            c3 = ShiftArithmeticSaturate(c3, shift); d3 = ShiftArithmeticSaturate(d3, shift);
+            c4 = ShiftArithmeticSaturate(c4, shift); d4 = ShiftArithmeticSaturate(d4, shift);
+            c5 = ShiftArithmeticSaturate(c5, shift); d5 = ShiftArithmeticSaturate(d5, shift);
+            c6 = ShiftArithmeticSaturate(c6, shift); d6 = ShiftArithmeticSaturate(d6, shift);
+            c7 = ShiftArithmeticSaturate(c7, shift); d7 = ShiftArithmeticSaturate(d7, shift);
+        }
         Int8NeonEpilogue e = new(block);
-        sbyte* y = block.Output + row * block.OutputPitch;
-        e.Store(block, y, c0, d0, c1, d1);
-        e.Store(block, y + 2 * block.OutputPitch, c2, d2, c3, d3);
-        e.Store(block, y + 4 * block.OutputPitch, c4, d4, c5, d5);
-        e.Store(block, y + 6 * block.OutputPitch, c6, d6, c7, d7);
+        sbyte* y = block.Target(row, 8, out nint pitch);
+        y = e.Store(y, pitch, c0, d0, c1, d1);
+        y = e.Store(y, pitch, c2, d2, c3, d3);
+        y = e.Store(y, pitch, c4, d4, c5, d5);
+        e.Store(y, pitch, c6, d6, c7, d7);
+        if (block.Columns < 8) block.CopyEdge(row, 8, 8);
     }
 
     /// <summary>4 rows × 8 columns: 16 bytes of each row meet four k-groups of the panel.</summary>
@@ -207,10 +220,19 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
             c2 = Subtract(c2, zero0, sums[2]); d2 = Subtract(d2, zero1, sums[2]);
             c3 = Subtract(c3, zero0, sums[3]); d3 = Subtract(d3, zero1, sums[3]);
         }
+        if (block.Shift != 0)
+        {
+            Vector128<int> shift = Vector128.Create(block.Shift);
+            c0 = ShiftArithmeticSaturate(c0, shift); d0 = ShiftArithmeticSaturate(d0, shift);
+            c1 = ShiftArithmeticSaturate(c1, shift); d1 = ShiftArithmeticSaturate(d1, shift);
+            c2 = ShiftArithmeticSaturate(c2, shift); d2 = ShiftArithmeticSaturate(d2, shift);
+            c3 = ShiftArithmeticSaturate(c3, shift); d3 = ShiftArithmeticSaturate(d3, shift);
+        }
         Int8NeonEpilogue e = new(block);
-        sbyte* y = block.Output + row * block.OutputPitch;
-        e.Store(block, y, c0, d0, c1, d1);
-        e.Store(block, y + 2 * block.OutputPitch, c2, d2, c3, d3);
+        sbyte* y = block.Target(row, 8, out nint pitch);
+        y = e.Store(y, pitch, c0, d0, c1, d1);
+        e.Store(y, pitch, c2, d2, c3, d3);
+        if (block.Columns < 8) block.CopyEdge(row, 4, 8);
     }
 
     /// <summary>One row: eight accumulators, one per quarter of 16 k and four columns, hide the latency of the sums.</summary>
@@ -249,7 +271,9 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
             c0 = Subtract(c0, LoadVector128((int*)block.Panel + 16), block.Sums[row]);
             d0 = Subtract(d0, LoadVector128((int*)block.Panel + 20), block.Sums[row]);
         }
-        new Int8NeonEpilogue(block).Store(block, block.Output + row * block.OutputPitch, c0, d0);
+        Vector128<int> shift = Vector128.Create(block.Shift);
+        new Int8NeonEpilogue(block).Store(block.Target(row, 8, out _), ShiftArithmeticSaturate(c0, shift), ShiftArithmeticSaturate(d0, shift));
+        if (block.Columns < 8) block.CopyEdge(row, 1, 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

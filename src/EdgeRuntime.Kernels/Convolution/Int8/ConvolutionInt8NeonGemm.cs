@@ -25,6 +25,24 @@ internal unsafe struct Int8NeonBlock
     public int Columns;
 
     public int Shift, OutputZeroPoint, Min, Max;
+
+    /// <summary>64 bytes for tiles whose panel has fewer columns than Nr.</summary>
+    public sbyte* Edge;
+
+    /// <summary>Where a tile at <paramref name="row"/> writes rows <paramref name="pitch"/> apart: the output, or the buffer.</summary>
+    public readonly sbyte* Target(int row, int nr, out nint pitch)
+    {
+        bool whole = Columns == nr;
+        pitch = whole ? (nint)OutputPitch : nr;
+        return whole ? Output + row * OutputPitch : Edge;
+    }
+
+    /// <summary>Brings a tile of few columns from the buffer to the output.</summary>
+    public readonly void CopyEdge(int row, int rows, int nr)
+    {
+        for (int r = 0; r < rows; r++)
+            for (int i = 0; i < Columns; i++) Output[(row + r) * OutputPitch + i] = Edge[r * nr + i];
+    }
 }
 
 /// <summary>
@@ -129,9 +147,10 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
         }
         sbyte** rows = stackalloc sbyte*[GemmGeometry.MaxRows];
         int* sums = stackalloc int[GemmGeometry.MaxRows];
+        sbyte* edge = stackalloc sbyte[64];
         Int8NeonBlock block = new()
         {
-            Rows = rows, Sums = *(int*)call.Packed != 0 ? sums : null,
+            Rows = rows, Edge = edge, Sums = *(int*)call.Packed != 0 ? sums : null,
             OuterCount = g.OuterCount, OuterStride = g.OuterStride, InnerCount = g.InnerCount, InnerStride = g.InnerStride, Segment = g.Segment,
             OutputPitch = call.Shape.OutChannels, Shift = call.Shift, OutputZeroPoint = call.OutputZeroPoint, Min = call.Min, Max = call.Max,
         };

@@ -213,7 +213,8 @@ public sealed unsafe class ConvolutionInt8NeonWideningGemm : ConvolutionInt8Neon
         sum = NeonRequantize.Scale(sum, multiplier, shift);
         Vector128<sbyte> bytes = NeonRequantize.Clamp(NeonRequantize.Narrow(sum, sum, Vector128.Create((short)block.OutputZeroPoint)).ToVector128Unsafe(),
             Vector128.Create((sbyte)block.Min), Vector128.Create((sbyte)block.Max));
-        StorePart(bytes, block.Output + row * block.OutputPitch, 0, 1, block.Columns);
+        StoreSelectedScalar((uint*)block.Target(row, 4, out _), bytes.AsUInt32(), 0);
+        if (block.Columns < 4) block.CopyEdge(row, 1, 4);
     }
 
     /// <summary>The sums of each operand's four elements.</summary>
@@ -233,28 +234,38 @@ public sealed unsafe class ConvolutionInt8NeonWideningGemm : ConvolutionInt8Neon
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Finish4(in Int8NeonBlock block, int row, Vector128<int> a, Vector128<int> b, Vector128<int> c, Vector128<int> d)
     {
-        Vector128<int> multiplier = LoadVector128((int*)block.Panel + 4), shift = Vector128.Create(block.Shift);
+        Vector128<int> multiplier = LoadVector128((int*)block.Panel + 4), bias = LoadVector128((int*)block.Panel);
+        a += bias;
+        b += bias;
+        c += bias;
+        d += bias;
+        if (block.Sums != null)
+        {
+            Vector128<int> zero = LoadVector128((int*)block.Panel + 8);
+            int* sums = block.Sums + row;
+            a = MultiplySubtract(a, zero, Vector128.Create(sums[0]));
+            b = MultiplySubtract(b, zero, Vector128.Create(sums[1]));
+            c = MultiplySubtract(c, zero, Vector128.Create(sums[2]));
+            d = MultiplySubtract(d, zero, Vector128.Create(sums[3]));
+        }
+        if (block.Shift != 0)
+        {
+            Vector128<int> shift = Vector128.Create(block.Shift);
+            a = ShiftArithmeticSaturate(a, shift);
+            b = ShiftArithmeticSaturate(b, shift);
+            c = ShiftArithmeticSaturate(c, shift);
+            d = ShiftArithmeticSaturate(d, shift);
+        }
         Vector128<short> zeroPoint = Vector128.Create((short)block.OutputZeroPoint);
-        Vector64<sbyte> first = NeonRequantize.Narrow(NeonRequantize.Scale(Correct(block, a, row), multiplier, shift),
-            NeonRequantize.Scale(Correct(block, b, row + 1), multiplier, shift), zeroPoint);
-        Vector128<sbyte> bytes = NeonRequantize.Clamp(NeonRequantize.NarrowUpper(first,
-            NeonRequantize.Scale(Correct(block, c, row + 2), multiplier, shift),
-            NeonRequantize.Scale(Correct(block, d, row + 3), multiplier, shift), zeroPoint),
-            Vector128.Create((sbyte)block.Min), Vector128.Create((sbyte)block.Max));
-        sbyte* y = block.Output + row * block.OutputPitch;
-        if (block.Columns < 4) { StorePart(bytes, y, block.OutputPitch, 4, block.Columns); return; }
-        StoreSelectedScalar((uint*)y, bytes.AsUInt32(), 0);
-        StoreSelectedScalar((uint*)(y + block.OutputPitch), bytes.AsUInt32(), 1);
-        StoreSelectedScalar((uint*)(y + 2 * block.OutputPitch), bytes.AsUInt32(), 2);
-        StoreSelectedScalar((uint*)(y + 3 * block.OutputPitch), bytes.AsUInt32(), 3);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void StorePart(Vector128<sbyte> values, sbyte* y, long pitch, int rows, int columns)
-    {
-        sbyte* bytes = stackalloc sbyte[16];
-        values.Store(bytes);
-        for (int r = 0; r < rows; r++)
-            for (int i = 0; i < columns; i++) y[r * pitch + i] = bytes[4 * r + i];
+        Vector64<sbyte> first = NeonRequantize.Narrow(MultiplyRoundedDoublingSaturateHigh(a, multiplier), MultiplyRoundedDoublingSaturateHigh(b, multiplier), zeroPoint);
+        Vector128<uint> words = NeonRequantize.Clamp(NeonRequantize.NarrowUpper(first,
+            MultiplyRoundedDoublingSaturateHigh(c, multiplier), MultiplyRoundedDoublingSaturateHigh(d, multiplier), zeroPoint),
+            Vector128.Create((sbyte)block.Min), Vector128.Create((sbyte)block.Max)).AsUInt32();
+        sbyte* y = block.Target(row, 4, out nint pitch);
+        StoreSelectedScalar((uint*)y, words, 0);
+        StoreSelectedScalar((uint*)(y + pitch), words, 1);
+        StoreSelectedScalar((uint*)(y + 2 * pitch), words, 2);
+        StoreSelectedScalar((uint*)(y + 3 * pitch), words, 3);
+        if (block.Columns < 4) block.CopyEdge(row, 4, 4);
     }
 }
