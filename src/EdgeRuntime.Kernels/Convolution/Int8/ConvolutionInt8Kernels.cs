@@ -12,6 +12,7 @@ public static class ConvolutionInt8Kernels
         new ConvolutionInt8NeonWideningGemm(),
         new ConvolutionInt8NeonDotGemm(),
         new ConvolutionInt8NeonDepthwise(),
+        new ConvolutionInt8NeonDotDepthwise(),
         new ConvolutionInt8Gemm<Int8DotAvx2, Vector256<int>>(),
         new ConvolutionInt8Gemm<Int8DotAvxVnni<AvxVnniInstruction>, Vector256<int>>(),
         new ConvolutionInt8Gemm<Int8DotAvx512, Vector512<int>>(),

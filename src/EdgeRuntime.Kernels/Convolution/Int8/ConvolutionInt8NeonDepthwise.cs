@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace EdgeRuntime.Kernels;
 
-/// <summary>One output row of a depthwise convolution.</summary>
+/// <summary>Eight channels of some output rows of a depthwise convolution.</summary>
 internal unsafe struct Int8NeonDepthwiseRow
 {
     /// <summary>The window of the first output, in the padded image.</summary>
@@ -13,10 +13,13 @@ internal unsafe struct Int8NeonDepthwiseRow
     /// <summary>Blocks of eight channels: biases, multipliers (int32 × 8 each), weights.</summary>
     public byte* Packed;
 
-    public int Width, Channels, Taps, KernelHeight, KernelWidth, StrideX;
+    public int Rows, Width, Channels, KernelHeight, KernelWidth, StrideX;
 
     /// <summary>Elements from one window row, and column, to the next.</summary>
     public nint RowStep, ColumnStep;
+
+    /// <summary>Elements from one output row's input, and output, to the next's.</summary>
+    public nint InputPitch, OutputPitch;
 
     public int Shift, OutputZeroPoint, Min, Max;
 }
@@ -33,7 +36,7 @@ internal unsafe struct Int8NeonDepthwiseRow
 /// </summary>
 public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
 {
-    private const int HeaderBytes = 64;
+    private const int HeaderBytes = 64, StripBytes = 16384;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } =
@@ -111,15 +114,29 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
         int height = s.OutHeight, imageHeight = s.Height + s.PadTop + s.PadBottom;
         Int8NeonDepthwiseRow task = new()
         {
-            Width = s.OutWidth, Channels = s.Channels, Taps = s.Depth, KernelHeight = s.KernelHeight, KernelWidth = s.KernelWidth, StrideX = s.StrideX,
-            RowStep = s.DilationY * pitch, ColumnStep = (nint)s.DilationX * s.Channels,
-            Shift = call.Shift, OutputZeroPoint = call.OutputZeroPoint, Min = call.Min, Max = call.Max,
+            Width = s.OutWidth,
+            Channels = s.Channels,
+            
+            KernelHeight = s.KernelHeight,
+            KernelWidth = s.KernelWidth,
+            StrideX = s.StrideX,
+            InputPitch = s.StrideY * pitch,
+            OutputPitch = (nint)s.OutWidth * s.Channels,
+            RowStep = s.DilationY * pitch,
+            ColumnStep = (nint)s.DilationX * s.Channels,
+            Shift = call.Shift,
+            OutputZeroPoint = call.OutputZeroPoint,
+            Min = call.Min,
+            Max = call.Max,
         };
         bool wide = *(int*)call.Packed != 0;
-        for (int row = first; row < end; row++)
+        // The rows that a strip reads stay in the first-level cache while all blocks of channels pass over them.
+        int strip = (int)Math.Max(1, (StripBytes / pitch - s.KernelHeight) / s.StrideY);
+        for (int row = first; row < end; row += task.Rows)
         {
             int n = row / height, y = row - n * height;
-            sbyte* input = image + ((long)n * imageHeight + (long)y * s.StrideY) * pitch, output = call.Output + (long)row * s.OutWidth * s.Channels;
+            task.Rows = Math.Min(Math.Min(strip, end - row), height - y);
+            sbyte* input = image + ((long)n * imageHeight + (long)y * s.StrideY) * pitch, output = call.Output + row * task.OutputPitch;
             task.Packed = call.Packed + HeaderBytes;
             for (int block = 0; block < s.Channels; block += 8, task.Packed += BlockBytes(s))
             {

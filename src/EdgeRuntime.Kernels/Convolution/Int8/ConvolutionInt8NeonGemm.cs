@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace EdgeRuntime.Kernels;
@@ -38,6 +39,7 @@ internal unsafe struct Int8NeonBlock
     }
 
     /// <summary>Brings a tile of few columns from the buffer to the output.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public readonly void CopyEdge(int row, int rows, int nr)
     {
         for (int r = 0; r < rows; r++)
@@ -150,9 +152,19 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
         sbyte* edge = stackalloc sbyte[64];
         Int8NeonBlock block = new()
         {
-            Rows = rows, Edge = edge, Sums = *(int*)call.Packed != 0 ? sums : null,
-            OuterCount = g.OuterCount, OuterStride = g.OuterStride, InnerCount = g.InnerCount, InnerStride = g.InnerStride, Segment = g.Segment,
-            OutputPitch = call.Shape.OutChannels, Shift = call.Shift, OutputZeroPoint = call.OutputZeroPoint, Min = call.Min, Max = call.Max,
+            Rows = rows,
+            Edge = edge,
+            Sums = *(int*)call.Packed != 0 ? sums : null,
+            OuterCount = g.OuterCount,
+            OuterStride = g.OuterStride,
+            InnerCount = g.InnerCount,
+            InnerStride = g.InnerStride,
+            Segment = g.Segment,
+            OutputPitch = call.Shape.OutChannels,
+            Shift = call.Shift,
+            OutputZeroPoint = call.OutputZeroPoint,
+            Min = call.Min,
+            Max = call.Max,
         };
         int located = -1;
         for (int portion = first; portion < end; portion++)

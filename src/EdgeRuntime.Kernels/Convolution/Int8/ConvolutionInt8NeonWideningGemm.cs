@@ -46,136 +46,139 @@ public sealed unsafe class ConvolutionInt8NeonWideningGemm : ConvolutionInt8Neon
 
     internal override void Multiply(in Int8NeonBlock block)
     {
-        bool careful = ((int*)block.Panel)[12] != 0;
-        int row = 0, rows = block.RowCount;
-        for (; row + 4 <= rows; row += 4) Tile4(block, row, careful);
-        // A tile that reaches back over rows that are done writes the same values again.
-        if (rows - row > 1 && rows >= 4) Tile4(block, rows - 4, careful);
-        else
-            for (; row < rows; row++) Tile1(block, row);
-    }
-
-    private static void Tile4(in Int8NeonBlock block, int row, bool careful)
-    {
-        if (careful) CarefulTile4(block, row);
-        else Tile4(block, row);
+        int rows = block.RowCount, row = rows & ~3;
+        // The last tile may reach back over rows that are done, and write the same values again.
+        if (rows - row > 1 && rows > 4) row += 4;
+        if (((int*)block.Panel)[12] != 0) CarefulTiles4(block, row);
+        else Tiles4(block, row);
+        for (; row < rows; row++) Tile1(block, row);
     }
 
     /// <summary>
     /// 4 rows × 4 columns. The sums of a column are added up while the next column's are made, the last column's in the next
     /// turn: in-order cores wait 4 to 6 cycles for a product.
     /// </summary>
-    private static void Tile4(in Int8NeonBlock block, int row)
+    private static void Tiles4(in Int8NeonBlock block, int stop)
     {
-        sbyte* p0 = block.Rows[row], p1 = block.Rows[row + 1], p2 = block.Rows[row + 2], p3 = block.Rows[row + 3], b = (sbyte*)block.Panel + HeaderBytes;
-        Vector128<int> c00 = default, c01 = default, c02 = default, c03 = default;
-        Vector128<int> c10 = default, c11 = default, c12 = default, c13 = default;
-        Vector128<int> c20 = default, c21 = default, c22 = default, c23 = default;
-        Vector128<int> c30 = default, c31 = default, c32 = default, c33 = default;
-        Vector128<short> t0 = default, t1 = default, t2 = default, t3 = default;
-        for (int outer = 0; outer < block.OuterCount; outer++)
-            for (int inner = 0; inner < block.InnerCount; inner++)
-            {
-                nint k = outer * block.OuterStride + inner * block.InnerStride, end = k + block.Segment;
-                for (; k <= end - 16; k += 16, b += 64)
+        for (int at = 0; at < stop; at += 4)
+        {
+            int row = Math.Min(at, block.RowCount - 4);
+            sbyte** r = block.Rows + row;
+            sbyte* p0 = r[0], p1 = r[1], p2 = r[2], p3 = r[3], b = (sbyte*)block.Panel + HeaderBytes;
+            Vector128<int> c00 = default, c01 = default, c02 = default, c03 = default;
+            Vector128<int> c10 = default, c11 = default, c12 = default, c13 = default;
+            Vector128<int> c20 = default, c21 = default, c22 = default, c23 = default;
+            Vector128<int> c30 = default, c31 = default, c32 = default, c33 = default;
+            Vector128<short> t0 = default, t1 = default, t2 = default, t3 = default;
+            for (int outer = 0; outer < block.OuterCount; outer++)
+                for (int inner = 0; inner < block.InnerCount; inner++)
                 {
-                    nint k8 = k + 8;
-                    Vector64<sbyte> u = LoadVector64(b), l0 = LoadVector64(p0 + k), l1 = LoadVector64(p1 + k);
-                    c03 = AddPairwiseWideningAndAdd(c03, t0); Vector64<sbyte> l2 = LoadVector64(p2 + k);
-                    c13 = AddPairwiseWideningAndAdd(c13, t1); Vector64<sbyte> l3 = LoadVector64(p3 + k);
-                    c23 = AddPairwiseWideningAndAdd(c23, t2); Vector64<sbyte> v = LoadVector64(b + 8);
-                    c33 = AddPairwiseWideningAndAdd(c33, t3);
-                    t0 = MultiplyWideningLower(l0, u); Vector64<sbyte> h0 = LoadVector64(p0 + k8);
-                    t1 = MultiplyWideningLower(l1, u); Vector64<sbyte> h1 = LoadVector64(p1 + k8);
-                    t2 = MultiplyWideningLower(l2, u); Vector64<sbyte> h2 = LoadVector64(p2 + k8);
-                    t3 = MultiplyWideningLower(l3, u); Vector64<sbyte> h3 = LoadVector64(p3 + k8);
-                    u = LoadVector64(b + 16); t0 = MultiplyWideningLowerAndAdd(t0, h0, v); t1 = MultiplyWideningLowerAndAdd(t1, h1, v); t2 = MultiplyWideningLowerAndAdd(t2, h2, v); t3 = MultiplyWideningLowerAndAdd(t3, h3, v);
-                    c00 = AddPairwiseWideningAndAdd(c00, t0); v = LoadVector64(b + 24); t0 = MultiplyWideningLower(l0, u);
-                    c10 = AddPairwiseWideningAndAdd(c10, t1); t1 = MultiplyWideningLower(l1, u);
-                    c20 = AddPairwiseWideningAndAdd(c20, t2); t2 = MultiplyWideningLower(l2, u);
-                    c30 = AddPairwiseWideningAndAdd(c30, t3); t3 = MultiplyWideningLower(l3, u);
-                    u = LoadVector64(b + 32); t0 = MultiplyWideningLowerAndAdd(t0, h0, v); t1 = MultiplyWideningLowerAndAdd(t1, h1, v); t2 = MultiplyWideningLowerAndAdd(t2, h2, v); t3 = MultiplyWideningLowerAndAdd(t3, h3, v);
-                    c01 = AddPairwiseWideningAndAdd(c01, t0); v = LoadVector64(b + 40); t0 = MultiplyWideningLower(l0, u);
-                    c11 = AddPairwiseWideningAndAdd(c11, t1); t1 = MultiplyWideningLower(l1, u);
-                    c21 = AddPairwiseWideningAndAdd(c21, t2); t2 = MultiplyWideningLower(l2, u);
-                    c31 = AddPairwiseWideningAndAdd(c31, t3); t3 = MultiplyWideningLower(l3, u);
-                    u = LoadVector64(b + 48); t0 = MultiplyWideningLowerAndAdd(t0, h0, v); t1 = MultiplyWideningLowerAndAdd(t1, h1, v); t2 = MultiplyWideningLowerAndAdd(t2, h2, v); t3 = MultiplyWideningLowerAndAdd(t3, h3, v);
-                    c02 = AddPairwiseWideningAndAdd(c02, t0); v = LoadVector64(b + 56); t0 = MultiplyWideningLower(l0, u);
-                    c12 = AddPairwiseWideningAndAdd(c12, t1); t1 = MultiplyWideningLower(l1, u);
-                    c22 = AddPairwiseWideningAndAdd(c22, t2); t2 = MultiplyWideningLower(l2, u);
-                    c32 = AddPairwiseWideningAndAdd(c32, t3); t3 = MultiplyWideningLower(l3, u);
-                    t0 = MultiplyWideningLowerAndAdd(t0, h0, v); t1 = MultiplyWideningLowerAndAdd(t1, h1, v); t2 = MultiplyWideningLowerAndAdd(t2, h2, v); t3 = MultiplyWideningLowerAndAdd(t3, h3, v);
+                    nint k = outer * block.OuterStride + inner * block.InnerStride, end = k + block.Segment;
+                    for (; k <= end - 16; k += 16, b += 64)
+                    {
+                        nint k8 = k + 8;
+                        Vector64<sbyte> u = LoadVector64(b), v = LoadVector64(b + 8), l0 = LoadVector64(p0 + k), l1 = LoadVector64(p1 + k);
+                        c03 = AddPairwiseWideningAndAdd(c03, t0); Vector64<sbyte> l2 = LoadVector64(p2 + k);
+                        c13 = AddPairwiseWideningAndAdd(c13, t1); Vector64<sbyte> l3 = LoadVector64(p3 + k);
+                        c23 = AddPairwiseWideningAndAdd(c23, t2);
+                        c33 = AddPairwiseWideningAndAdd(c33, t3);
+                        t0 = MultiplyWideningLower(l0, u); Vector64<sbyte> h0 = LoadVector64(p0 + k8);
+                        t1 = MultiplyWideningLower(l1, u); Vector64<sbyte> h1 = LoadVector64(p1 + k8);
+                        t2 = MultiplyWideningLower(l2, u); Vector64<sbyte> h2 = LoadVector64(p2 + k8);
+                        t3 = MultiplyWideningLower(l3, u); Vector64<sbyte> h3 = LoadVector64(p3 + k8);
+                        u = LoadVector64(b + 16); Vector64<sbyte> z = LoadVector64(b + 24); t0 = MultiplyWideningLowerAndAdd(t0, h0, v); t1 = MultiplyWideningLowerAndAdd(t1, h1, v); t2 = MultiplyWideningLowerAndAdd(t2, h2, v); t3 = MultiplyWideningLowerAndAdd(t3, h3, v);
+                        c00 = AddPairwiseWideningAndAdd(c00, t0); t0 = MultiplyWideningLower(l0, u);
+                        c10 = AddPairwiseWideningAndAdd(c10, t1); t1 = MultiplyWideningLower(l1, u);
+                        c20 = AddPairwiseWideningAndAdd(c20, t2); t2 = MultiplyWideningLower(l2, u);
+                        c30 = AddPairwiseWideningAndAdd(c30, t3); t3 = MultiplyWideningLower(l3, u);
+                        u = LoadVector64(b + 32); v = LoadVector64(b + 40); t0 = MultiplyWideningLowerAndAdd(t0, h0, z); t1 = MultiplyWideningLowerAndAdd(t1, h1, z); t2 = MultiplyWideningLowerAndAdd(t2, h2, z); t3 = MultiplyWideningLowerAndAdd(t3, h3, z);
+                        c01 = AddPairwiseWideningAndAdd(c01, t0); t0 = MultiplyWideningLower(l0, u);
+                        c11 = AddPairwiseWideningAndAdd(c11, t1); t1 = MultiplyWideningLower(l1, u);
+                        c21 = AddPairwiseWideningAndAdd(c21, t2); t2 = MultiplyWideningLower(l2, u);
+                        c31 = AddPairwiseWideningAndAdd(c31, t3); t3 = MultiplyWideningLower(l3, u);
+                        u = LoadVector64(b + 48); z = LoadVector64(b + 56); t0 = MultiplyWideningLowerAndAdd(t0, h0, v); t1 = MultiplyWideningLowerAndAdd(t1, h1, v); t2 = MultiplyWideningLowerAndAdd(t2, h2, v); t3 = MultiplyWideningLowerAndAdd(t3, h3, v);
+                        c02 = AddPairwiseWideningAndAdd(c02, t0); t0 = MultiplyWideningLower(l0, u);
+                        c12 = AddPairwiseWideningAndAdd(c12, t1); t1 = MultiplyWideningLower(l1, u);
+                        c22 = AddPairwiseWideningAndAdd(c22, t2); t2 = MultiplyWideningLower(l2, u);
+                        c32 = AddPairwiseWideningAndAdd(c32, t3); t3 = MultiplyWideningLower(l3, u);
+                        t0 = MultiplyWideningLowerAndAdd(t0, h0, z); t1 = MultiplyWideningLowerAndAdd(t1, h1, z); t2 = MultiplyWideningLowerAndAdd(t2, h2, z); t3 = MultiplyWideningLowerAndAdd(t3, h3, z);
+                    }
+                    if (k == end) continue;
+                    Vector64<sbyte> x0 = LoadVector64(p0 + k), x1 = LoadVector64(p1 + k), x2 = LoadVector64(p2 + k), x3 = LoadVector64(p3 + k), y;
+                    y = LoadVector64(b);
+                    c00 = AddPairwiseWideningAndAdd(c00, MultiplyWideningLower(x0, y)); c10 = AddPairwiseWideningAndAdd(c10, MultiplyWideningLower(x1, y)); c20 = AddPairwiseWideningAndAdd(c20, MultiplyWideningLower(x2, y)); c30 = AddPairwiseWideningAndAdd(c30, MultiplyWideningLower(x3, y));
+                    y = LoadVector64(b + 8);
+                    c01 = AddPairwiseWideningAndAdd(c01, MultiplyWideningLower(x0, y)); c11 = AddPairwiseWideningAndAdd(c11, MultiplyWideningLower(x1, y)); c21 = AddPairwiseWideningAndAdd(c21, MultiplyWideningLower(x2, y)); c31 = AddPairwiseWideningAndAdd(c31, MultiplyWideningLower(x3, y));
+                    y = LoadVector64(b + 16);
+                    c02 = AddPairwiseWideningAndAdd(c02, MultiplyWideningLower(x0, y)); c12 = AddPairwiseWideningAndAdd(c12, MultiplyWideningLower(x1, y)); c22 = AddPairwiseWideningAndAdd(c22, MultiplyWideningLower(x2, y)); c32 = AddPairwiseWideningAndAdd(c32, MultiplyWideningLower(x3, y));
+                    y = LoadVector64(b + 24);
+                    c03 = AddPairwiseWideningAndAdd(c03, MultiplyWideningLower(x0, y)); c13 = AddPairwiseWideningAndAdd(c13, MultiplyWideningLower(x1, y)); c23 = AddPairwiseWideningAndAdd(c23, MultiplyWideningLower(x2, y)); c33 = AddPairwiseWideningAndAdd(c33, MultiplyWideningLower(x3, y));
+                    b += 32;
                 }
-                if (k == end) continue;
-                Vector64<sbyte> x0 = LoadVector64(p0 + k), x1 = LoadVector64(p1 + k), x2 = LoadVector64(p2 + k), x3 = LoadVector64(p3 + k), y;
-                y = LoadVector64(b);
-                c00 = AddPairwiseWideningAndAdd(c00, MultiplyWideningLower(x0, y)); c10 = AddPairwiseWideningAndAdd(c10, MultiplyWideningLower(x1, y)); c20 = AddPairwiseWideningAndAdd(c20, MultiplyWideningLower(x2, y)); c30 = AddPairwiseWideningAndAdd(c30, MultiplyWideningLower(x3, y));
-                y = LoadVector64(b + 8);
-                c01 = AddPairwiseWideningAndAdd(c01, MultiplyWideningLower(x0, y)); c11 = AddPairwiseWideningAndAdd(c11, MultiplyWideningLower(x1, y)); c21 = AddPairwiseWideningAndAdd(c21, MultiplyWideningLower(x2, y)); c31 = AddPairwiseWideningAndAdd(c31, MultiplyWideningLower(x3, y));
-                y = LoadVector64(b + 16);
-                c02 = AddPairwiseWideningAndAdd(c02, MultiplyWideningLower(x0, y)); c12 = AddPairwiseWideningAndAdd(c12, MultiplyWideningLower(x1, y)); c22 = AddPairwiseWideningAndAdd(c22, MultiplyWideningLower(x2, y)); c32 = AddPairwiseWideningAndAdd(c32, MultiplyWideningLower(x3, y));
-                y = LoadVector64(b + 24);
-                c03 = AddPairwiseWideningAndAdd(c03, MultiplyWideningLower(x0, y)); c13 = AddPairwiseWideningAndAdd(c13, MultiplyWideningLower(x1, y)); c23 = AddPairwiseWideningAndAdd(c23, MultiplyWideningLower(x2, y)); c33 = AddPairwiseWideningAndAdd(c33, MultiplyWideningLower(x3, y));
-                b += 32;
-            }
-        c03 = AddPairwiseWideningAndAdd(c03, t0); c13 = AddPairwiseWideningAndAdd(c13, t1); c23 = AddPairwiseWideningAndAdd(c23, t2); c33 = AddPairwiseWideningAndAdd(c33, t3);
-        Finish4(block, row,
-            Sum4(c00, c01, c02, c03), Sum4(c10, c11, c12, c13), Sum4(c20, c21, c22, c23), Sum4(c30, c31, c32, c33));
+            c03 = AddPairwiseWideningAndAdd(c03, t0); c13 = AddPairwiseWideningAndAdd(c13, t1); c23 = AddPairwiseWideningAndAdd(c23, t2); c33 = AddPairwiseWideningAndAdd(c33, t3);
+            Finish4(block, row,
+                Sum4(c00, c01, c02, c03), Sum4(c10, c11, c12, c13), Sum4(c20, c21, c22, c23), Sum4(c30, c31, c32, c33));
+        }
     }
 
     /// <summary>4 rows × 4 columns, each product added by itself.</summary>
-    private static void CarefulTile4(in Int8NeonBlock block, int row)
+    private static void CarefulTiles4(in Int8NeonBlock block, int stop)
     {
-        sbyte* p0 = block.Rows[row], p1 = block.Rows[row + 1], p2 = block.Rows[row + 2], p3 = block.Rows[row + 3], b = (sbyte*)block.Panel + HeaderBytes;
-        Vector128<int> c00 = default, c01 = default, c02 = default, c03 = default;
-        Vector128<int> c10 = default, c11 = default, c12 = default, c13 = default;
-        Vector128<int> c20 = default, c21 = default, c22 = default, c23 = default;
-        Vector128<int> c30 = default, c31 = default, c32 = default, c33 = default;
-        for (int outer = 0; outer < block.OuterCount; outer++)
-            for (int inner = 0; inner < block.InnerCount; inner++)
-            {
-                nint k = outer * block.OuterStride + inner * block.InnerStride, end = k + block.Segment;
-                for (; k <= end - 16; k += 16, b += 64)
+        for (int at = 0; at < stop; at += 4)
+        {
+            int row = Math.Min(at, block.RowCount - 4);
+            sbyte** r = block.Rows + row;
+            sbyte* p0 = r[0], p1 = r[1], p2 = r[2], p3 = r[3], b = (sbyte*)block.Panel + HeaderBytes;
+            Vector128<int> c00 = default, c01 = default, c02 = default, c03 = default;
+            Vector128<int> c10 = default, c11 = default, c12 = default, c13 = default;
+            Vector128<int> c20 = default, c21 = default, c22 = default, c23 = default;
+            Vector128<int> c30 = default, c31 = default, c32 = default, c33 = default;
+            for (int outer = 0; outer < block.OuterCount; outer++)
+                for (int inner = 0; inner < block.InnerCount; inner++)
                 {
-                    (Vector64<sbyte> l0, Vector64<sbyte> h0) = LoadPairVector64(p0 + k);
-                    (Vector64<sbyte> l1, Vector64<sbyte> h1) = LoadPairVector64(p1 + k);
-                    (Vector64<sbyte> l2, Vector64<sbyte> h2) = LoadPairVector64(p2 + k);
-                    (Vector64<sbyte> l3, Vector64<sbyte> h3) = LoadPairVector64(p3 + k);
-                    (Vector64<sbyte> u, Vector64<sbyte> v) = LoadPairVector64(b);
-                    c00 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c00, MultiplyWideningLower(l0, u)), MultiplyWideningLower(h0, v));
-                    c10 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c10, MultiplyWideningLower(l1, u)), MultiplyWideningLower(h1, v));
-                    c20 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c20, MultiplyWideningLower(l2, u)), MultiplyWideningLower(h2, v));
-                    c30 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c30, MultiplyWideningLower(l3, u)), MultiplyWideningLower(h3, v));
-                    (u, v) = LoadPairVector64(b + 16);
-                    c01 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c01, MultiplyWideningLower(l0, u)), MultiplyWideningLower(h0, v));
-                    c11 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c11, MultiplyWideningLower(l1, u)), MultiplyWideningLower(h1, v));
-                    c21 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c21, MultiplyWideningLower(l2, u)), MultiplyWideningLower(h2, v));
-                    c31 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c31, MultiplyWideningLower(l3, u)), MultiplyWideningLower(h3, v));
-                    (u, v) = LoadPairVector64(b + 32);
-                    c02 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c02, MultiplyWideningLower(l0, u)), MultiplyWideningLower(h0, v));
-                    c12 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c12, MultiplyWideningLower(l1, u)), MultiplyWideningLower(h1, v));
-                    c22 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c22, MultiplyWideningLower(l2, u)), MultiplyWideningLower(h2, v));
-                    c32 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c32, MultiplyWideningLower(l3, u)), MultiplyWideningLower(h3, v));
-                    (u, v) = LoadPairVector64(b + 48);
-                    c03 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c03, MultiplyWideningLower(l0, u)), MultiplyWideningLower(h0, v));
-                    c13 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c13, MultiplyWideningLower(l1, u)), MultiplyWideningLower(h1, v));
-                    c23 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c23, MultiplyWideningLower(l2, u)), MultiplyWideningLower(h2, v));
-                    c33 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c33, MultiplyWideningLower(l3, u)), MultiplyWideningLower(h3, v));
+                    nint k = outer * block.OuterStride + inner * block.InnerStride, end = k + block.Segment;
+                    for (; k <= end - 16; k += 16, b += 64)
+                    {
+                        (Vector64<sbyte> l0, Vector64<sbyte> h0) = LoadPairVector64(p0 + k);
+                        (Vector64<sbyte> l1, Vector64<sbyte> h1) = LoadPairVector64(p1 + k);
+                        (Vector64<sbyte> l2, Vector64<sbyte> h2) = LoadPairVector64(p2 + k);
+                        (Vector64<sbyte> l3, Vector64<sbyte> h3) = LoadPairVector64(p3 + k);
+                        (Vector64<sbyte> u, Vector64<sbyte> v) = LoadPairVector64(b);
+                        c00 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c00, MultiplyWideningLower(l0, u)), MultiplyWideningLower(h0, v));
+                        c10 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c10, MultiplyWideningLower(l1, u)), MultiplyWideningLower(h1, v));
+                        c20 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c20, MultiplyWideningLower(l2, u)), MultiplyWideningLower(h2, v));
+                        c30 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c30, MultiplyWideningLower(l3, u)), MultiplyWideningLower(h3, v));
+                        (u, v) = LoadPairVector64(b + 16);
+                        c01 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c01, MultiplyWideningLower(l0, u)), MultiplyWideningLower(h0, v));
+                        c11 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c11, MultiplyWideningLower(l1, u)), MultiplyWideningLower(h1, v));
+                        c21 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c21, MultiplyWideningLower(l2, u)), MultiplyWideningLower(h2, v));
+                        c31 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c31, MultiplyWideningLower(l3, u)), MultiplyWideningLower(h3, v));
+                        (u, v) = LoadPairVector64(b + 32);
+                        c02 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c02, MultiplyWideningLower(l0, u)), MultiplyWideningLower(h0, v));
+                        c12 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c12, MultiplyWideningLower(l1, u)), MultiplyWideningLower(h1, v));
+                        c22 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c22, MultiplyWideningLower(l2, u)), MultiplyWideningLower(h2, v));
+                        c32 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c32, MultiplyWideningLower(l3, u)), MultiplyWideningLower(h3, v));
+                        (u, v) = LoadPairVector64(b + 48);
+                        c03 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c03, MultiplyWideningLower(l0, u)), MultiplyWideningLower(h0, v));
+                        c13 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c13, MultiplyWideningLower(l1, u)), MultiplyWideningLower(h1, v));
+                        c23 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c23, MultiplyWideningLower(l2, u)), MultiplyWideningLower(h2, v));
+                        c33 = AddPairwiseWideningAndAdd(AddPairwiseWideningAndAdd(c33, MultiplyWideningLower(l3, u)), MultiplyWideningLower(h3, v));
+                    }
+                    if (k == end) continue;
+                    Vector64<sbyte> x0 = LoadVector64(p0 + k), x1 = LoadVector64(p1 + k), x2 = LoadVector64(p2 + k), x3 = LoadVector64(p3 + k), y;
+                    y = LoadVector64(b);
+                    c00 = AddPairwiseWideningAndAdd(c00, MultiplyWideningLower(x0, y)); c10 = AddPairwiseWideningAndAdd(c10, MultiplyWideningLower(x1, y)); c20 = AddPairwiseWideningAndAdd(c20, MultiplyWideningLower(x2, y)); c30 = AddPairwiseWideningAndAdd(c30, MultiplyWideningLower(x3, y));
+                    y = LoadVector64(b + 8);
+                    c01 = AddPairwiseWideningAndAdd(c01, MultiplyWideningLower(x0, y)); c11 = AddPairwiseWideningAndAdd(c11, MultiplyWideningLower(x1, y)); c21 = AddPairwiseWideningAndAdd(c21, MultiplyWideningLower(x2, y)); c31 = AddPairwiseWideningAndAdd(c31, MultiplyWideningLower(x3, y));
+                    y = LoadVector64(b + 16);
+                    c02 = AddPairwiseWideningAndAdd(c02, MultiplyWideningLower(x0, y)); c12 = AddPairwiseWideningAndAdd(c12, MultiplyWideningLower(x1, y)); c22 = AddPairwiseWideningAndAdd(c22, MultiplyWideningLower(x2, y)); c32 = AddPairwiseWideningAndAdd(c32, MultiplyWideningLower(x3, y));
+                    y = LoadVector64(b + 24);
+                    c03 = AddPairwiseWideningAndAdd(c03, MultiplyWideningLower(x0, y)); c13 = AddPairwiseWideningAndAdd(c13, MultiplyWideningLower(x1, y)); c23 = AddPairwiseWideningAndAdd(c23, MultiplyWideningLower(x2, y)); c33 = AddPairwiseWideningAndAdd(c33, MultiplyWideningLower(x3, y));
+                    b += 32;
                 }
-                if (k == end) continue;
-                Vector64<sbyte> x0 = LoadVector64(p0 + k), x1 = LoadVector64(p1 + k), x2 = LoadVector64(p2 + k), x3 = LoadVector64(p3 + k), y;
-                y = LoadVector64(b);
-                c00 = AddPairwiseWideningAndAdd(c00, MultiplyWideningLower(x0, y)); c10 = AddPairwiseWideningAndAdd(c10, MultiplyWideningLower(x1, y)); c20 = AddPairwiseWideningAndAdd(c20, MultiplyWideningLower(x2, y)); c30 = AddPairwiseWideningAndAdd(c30, MultiplyWideningLower(x3, y));
-                y = LoadVector64(b + 8);
-                c01 = AddPairwiseWideningAndAdd(c01, MultiplyWideningLower(x0, y)); c11 = AddPairwiseWideningAndAdd(c11, MultiplyWideningLower(x1, y)); c21 = AddPairwiseWideningAndAdd(c21, MultiplyWideningLower(x2, y)); c31 = AddPairwiseWideningAndAdd(c31, MultiplyWideningLower(x3, y));
-                y = LoadVector64(b + 16);
-                c02 = AddPairwiseWideningAndAdd(c02, MultiplyWideningLower(x0, y)); c12 = AddPairwiseWideningAndAdd(c12, MultiplyWideningLower(x1, y)); c22 = AddPairwiseWideningAndAdd(c22, MultiplyWideningLower(x2, y)); c32 = AddPairwiseWideningAndAdd(c32, MultiplyWideningLower(x3, y));
-                y = LoadVector64(b + 24);
-                c03 = AddPairwiseWideningAndAdd(c03, MultiplyWideningLower(x0, y)); c13 = AddPairwiseWideningAndAdd(c13, MultiplyWideningLower(x1, y)); c23 = AddPairwiseWideningAndAdd(c23, MultiplyWideningLower(x2, y)); c33 = AddPairwiseWideningAndAdd(c33, MultiplyWideningLower(x3, y));
-                b += 32;
-            }
-        Finish4(block, row,
-            Sum4(c00, c01, c02, c03), Sum4(c10, c11, c12, c13), Sum4(c20, c21, c22, c23), Sum4(c30, c31, c32, c33));
+            Finish4(block, row,
+                Sum4(c00, c01, c02, c03), Sum4(c10, c11, c12, c13), Sum4(c20, c21, c22, c23), Sum4(c30, c31, c32, c33));
+        }
     }
 
     /// <summary>One row, always exact: the panel's loads, not the products, are the limit.</summary>

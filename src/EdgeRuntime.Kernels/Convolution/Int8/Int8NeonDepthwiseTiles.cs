@@ -10,61 +10,71 @@ internal static unsafe class Int8NeonDepthwiseTiles
     /// <summary>3×3, stride 1: three outputs a turn, so that the columns take turns in the same registers.</summary>
     public static void Stride1(in Int8NeonDepthwiseRow t)
     {
-        sbyte* w = (sbyte*)t.Packed + 64, x0 = t.Input, x1 = x0 + t.RowStep, x2 = x1 + t.RowStep, y = t.Output;
+        sbyte* w = (sbyte*)t.Packed + 64;
         Vector128<int> bias0 = LoadVector128((int*)t.Packed), bias1 = LoadVector128((int*)t.Packed + 4);
         Vector64<sbyte> w0 = LoadVector64(w), w1 = LoadVector64(w + 8), w2 = LoadVector64(w + 16);
         Vector64<sbyte> w3 = LoadVector64(w + 24), w4 = LoadVector64(w + 32), w5 = LoadVector64(w + 40);
         Vector64<sbyte> w6 = LoadVector64(w + 48), w7 = LoadVector64(w + 56), w8 = LoadVector64(w + 64);
         Epilogue e = new(t);
-        nint channels = t.Channels, left = t.Width;
-        Vector64<sbyte> a0 = LoadVector64(x0), a1 = LoadVector64(x1), a2 = LoadVector64(x2);
-        Vector64<sbyte> b0 = LoadVector64(x0 + channels), b1 = LoadVector64(x1 + channels), b2 = LoadVector64(x2 + channels);
-        x0 += 2 * channels; x1 += 2 * channels; x2 += 2 * channels;
-        Vector64<sbyte> c0, c1, c2;
-        for (; left >= 3; left -= 3)
+        nint channels = t.Channels;
+        for (int row = 0; row < t.Rows; row++)
         {
-            c0 = LoadVector64(x0); c1 = LoadVector64(x1); c2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-            Window(e, y, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
-            a0 = LoadVector64(x0); a1 = LoadVector64(x1); a2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-            Window(e, y, bias0, bias1, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
-            b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-            Window(e, y, bias0, bias1, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+            sbyte* x0 = t.Input + row * t.InputPitch, x1 = x0 + t.RowStep, x2 = x1 + t.RowStep, y = t.Output + row * t.OutputPitch;
+            nint left = t.Width;
+            Vector64<sbyte> a0 = LoadVector64(x0), a1 = LoadVector64(x1), a2 = LoadVector64(x2);
+            Vector64<sbyte> b0 = LoadVector64(x0 + channels), b1 = LoadVector64(x1 + channels), b2 = LoadVector64(x2 + channels);
+            x0 += 2 * channels; x1 += 2 * channels; x2 += 2 * channels;
+            Vector64<sbyte> c0, c1, c2;
+            for (; left >= 3; left -= 3)
+            {
+                c0 = LoadVector64(x0); c1 = LoadVector64(x1); c2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
+                Window(e, y, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+                a0 = LoadVector64(x0); a1 = LoadVector64(x1); a2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
+                Window(e, y, bias0, bias1, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+                b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
+                Window(e, y, bias0, bias1, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+            }
+            if (left == 0) continue;
+            c0 = LoadVector64(x0); c1 = LoadVector64(x1); c2 = LoadVector64(x2);
+            Window(e, y, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+            if (left == 1) continue;
+            a0 = LoadVector64(x0 + channels); a1 = LoadVector64(x1 + channels); a2 = LoadVector64(x2 + channels);
+            y += channels;
+            Window(e, y, bias0, bias1, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
         }
-        if (left == 0) return;
-        c0 = LoadVector64(x0); c1 = LoadVector64(x1); c2 = LoadVector64(x2);
-        Window(e, y, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
-        if (left == 1) return;
-        a0 = LoadVector64(x0 + channels); a1 = LoadVector64(x1 + channels); a2 = LoadVector64(x2 + channels);
-        y += channels;
-        Window(e, y, bias0, bias1, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
     }
 
     /// <summary>3×3, stride 2: two outputs a turn share a column, the next turn its last.</summary>
     public static void Stride2(in Int8NeonDepthwiseRow t)
     {
-        sbyte* w = (sbyte*)t.Packed + 64, x0 = t.Input, x1 = x0 + t.RowStep, x2 = x1 + t.RowStep, y = t.Output;
+        sbyte* w = (sbyte*)t.Packed + 64;
         Vector128<int> bias0 = LoadVector128((int*)t.Packed), bias1 = LoadVector128((int*)t.Packed + 4);
         Vector64<sbyte> w0 = LoadVector64(w), w1 = LoadVector64(w + 8), w2 = LoadVector64(w + 16);
         Vector64<sbyte> w3 = LoadVector64(w + 24), w4 = LoadVector64(w + 32), w5 = LoadVector64(w + 40);
         Vector64<sbyte> w6 = LoadVector64(w + 48), w7 = LoadVector64(w + 56), w8 = LoadVector64(w + 64);
         Epilogue e = new(t);
-        nint channels = t.Channels, left = t.Width;
-        Vector64<sbyte> a0 = LoadVector64(x0), a1 = LoadVector64(x1), a2 = LoadVector64(x2);
-        x0 += channels; x1 += channels; x2 += channels;
-        Vector64<sbyte> b0, b1, b2, c0, c1, c2;
-        for (; left >= 2; left -= 2)
+        nint channels = t.Channels;
+        for (int row = 0; row < t.Rows; row++)
         {
-            b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-            c0 = LoadVector64(x0); c1 = LoadVector64(x1); c2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-            Window(e, y, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
-            b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-            a0 = LoadVector64(x0); a1 = LoadVector64(x1); a2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-            Window(e, y, bias0, bias1, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+            sbyte* x0 = t.Input + row * t.InputPitch, x1 = x0 + t.RowStep, x2 = x1 + t.RowStep, y = t.Output + row * t.OutputPitch;
+            nint left = t.Width;
+            Vector64<sbyte> a0 = LoadVector64(x0), a1 = LoadVector64(x1), a2 = LoadVector64(x2);
+            x0 += channels; x1 += channels; x2 += channels;
+            Vector64<sbyte> b0, b1, b2, c0, c1, c2;
+            for (; left >= 2; left -= 2)
+            {
+                b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
+                c0 = LoadVector64(x0); c1 = LoadVector64(x1); c2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
+                Window(e, y, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+                b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
+                a0 = LoadVector64(x0); a1 = LoadVector64(x1); a2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
+                Window(e, y, bias0, bias1, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+            }
+            if (left == 0) continue;
+            b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2);
+            c0 = LoadVector64(x0 + channels); c1 = LoadVector64(x1 + channels); c2 = LoadVector64(x2 + channels);
+            Window(e, y, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
         }
-        if (left == 0) return;
-        b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2);
-        c0 = LoadVector64(x0 + channels); c1 = LoadVector64(x1 + channels); c2 = LoadVector64(x2 + channels);
-        Window(e, y, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
     }
 
     /// <summary>Any window, 16-bit weights.</summary>
@@ -72,9 +82,10 @@ internal static unsafe class Int8NeonDepthwiseTiles
     {
         Vector128<int> bias0 = LoadVector128((int*)t.Packed), bias1 = LoadVector128((int*)t.Packed + 4);
         Epilogue e = new(t);
-        sbyte* x = t.Input, y = t.Output;
-        for (int i = 0; i < t.Width; i++, x += t.StrideX * t.Channels, y += t.Channels)
+        for (int at = 0; at < t.Rows * t.Width; at++)
         {
+            int line = at / t.Width, i = at - line * t.Width;
+            sbyte* x = t.Input + line * t.InputPitch + (nint)i * t.StrideX * t.Channels, y = t.Output + line * t.OutputPitch + (nint)i * t.Channels;
             Vector128<int> low = bias0, high = bias1;
             short* w = (short*)(t.Packed + 64);
             for (int row = 0; row < t.KernelHeight; row++)

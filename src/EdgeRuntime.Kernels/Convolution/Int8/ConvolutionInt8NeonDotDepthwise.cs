@@ -1,0 +1,187 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using static System.Runtime.Intrinsics.Arm.AdvSimd;
+using static System.Runtime.Intrinsics.Arm.AdvSimd.Arm64;
+using static System.Runtime.Intrinsics.Arm.Dp;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// Depthwise 3×3 convolutions of stride 1 by SDOT, two output rows at a time. Four input rows of a column are zipped so that
+/// each channel has its four rows together; with weights (w0, w1, w2, 0) one SDOT adds a column to four channels of the
+/// upper output row, with (0, w0, w1, w2) to the lower one's. A zipped column serves three outputs of both rows: 12 SDOT,
+/// 4 loads and 4 zips for 16 outputs. Exact whatever the weights.
+/// </summary>
+public sealed unsafe class ConvolutionInt8NeonDotDepthwise : ConvolutionInt8Kernel
+{
+    /// <summary>8 biases, 8 multipliers, 3 columns × upper and lower row × 8 channels × 4 rows of weights.</summary>
+    private const int BlockBytes = 64 + 192;
+
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } =
+        new("conv-s8-depthwise-neondot", "convolution-s8", CpuFeature.Neon | CpuFeature.NeonDot, "depthwise 3×3 of stride 1 by SDOT over zipped rows");
+
+    /// <inheritdoc/>
+    public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
+        shape.IsDepthwise && shape.OutPerGroup == 1 && shape.Channels >= 8 && shape.KernelHeight == 3 && shape.KernelWidth == 3
+        && shape.StrideX == 1 && shape.StrideY == 1 && shape.DilationX == 1 && shape.DilationY == 1
+        && parameters.Shift == 0 && !parameters.WeightZeroPoints.AsSpan().ContainsAnyExcept(0);
+
+    /// <inheritdoc/>
+    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
+        200 + (double)shape.Positions * Blocks(shape) * 11 + (shape.IsPadded ? PaddedInput.Rows(shape) * (20 + PaddedInput.Pitch(shape) / 16.0) : 0);
+
+    /// <inheritdoc/>
+    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => (long)Blocks(shape) * BlockBytes;
+
+    /// <inheritdoc/>
+    public override long ScratchBytes(in ConvolutionShape shape, int workers) => shape.IsPadded ? (long)PaddedInput.Rows(shape) * PaddedInput.Pitch(shape) : 0;
+
+    /// <inheritdoc/>
+    public override int Stages(in ConvolutionShape shape) => shape.IsPadded ? 2 : 1;
+
+    /// <summary>Rows of the padded copy; pairs of output rows.</summary>
+    public override int Portions(in ConvolutionShape shape, int stage) =>
+        stage < Stages(shape) - 1 ? PaddedInput.Rows(shape) : shape.Batch * ((shape.OutHeight + 1) / 2);
+
+    /// <summary>Layout: <see cref="BlockBytes"/> per eight channels; the last block ends at the last channel.</summary>
+    public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
+    {
+        destination.Clear();
+        for (int block = 0; block < Blocks(shape); block++)
+        {
+            Span<byte> target = destination.Slice(block * BlockBytes, BlockBytes);
+            Span<int> header = MemoryMarshal.Cast<byte, int>(target[..64]);
+            for (int lane = 0; lane < 8; lane++)
+            {
+                int channel = Math.Min(block * 8, shape.Channels - 8) + lane, sum = 0;
+                for (int tap = 0; tap < 9; tap++)
+                {
+                    sbyte weight = weights[channel * 9 + tap];
+                    sum += weight;
+                    int upper = 64 + tap % 3 * 64 + lane * 4 + tap / 3;
+                    target[upper] = (byte)weight;
+                    target[upper + 32 + 1] = (byte)weight;
+                }
+                header[lane] = parameters.Bias[channel] - parameters.InputZeroPoint * sum;
+                header[8 + lane] = parameters.Multipliers[channel];
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
+    {
+        ref readonly ConvolutionShape s = ref call.Shape;
+        if (stage < Stages(s) - 1)
+        {
+            PaddedInput.Copy(s, call.Input, (sbyte*)call.Scratch, (sbyte)call.InputZeroPoint, first, end);
+            return;
+        }
+        sbyte* image = s.IsPadded ? (sbyte*)call.Scratch : call.Input;
+        nint pitch = PaddedInput.Pitch(s), outputPitch = (nint)s.OutWidth * s.Channels;
+        int height = s.OutHeight, pairs = (height + 1) / 2;
+        for (int portion = first; portion < end; portion++)
+        {
+            int n = portion / pairs, y = 2 * (portion - n * pairs);
+            // A single last row computes a lower row from row 2 in place of row 3, and overwrites it.
+            bool single = y + 1 == height;
+            sbyte* input = image + ((long)n * (height + 2) + y) * pitch, output = call.Output + ((long)n * height + y) * outputPitch;
+            for (int block = 0; block < Blocks(s); block++)
+            {
+                int channel = Math.Min(block * 8, s.Channels - 8);
+                RowPair(call, call.Packed + block * BlockBytes, input + channel, pitch, single ? 2 * pitch : 3 * pitch,
+                    output + channel, single ? 0 : outputPitch);
+            }
+        }
+    }
+
+    /// <summary>Eight channels of two output rows: three outputs a turn, so that the columns take turns in the same registers.</summary>
+    private static void RowPair(in ConvolutionInt8Call call, byte* packed, sbyte* x0, nint pitch, nint lastRow, sbyte* y, nint lower)
+    {
+        sbyte* w = (sbyte*)packed + 64, x1 = x0 + pitch, x2 = x1 + pitch, x3 = x0 + lastRow;
+        int* bias = (int*)packed;
+        nint channels = call.Shape.Channels, left = call.Shape.OutWidth;
+        Vector128<sbyte> u0 = LoadVector128(w), u1 = LoadVector128(w + 16), v0 = LoadVector128(w + 32), v1 = LoadVector128(w + 48);
+        Vector128<sbyte> u2 = LoadVector128(w + 64), u3 = LoadVector128(w + 80), v2 = LoadVector128(w + 96), v3 = LoadVector128(w + 112);
+        Vector128<sbyte> u4 = LoadVector128(w + 128), u5 = LoadVector128(w + 144), v4 = LoadVector128(w + 160), v5 = LoadVector128(w + 176);
+        Epilogue e = new(call, bias);
+        Zip(ref x0, ref x1, ref x2, ref x3, channels, out Vector128<sbyte> a0, out Vector128<sbyte> a1);
+        Zip(ref x0, ref x1, ref x2, ref x3, channels, out Vector128<sbyte> b0, out Vector128<sbyte> b1);
+        Vector128<sbyte> c0, c1;
+        for (; left >= 3; left -= 3)
+        {
+            Zip(ref x0, ref x1, ref x2, ref x3, channels, out c0, out c1);
+            Window(e, bias, y, lower, a0, a1, b0, b1, c0, c1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5); y += channels;
+            Zip(ref x0, ref x1, ref x2, ref x3, channels, out a0, out a1);
+            Window(e, bias, y, lower, b0, b1, c0, c1, a0, a1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5); y += channels;
+            Zip(ref x0, ref x1, ref x2, ref x3, channels, out b0, out b1);
+            Window(e, bias, y, lower, c0, c1, a0, a1, b0, b1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5); y += channels;
+        }
+        if (left == 0) return;
+        Zip(ref x0, ref x1, ref x2, ref x3, channels, out c0, out c1);
+        Window(e, bias, y, lower, a0, a1, b0, b1, c0, c1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5); y += channels;
+        if (left == 1) return;
+        Zip(ref x0, ref x1, ref x2, ref x3, channels, out a0, out a1);
+        Window(e, bias, y, lower, b0, b1, c0, c1, a0, a1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5);
+    }
+
+    /// <summary>The next column: four rows of eight channels as two vectors of four channels × four rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Zip(ref sbyte* x0, ref sbyte* x1, ref sbyte* x2, ref sbyte* x3, nint channels, out Vector128<sbyte> low, out Vector128<sbyte> high)
+    {
+        Vector128<short> upper = ZipLow(LoadVector64(x0).ToVector128Unsafe(), LoadVector64(x1).ToVector128Unsafe()).AsInt16();
+        Vector128<short> lower = ZipLow(LoadVector64(x2).ToVector128Unsafe(), LoadVector64(x3).ToVector128Unsafe()).AsInt16();
+        low = ZipLow(upper, lower).AsSByte();
+        high = ZipHigh(upper, lower).AsSByte();
+        x0 += channels;
+        x1 += channels;
+        x2 += channels;
+        x3 += channels;
+    }
+
+    /// <summary>Columns a, b, c with weights u (upper row) and v (lower row).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Window(in Epilogue e, int* bias, sbyte* y, nint lower,
+        Vector128<sbyte> a0, Vector128<sbyte> a1, Vector128<sbyte> b0, Vector128<sbyte> b1, Vector128<sbyte> c0, Vector128<sbyte> c1,
+        Vector128<sbyte> u0, Vector128<sbyte> u1, Vector128<sbyte> u2, Vector128<sbyte> u3, Vector128<sbyte> u4, Vector128<sbyte> u5,
+        Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3, Vector128<sbyte> v4, Vector128<sbyte> v5)
+    {
+        Vector128<int> p0 = LoadVector128(bias), p1 = LoadVector128(bias + 4), q0 = p0, q1 = p1;
+        p0 = DotProduct(p0, a0, u0); p1 = DotProduct(p1, a1, u1); q0 = DotProduct(q0, a0, v0); q1 = DotProduct(q1, a1, v1);
+        p0 = DotProduct(p0, b0, u2); p1 = DotProduct(p1, b1, u3); q0 = DotProduct(q0, b0, v2); q1 = DotProduct(q1, b1, v3);
+        p0 = DotProduct(p0, c0, u4); p1 = DotProduct(p1, c1, u5); q0 = DotProduct(q0, c0, v4); q1 = DotProduct(q1, c1, v5);
+        e.Store(y, lower, p0, p1, q0, q1);
+    }
+
+    /// <summary>Requantises and stores eight channels of two rows, the lower one first.</summary>
+    private readonly struct Epilogue
+    {
+        private readonly Vector128<int> _multiplier0, _multiplier1;
+        private readonly Vector128<short> _zeroPoint;
+        private readonly Vector128<sbyte> _min, _max;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Epilogue(in ConvolutionInt8Call call, int* bias)
+        {
+            _multiplier0 = LoadVector128(bias + 8);
+            _multiplier1 = LoadVector128(bias + 12);
+            _zeroPoint = Vector128.Create((short)call.OutputZeroPoint);
+            _min = Vector128.Create((sbyte)call.Min);
+            _max = Vector128.Create((sbyte)call.Max);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Store(sbyte* y, nint lower, Vector128<int> p0, Vector128<int> p1, Vector128<int> q0, Vector128<int> q1)
+        {
+            Vector64<sbyte> first = NeonRequantize.Narrow(MultiplyRoundedDoublingSaturateHigh(p0, _multiplier0), MultiplyRoundedDoublingSaturateHigh(p1, _multiplier1), _zeroPoint);
+            Vector128<sbyte> both = NeonRequantize.Clamp(NeonRequantize.NarrowUpper(first,
+                MultiplyRoundedDoublingSaturateHigh(q0, _multiplier0), MultiplyRoundedDoublingSaturateHigh(q1, _multiplier1), _zeroPoint), _min, _max);
+            StoreSelectedScalar((ulong*)(y + lower), both.AsUInt64(), 1);
+            System.Runtime.Intrinsics.Arm.AdvSimd.Store(y, both.GetLower());
+        }
+    }
+
+    private static int Blocks(in ConvolutionShape s) => (s.Channels + 7) / 8;
+}
