@@ -8,5 +8,6 @@ public static class ElementwiseKernels
     [
         new ElementwiseReference(),
         new ElementwiseAvx2(),
+        new ElementwiseNeon(),
     ];
 }

@@ -15,6 +15,14 @@ internal static class NeonRequantize
     public static Vector128<int> Scale(Vector128<int> accumulator, Vector128<int> multiplier, Vector128<int> shift) =>
         AdvSimd.MultiplyRoundedDoublingSaturateHigh(AdvSimd.ShiftArithmeticSaturate(accumulator, shift), multiplier);
 
+    /// <summary>As <see cref="Scale"/>, but exact halves to even: <see cref="Tensors.Requantize.ScaleHalfEven"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> ScaleHalfEven(Vector128<int> accumulator, Vector128<int> multiplier, Vector128<int> shift)
+    {
+        Vector128<int> up = Scale(accumulator, multiplier, shift), minusDown = Scale(-accumulator, multiplier, shift);
+        return up - ((up + minusDown) & up & Vector128.Create(1));
+    }
+
     /// <summary>Eight scaled values plus the zero point, narrowed to eight bits, not yet clamped.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector64<sbyte> Narrow(Vector128<int> low, Vector128<int> high, Vector128<short> zeroPoint) =>

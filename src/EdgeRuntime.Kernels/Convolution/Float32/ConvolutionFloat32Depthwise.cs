@@ -57,9 +57,20 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
         ConvolutionShape s = Float32Padding.Canonical(call.Shape);
         DepthwiseFloat32Tile<S, V>.Task task = new()
         {
-            Packed = (float*)call.Packed, Channels = s.Channels, RowStep = (nint)s.DilationY * s.Width * s.Channels, ColumnStep = (nint)s.DilationX * s.Channels,
-            CornerStep = (nint)s.StrideX * s.Channels, KernelHeight = s.KernelHeight, KernelWidth = s.KernelWidth, DilationY = s.DilationY,
-            DilationX = s.DilationX, StrideX = s.StrideX, Height = s.Height, Width = s.Width, Min = call.Min, Max = call.Max,
+            Packed = (float*)call.Packed,
+            Channels = s.Channels,
+            RowStep = (nint)s.DilationY * s.Width * s.Channels,
+            ColumnStep = (nint)s.DilationX * s.Channels,
+            CornerStep = (nint)s.StrideX * s.Channels,
+            KernelHeight = s.KernelHeight,
+            KernelWidth = s.KernelWidth,
+            DilationY = s.DilationY,
+            DilationX = s.DilationX,
+            StrideX = s.StrideX,
+            Height = s.Height,
+            Width = s.Width,
+            Min = call.Min,
+            Max = call.Max,
         };
         bool is3x3 = Is3x3(s);
         int chunks = Chunks(s), outWidth = s.OutWidth, outHeight = s.OutHeight;

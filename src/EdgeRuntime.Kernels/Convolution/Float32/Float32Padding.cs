@@ -10,8 +10,18 @@ internal static unsafe class Float32Padding
         s.Width == 1 && s.KernelWidth == 1 && s.PadLeft == 0 && s.PadRight == 0
             ? s with
             {
-                Height = 1, Width = s.Height, KernelHeight = 1, KernelWidth = s.KernelHeight, StrideY = 1, StrideX = s.StrideY,
-                DilationY = 1, DilationX = s.DilationY, PadTop = 0, PadLeft = s.PadTop, PadBottom = 0, PadRight = s.PadBottom,
+                Height = 1,
+                Width = s.Height,
+                KernelHeight = 1,
+                KernelWidth = s.KernelHeight,
+                StrideY = 1,
+                StrideX = s.StrideY,
+                DilationY = 1,
+                DilationX = s.DilationY,
+                PadTop = 0,
+                PadLeft = s.PadTop,
+                PadBottom = 0,
+                PadRight = s.PadBottom,
             }
             : s;
 

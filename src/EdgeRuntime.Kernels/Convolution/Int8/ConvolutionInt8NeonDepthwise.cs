@@ -116,7 +116,7 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
         {
             Width = s.OutWidth,
             Channels = s.Channels,
-            
+
             KernelHeight = s.KernelHeight,
             KernelWidth = s.KernelWidth,
             StrideX = s.StrideX,
