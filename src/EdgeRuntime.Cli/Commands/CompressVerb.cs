@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using EdgeRuntime.Compressor;
 using EdgeRuntime.Inference;
@@ -9,6 +10,8 @@ namespace EdgeRuntime.Cli;
 /// <summary><c>edge compress</c>: makes a packed model of a trained network.</summary>
 public sealed class CompressVerb(ModelSource source) : Verb
 {
+    private const string DefaultRecipe = "int8";
+
     /// <inheritdoc/>
     public override string Name => "compress";
 
@@ -24,7 +27,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
         new("--output", "FILE", "the packed model to write") { Alias = "-o" },
         new("--calibrate", "[NAME=]FILE", "representative inputs; a float network is then quantised to int8; one file for each input") { IsRepeatable = true },
         new("--calibrate-range", "FIRST:END", "samples to calibrate with (all)"),
-        new("--recipe", "NAME|FILE", "passes to apply: a name of the list below, or a JSON file (int8 with --calibrate, else none)"),
+        new("--recipe", "NAME|FILE", $"passes to apply: {string.Join(", ", Recipe.Shipped)}, or a JSON file ({DefaultRecipe} with --calibrate, else none)"),
         new("--profile", "NAME|FILE", "the board to compress for: checked against its memory and instruction sets"),
         new("--report", "FILE", "where to write what every pass did, as JSON"),
         new("--threads", "N", "threads for running the network (all)"),
@@ -36,19 +39,22 @@ public sealed class CompressVerb(ModelSource source) : Verb
     {
         string target = call.Required("--output");
         RuntimeProfile? profile = call.Text("--profile") is { } name ? RuntimeProfiles.Find(name) : null;
+        Recipe? recipe = call.Text("--recipe") is { } wish ? Recipe.Load(wish) : call.Has("--calibrate") ? Recipe.Load(DefaultRecipe) : null;
+        if (recipe is { NeedsCalibration: true } && !call.Has("--calibrate"))
+            throw new UsageException($"recipe {recipe.Name} needs representative inputs; give some with --calibrate FILE");
         using OpenedModel model = source.Open(call.Arguments[0], call);
         Graph graph = model.Graph;
         PassContext context = new() { Calibration = LoadCalibration(call, graph), Threads = call.Int("--threads", Environment.ProcessorCount, 1) };
         call.CurrentFile = call.Arguments[0];
         call.Progress($"compressing {model.Path}");
-        IReadOnlyList<PassReport> passes = context.Calibration is null ? [] : [new QuantizeInt8(new QuantizeOptions()).Apply(graph, context)];
+        PipelineReport? pipeline = recipe is null ? null : CompressionPipeline.Run(graph, recipe, context);
         call.Progress("");
         if (profile is not null) Fit(call, graph, profile);
         call.CurrentFile = target;
         ModelWriter.Write(graph, target);
         long macs = graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates);
-        CompressReport report = new(model.Path, target, new FileInfo(model.Path).Length, new FileInfo(target).Length, graph.Nodes.Count, macs, profile?.Name, passes);
-        if (call.Text("--report") is { } file) AtomicFile.Write(file, s => System.Text.Json.JsonSerializer.Serialize(s, report, CompressJson.Default.CompressReport));
+        CompressReport report = new(model.Path, target, new FileInfo(model.Path).Length, new FileInfo(target).Length, graph.Nodes.Count, macs, recipe?.Name, profile?.Name, pipeline?.Passes ?? []);
+        if (call.Text("--report") is { } file) AtomicFile.Write(file, s => JsonSerializer.Serialize(s, report, CompressJson.Default.CompressReport));
         if (call.IsJson) call.WriteJson(report, CompressJson.Default.CompressReport);
         else Print(report, call.Output);
         return 0;
@@ -88,7 +94,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
     {
         foreach (PassReport pass in report.Passes)
         {
-            output.WriteLine($"{pass.Pass}: {pass.Changes} changes");
+            output.WriteLine($"{pass.Pass}: {pass.Changes} changes; {pass.Nodes} layers, {pass.ConstantBytes:N0} bytes of constants");
             foreach (string note in pass.Notes) output.WriteLine($"  {note}");
             if (pass.Layers.Count == 0) continue;
             TextTable layers = new("layer", "operator", ">signal to noise dB");
@@ -106,12 +112,12 @@ public sealed class CompressVerb(ModelSource source) : Verb
 /// <param name="Bytes">Bytes of the packed file.</param>
 /// <param name="Nodes">Layers.</param>
 /// <param name="Macs">Multiply-accumulates of one run.</param>
+/// <param name="Recipe">The recipe applied; null for none.</param>
 /// <param name="Profile">The board profile, if one was named.</param>
 /// <param name="Passes">What every pass did.</param>
-public sealed record CompressReport(string Source, string Model, long SourceBytes, long Bytes, int Nodes, long Macs, string? Profile, IReadOnlyList<PassReport> Passes);
+public sealed record CompressReport(string Source, string Model, long SourceBytes, long Bytes, int Nodes, long Macs, string? Recipe, string? Profile, IReadOnlyList<PassReport> Passes);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, GenerationMode = JsonSourceGenerationMode.Serialization,
-    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 [JsonSerializable(typeof(CompressReport))]
 internal sealed partial class CompressJson : JsonSerializerContext;

@@ -40,15 +40,19 @@ public sealed class DemoVerb : Verb
             (new EvalVerb(source), [File("words-float.edge"), File("words-int8.edge")], [("--data", File("test.npy")), ("--labels", File("test-labels.npy"))]),
             (new BenchVerb(source), [File("words-float.edge"), File("words-int8.edge")], []),
         ];
+        List<string> reports = [];
         foreach (var (verb, arguments, options) in steps)
         {
             call.Error.WriteLine();
             call.Error.WriteLine($"$ edge {verb.Name} {string.Join(' ', arguments)}{string.Concat(options.Select(o => $" {o.Item1} {o.Item2}"))}");
             Dictionary<string, IReadOnlyList<string>> given = options.ToDictionary(o => o.Item1, o => (IReadOnlyList<string>)[o.Item2]);
             if (call.IsJson) given[Json.Name] = [];
-            int code = verb.Run(new VerbCall(arguments, given, call.Output, call.Error) { IsInteractive = call.IsInteractive });
+            using StringWriter json = new();
+            int code = verb.Run(new VerbCall(arguments, given, call.IsJson ? json : call.Output, call.Error) { IsInteractive = call.IsInteractive });
             if (code != 0) return code;
+            reports.Add($"\"{verb.Name}\": {json}");
         }
+        if (call.IsJson) call.Output.WriteLine($"{{{string.Join(", ", reports)}}}");
         return 0;
     }
 }

@@ -1,0 +1,162 @@
+using System.Text.Json.Nodes;
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+using Xunit;
+
+namespace EdgeRuntime.Cli.Tests;
+
+/// <summary>Both programs on the demonstration's files: results, JSON, messages and exit codes.</summary>
+public sealed class ProgramTests(DemoFolder demo) : IClassFixture<DemoFolder>
+{
+    [Fact]
+    public void TheDemonstrationEndsWithAnAccurateSmallNetwork()
+    {
+        Assert.Equal(0, demo.Demo.Code);
+        Assert.Equal(2, demo.Demo.Json["bench"]!["results"]!.AsArray().Count);
+        JsonNode eval = DemoFolder.Edge("eval", demo["words-float.edge"], demo["words-int8.edge"], "--data", demo["test.npy"], "--labels", demo["test-labels.npy"], "--json").Json;
+        double[] top1 = [.. eval["results"]!.AsArray().Select(r => r!["top1"]!.GetValue<double>())];
+        Assert.True(top1[0] > 0.85, $"float {top1[0]}");
+        Assert.True(top1[1] > top1[0] - 0.02, $"float {top1[0]}, int8 {top1[1]}");
+        Assert.Equal(demo["words-int8.edge"], eval["results"]![1]!["model"]!.GetValue<string>());
+        Assert.True(new FileInfo(demo["words-int8.edge"]).Length < new FileInfo(demo["words-float.edge"]).Length / 2);
+    }
+
+    [Fact]
+    public void EvalTakesARangeAndCountsConfusions()
+    {
+        JsonNode result = DemoFolder.Edge("eval", demo["words-int8.edge"], "--data", demo["test.npy"], "--labels", demo["test-labels.npy"], "--range", "16:96", "--confusion", "--json").Json["results"]![0]!;
+        Assert.Equal(80, result["samples"]!.GetValue<int>());
+        int[][] confusion = [.. result["confusion"]!.AsArray().Select(r => r!.AsArray().Select(n => n!.GetValue<int>()).ToArray())];
+        Assert.Equal(80, confusion.Sum(r => r.Sum()));
+        Assert.Equal(result["top1"]!.GetValue<double>(), confusion.Select((r, i) => r[i]).Sum() / 80.0, 9);
+    }
+
+    [Fact]
+    public void BothProgramsRunTheSameNetworkAlike()
+    {
+        string[] call = ["run", demo["words-int8.edge"], "--input", demo["test.npy"], "--json", "--output"];
+        Outcome edge = DemoFolder.Edge([.. call, demo["a.npy"]]), edged = DemoFolder.Edged([.. call, "scores=" + demo["b.npy"]]);
+        Assert.Equal((0, 0), (edge.Code, edged.Code));
+        Tensor a = NumpyFile.Load(demo["a.npy"]), b = NumpyFile.Load(demo["b.npy"]);
+        Assert.Equal(new TensorShape(800, 8), a.Shape);
+        Assert.True(a.Data.Span.SequenceEqual(b.Data.Span));
+        Assert.StartsWith("word ", edged.Json["outputs"]![0]!["top"]![0]!["label"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void BenchReportsTheFieldsFigures()
+    {
+        JsonNode report = DemoFolder.Edged("bench", demo["words-int8.edge"], demo["words-float.edge"], "--seconds", "0.05", "--warm-up", "0.01", "--profile-ops", "--json", "--threads", "2").Json;
+        Assert.Equal(2, report["results"]!.AsArray().Count);
+        JsonNode r = report["results"]![0]!;
+        double[] times = [.. new[] { "min_us", "median_us", "p90_us", "p99_us", "max_us" }.Select(n => r[n]!.GetValue<double>())];
+        Assert.Equal(times.Order(), times);
+        Assert.True(times[0] > 0 && r["first_us"]!.GetValue<double>() > 0 && r["init_ms"]!.GetValue<double>() > 0);
+        Assert.Equal(2, r["threads"]!.GetValue<int>());
+        Assert.True(r["runs"]!.GetValue<int>() >= 10);
+        Assert.Equal(1, r["operators"]!.AsArray().Sum(o => o!["share"]!.GetValue<double>()), 6);
+        Assert.True(report["machine"]!["cores"]!.GetValue<int>() > 0);
+        Assert.Equal(7, DemoFolder.Edged("bench", demo["words-int8.edge"], "--runs", "7", "--json").Json["results"]![0]!["runs"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public void TheInstructionSetsCanBeRestricted()
+    {
+        JsonNode r = DemoFolder.Edged("bench", demo["words-int8.edge"], "--cpu", "portable", "--runs", "1", "--profile-ops", "--json").Json["results"]![0]!;
+        Assert.Equal("portable", r["cpu"]!.GetValue<string>());
+        Assert.All(r["operators"]!.AsArray(), o => Assert.Matches("reference|alias", o!["kernel"]!.GetValue<string>()));
+    }
+
+    [Fact]
+    public void InspectShowsLayersAndMemory()
+    {
+        Outcome table = DemoFolder.Edge("inspect", demo["words-int8.edge"]);
+        Assert.Contains("classify", table.Output, StringComparison.Ordinal);
+        Assert.Contains("Tensors", table.Output, StringComparison.Ordinal);
+        JsonNode json = DemoFolder.Edged("inspect", demo["words-int8.edge"], "--json").Json;
+        Assert.True(json["arena_bytes"]!.GetValue<long>() > 0);
+        Assert.Equal("features", json["summary"]!["inputs"]![0]!["name"]!.GetValue<string>());
+        Assert.Equal(8, json["summary"]!["layers"]!.AsArray().Max(l => l!["weight_bits"]?.GetValue<int>()));
+    }
+
+    [Fact]
+    public void DoctorTestsTheKernelsAndShowsALayersChoice()
+    {
+        Outcome text = DemoFolder.Edged("doctor", demo["words-int8.edge"]);
+        Assert.Equal(0, text.Code);
+        Assert.Contains("self-test: passed", text.Output, StringComparison.Ordinal);
+        JsonNode json = DemoFolder.Edged("doctor", "--json").Json;
+        Assert.Contains(json["kernels"]!.AsArray(), k => k!["id"]!.GetValue<string>() == "conv-s8-reference" && k["usable"]!.GetValue<bool>());
+        Assert.Contains(json["choices"]!.AsArray(), c => c!["layer"]!.GetValue<string>() == "int8 depthwise 3x3");
+    }
+
+    [Fact]
+    public void CompressWithoutCalibrationPacksTheNetworkAsItIs()
+    {
+        string copy = demo["copy.edge"];
+        Outcome outcome = DemoFolder.Edge("compress", demo["words-float.edge"], "-o", copy, "--profile", "pi4", "--json");
+        Assert.Equal(0, outcome.Code);
+        Assert.Equal("pi4", outcome.Json["profile"]!.GetValue<string>());
+        Assert.Empty(outcome.Json["passes"]!.AsArray());
+        Assert.Empty(Directory.GetFiles(demo.Root, "*.tmp"));
+        Outcome eval = DemoFolder.Edge("eval", demo["words-float.edge"], copy, "--data", demo["test.npy"], "--labels", demo["test-labels.npy"], "--json");
+        Assert.Equal(eval.Json["results"]![0]!["top1"]!.GetValue<double>(), eval.Json["results"]![1]!["top1"]!.GetValue<double>());
+    }
+
+    [Fact]
+    public void CompressWritesAReportOfItsPasses()
+    {
+        Outcome outcome = DemoFolder.Edge("compress", demo["words-float.edge"], "-o", demo["q.edge"], "--recipe", "int8", "--calibrate", "features=" + demo["training.npy"], "--calibrate-range", "0:20",
+            "--report", demo["report.json"]);
+        Assert.Equal((0, ""), (outcome.Code, outcome.Error));
+        JsonNode report = JsonNode.Parse(File.ReadAllText(demo["report.json"]))!;
+        Assert.Contains(report["passes"]!.AsArray(), p => p!["layers"]!.AsArray().Any(l => l!["signal_to_noise"] is not null));
+    }
+
+    public static TheoryData<string, string> WrongUse => new()
+    {
+        { "edge", "there is no verb" }, { "edge bench", "Required argument missing" }, { "edge bench --threads 0 {m}", "--threads" }, { "edge bench {m} --cpu sse9", "sse9" },
+        { "edge bench nothing.edge", "there is no file nothing.edge" }, { "edge run {m} {m}", "too much" }, { "edge run {m} --input a=b=c", "c" }, { "edge compress {m}", "--output is missing" },
+        { "edge compress {m} -o x.edge --recipe nowhere", "nowhere" }, { "edge compress {m} -o x.edge --recipe int8", "--calibrate" }, { "edge compress {m} -o x.edge --profile pi9", "pi-zero2w" },
+        { "edge eval {m} --data {d}", "--labels is missing" }, { "edge eval {m} --data {d} --labels {l} --range 5:5", "FIRST:END" }, { "edge eval {m} --data {l} --labels {l}", "multiple" },
+        { "edge eval {m} --data {d} --labels {l} --data-layout chw", "nhwc" }, { "edge inspect {d}", "test.npy" },
+        { "edged frobnicate", "there is no verb" }, { "edged bench", "MODEL is missing" }, { "edged bench {m} --threads", "needs a value" }, { "edged bench {m} --thread 2", "no option --thread" },
+        { "edged bench {m} --threads 1 --threads 2", "twice" }, { "edged inspect {d}", "test.npy" }, { "edged run {m} --kernel a=b", "no kernel b" }, { "edged run {m} --json=1", "no value" },
+        { "edged run {m} --input {d} --data-scale 2", "--data-scale" }, { "edged run {m} --input nothing.npy", "nothing.npy" }, { "edged bench /", "directory" },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongUse))]
+    public void WrongUseEndsWith2AndSaysWhatIsWrong(string line, string message)
+    {
+        string[] words = [.. line.Split(' ').Select(w => w.Replace("{m}", demo["words-int8.edge"], StringComparison.Ordinal).Replace("{d}", demo["test.npy"], StringComparison.Ordinal)
+            .Replace("{l}", demo["test-labels.npy"], StringComparison.Ordinal))];
+        Outcome outcome = words[0] == "edge" ? DemoFolder.Edge(words[1..]) : DemoFolder.Edged(words[1..]);
+        Assert.Equal(2, outcome.Code);
+        if (words.Length > 1) Assert.Contains(message, outcome.Error, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public void AFailedWriteEndsWith1AndLeavesNothing()
+    {
+        Outcome outcome = DemoFolder.Edge("run", demo["words-int8.edge"], "--output", "/proc/none/y.npy");
+        Assert.NotEqual(0, outcome.Code);
+        Assert.Contains("/proc/none", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("run", "--input")]
+    [InlineData("bench", "--profile-ops")]
+    [InlineData("inspect", "--json")]
+    [InlineData("doctor", "--cpu")]
+    public void EveryVerbHasHelp(string verb, string option)
+    {
+        Outcome help = DemoFolder.Edged(verb, "--help");
+        Assert.Equal(0, help.Code);
+        Assert.Contains(option, help.Output, StringComparison.Ordinal);
+        if (verb == "doctor") return;
+        Outcome edge = DemoFolder.Edge(verb, "--help");
+        Assert.Equal(0, edge.Code);
+        Assert.Contains(option, edge.Output, StringComparison.Ordinal);
+    }
+}
