@@ -9,6 +9,7 @@ internal static class Program
         ["networks"] = NetworkBenchmark.Run,
         ["conv-s8"] = ConvolutionInt8Benchmark.Run,
         ["conv-f32"] = ConvolutionFloat32Benchmark.Run,
+        ["elementwise"] = ElementwiseBenchmark.Run,
     };
 
     private static int Main(string[] args)

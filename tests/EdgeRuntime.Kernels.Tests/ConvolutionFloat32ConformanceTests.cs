@@ -29,6 +29,8 @@ public sealed unsafe class ConvolutionFloat32ConformanceTests
         yield return Dense(9, 12, 12, 18, 3, 3, 1, 1, pad: (1, 1, 1, 1)) with { Group = 3 };
         yield return Dense(5, 4, 8, 32, 2, 2, 2, 2) with { Group = 2 };
         yield return Dense(30, 1, 10, 24, 7, 1, 2, 1, pad: (3, 0, 3, 0)) with { Batch = 2 };
+        yield return Dense(38, 40, 3, 8, 3, 3, 2, 2, pad: (0, 0, 1, 1)) with { Batch = 2 };
+        yield return Dense(41, 39, 3, 20, 3, 3, 2, 2, pad: (1, 1, 1, 1));
         yield return Dense(3, 3, 4, 4, 3, 3, 1, 1);
         yield return Dense(3, 3, 16, 16, 3, 3, 1, 1);
         yield return Dense(7, 8, 16, 48, 3, 3, 1, 1, pad: (1, 0, 2, 1)) with { Batch = 2 };

@@ -9,5 +9,6 @@ public static class ElementwiseKernels
         new ElementwiseReference(),
         new ElementwiseAvx2(),
         new ElementwiseNeon(),
+        new ElementwiseAvx512(),
     ];
 }

@@ -121,6 +121,7 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
         task.Panel = packed + ((long)group * Vectors(s) * Lanes + n) * (1 + s.Depth);
         int tile = TileRows(vectors);
         bool whole = columns == vectors * Lanes;
+        float** rows = task.Rows;
         int width = s.Width + s.PadLeft + s.PadRight, outWidth = s.OutWidth, outHeight = s.OutHeight;
         nint stepX = s.StrideX * s.Channels, stepY = (nint)s.StrideY * width * s.Channels, image = (nint)(s.Height + s.PadTop + s.PadBottom) * width * s.Channels;
         int x = m % outWidth, row = m / outWidth, y = row % outHeight;
@@ -128,11 +129,12 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
         for (; m < end; m += tile)
         {
             int count = Math.Min(tile, end - m);
-            for (int i = 0; i < count; i++)
+            for (int i = 0; i < count;)
             {
-                task.Rows[i] = at;
-                at += stepX;
-                if (++x < outWidth) continue;
+                int stop = Math.Min(count, i + outWidth - x);
+                x += stop - i;
+                for (; i < stop; i++, at += stepX) rows[i] = at;
+                if (x < outWidth) continue;
                 x = 0;
                 line += stepY;
                 if (++y == outHeight) { y = 0; line = top += image; }
