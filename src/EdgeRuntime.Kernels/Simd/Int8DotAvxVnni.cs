@@ -31,6 +31,9 @@ public readonly unsafe struct Int8DotAvxVnni<TInstruction> : IInt8Dot<Vector256<
     public static CpuFeature Requires => CpuFeature.Avx2 | CpuFeature.AvxVnni;
 
     /// <inheritdoc/>
+    public static (double ProductsPerCycle, double RequantizeCycles) Cost => (45, 9);
+
+    /// <inheritdoc/>
     public static int Step => 4;
 
     /// <inheritdoc/>

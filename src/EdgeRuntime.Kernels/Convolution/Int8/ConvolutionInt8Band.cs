@@ -24,7 +24,7 @@ internal readonly struct ConvolutionInt8Band
     /// <param name="given">The shape.</param>
     /// <param name="elementBytes">Bytes of an element.</param>
     /// <param name="targetBytes">Wanted size.</param>
-    /// <param name="positions">Output positions of a tile; a portion holds two tiles or more.</param>
+    /// <param name="positions">Output positions of a tile; a portion holds that many or more.</param>
     public ConvolutionInt8Band(in ConvolutionShape given, int elementBytes, long targetBytes, int positions)
     {
         ConvolutionShape s = given.IsPointwise ? ConvolutionShape.FullyConnected(given.Positions, given.Channels, given.OutChannels) : given;
@@ -36,7 +36,7 @@ internal readonly struct ConvolutionInt8Band
         OutColumnBytes = (IsSubsampled ? 1 : s.StrideX) * s.Channels * elementBytes;
         BlockRows = (int)Math.Clamp(1 + (targetBytes - (long)Rows(1) * Pitch) / Math.Max(1, OutRowBytes), 1, s.OutHeight);
         if (s.OutWidth == 1 && BlockRows > positions) BlockRows -= BlockRows % positions;
-        PortionRows = Math.Max(1, 2 * positions / s.OutWidth);
+        PortionRows = Math.Max(1, positions / s.OutWidth);
         PortionsPerImage = (s.OutHeight + PortionRows - 1) / PortionRows;
     }
 

@@ -20,6 +20,9 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
     public override KernelDescriptor Descriptor { get; } = new($"conv-s8-depthwise-{TPairs.Name}", "convolution-s8", TPairs.Requires,
         $"depthwise: pairs of taps (VPMADDWD) on {Lanes} channels at a time, any window");
 
+    // Output vectors whose accumulators fit the registers.
+    private static int MaxColumns => sizeof(TVector) == 64 ? 6 : 4;
+
     // Channels of a chunk.
     private static int Lanes => sizeof(TVector) / sizeof(short);
 
@@ -30,8 +33,8 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         Layout layout = new(shape);
-        double width = sizeof(TVector) / 32.0, vectors = (double)shape.Batch * shape.OutHeight * layout.Columns * layout.Chunks;
-        return 100 + vectors * (layout.Pairs * 2.2 * width + 5 * width + 3) + (double)shape.Batch * shape.Height * (layout.Band.Pitch / 32.0 + 10);
+        double vectors = (double)shape.Batch * shape.OutHeight * layout.Columns * layout.Chunks, wide = sizeof(TVector) / 64.0;
+        return 300 + vectors * (layout.Pairs * (2 + 2.4 * wide) + 4 + 9 * wide) + (double)shape.Batch * shape.Height * (layout.Band.Pitch / 32.0 + 10);
     }
 
     /// <inheritdoc/>
@@ -141,56 +144,71 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
                 {
                     byte* x = band + y * Layout.Band.OutRowBytes + c * sizeof(TVector);
                     sbyte* output = _call.Output + (position + (long)y * s.OutWidth) * s.Channels + c * Lanes;
-                    int i = 0;
-                    for (; i + 4 < Layout.Columns; i += 4, x += 4 * columnBytes, output += 4 * stride)
-                        Four<TShifted>(x, columnBytes, offsets, chunk, output, stride, Math.Min(Lanes, s.Channels * (Layout.IsFlat ? Lanes : 1) - c * Lanes));
-                    for (; i < Layout.Columns; i++, x += columnBytes, output += stride)
-                        One<TShifted>(x, offsets, chunk, output, Math.Min(Lanes, (Layout.IsFlat ? s.OutWidth * s.Channels - i * Lanes : s.Channels) - c * Lanes));
+                    int count = Math.Min(Lanes, s.Channels * (Layout.IsFlat ? Lanes : 1) - c * Lanes);
+                    for (int left = Layout.Columns; left > 0;)
+                    {
+                        // The last vector of a flat row may be a part of one.
+                        int columns = Layout.IsFlat && left == 1 ? 1 : Math.Min(left - (Layout.IsFlat ? 1 : 0), MaxColumns);
+                        if (Layout.IsFlat && left == 1) count = s.OutWidth * s.Channels - (Layout.Columns - 1) * Lanes;
+                        Run<TShifted>(columns, x, columnBytes, offsets, chunk, output, stride, count);
+                        x += columns * columnBytes;
+                        output += columns * stride;
+                        left -= columns;
+                    }
                 }
         }
 
-        // Four output vectors, columnBytes apart in the band and stride apart in the output.
-        private void Four<TShifted>(byte* x, nint columnBytes, int* offsets, byte* chunk, sbyte* output, nint stride, int count) where TShifted : struct, ICount
+        private void Run<TShifted>(int columns, byte* x, nint columnBytes, int* offsets, byte* chunk, sbyte* output, nint stride, int count)
+            where TShifted : struct, ICount
+        {
+            switch (columns)
+            {
+                case 1: Run<TShifted, N1>(x, columnBytes, offsets, chunk, output, stride, count); break;
+                case 2: Run<TShifted, N2>(x, columnBytes, offsets, chunk, output, stride, count); break;
+                case 3: Run<TShifted, N3>(x, columnBytes, offsets, chunk, output, stride, count); break;
+                case 4: Run<TShifted, N4>(x, columnBytes, offsets, chunk, output, stride, count); break;
+                case 5 when MaxColumns > 4: Run<TShifted, N5>(x, columnBytes, offsets, chunk, output, stride, count); break;
+                default:
+                    if (MaxColumns > 4) Run<TShifted, N6>(x, columnBytes, offsets, chunk, output, stride, count);
+                    break;
+            }
+        }
+
+        // Up to 6 output vectors, columnBytes apart in the band and stride apart in the output; the unused vanish in compilation.
+        private void Run<TShifted, TColumns>(byte* x, nint columnBytes, int* offsets, byte* chunk, sbyte* output, nint stride, int count)
+            where TShifted : struct, ICount
+            where TColumns : struct, ICount
         {
             byte* w = chunk + 2 * Lanes * sizeof(int);
-            TVector low0 = TPairs.Load(chunk), high0 = TPairs.Load(chunk + sizeof(TVector)), low1 = low0, low2 = low0, low3 = low0, high1 = high0, high2 = high0, high3 = high0;
+            TVector low0 = TPairs.Load(chunk), high0 = TPairs.Load(chunk + sizeof(TVector));
+            TVector low1 = low0, low2 = low0, low3 = low0, low4 = low0, low5 = low0, high1 = high0, high2 = high0, high3 = high0, high4 = high0, high5 = high0;
+            nint x2 = 2 * columnBytes, x3 = 3 * columnBytes, x4 = 4 * columnBytes, x5 = 5 * columnBytes;
             for (int* end = offsets + 2 * Layout.Pairs; offsets < end; offsets += 2, w += 2 * sizeof(TVector))
             {
                 TVector lowWeights = TPairs.Load(w), highWeights = TPairs.Load(w + sizeof(TVector));
                 byte* p = x + offsets[0], q = x + offsets[1];
-                TVector a = TPairs.Load(p), b = TPairs.Load(q);
-                low0 = TPairs.MultiplyAdd(low0, TPairs.UnpackLow(a, b), lowWeights);
-                high0 = TPairs.MultiplyAdd(high0, TPairs.UnpackHigh(a, b), highWeights);
-                (a, b) = (TPairs.Load(p + columnBytes), TPairs.Load(q + columnBytes));
-                low1 = TPairs.MultiplyAdd(low1, TPairs.UnpackLow(a, b), lowWeights);
-                high1 = TPairs.MultiplyAdd(high1, TPairs.UnpackHigh(a, b), highWeights);
-                p += 2 * columnBytes;
-                q += 2 * columnBytes;
-                (a, b) = (TPairs.Load(p), TPairs.Load(q));
-                low2 = TPairs.MultiplyAdd(low2, TPairs.UnpackLow(a, b), lowWeights);
-                high2 = TPairs.MultiplyAdd(high2, TPairs.UnpackHigh(a, b), highWeights);
-                (a, b) = (TPairs.Load(p + columnBytes), TPairs.Load(q + columnBytes));
-                low3 = TPairs.MultiplyAdd(low3, TPairs.UnpackLow(a, b), lowWeights);
-                high3 = TPairs.MultiplyAdd(high3, TPairs.UnpackHigh(a, b), highWeights);
+                Add(p, q, lowWeights, highWeights, ref low0, ref high0);
+                if (TColumns.Value > 1) Add(p + columnBytes, q + columnBytes, lowWeights, highWeights, ref low1, ref high1);
+                if (TColumns.Value > 2) Add(p + x2, q + x2, lowWeights, highWeights, ref low2, ref high2);
+                if (TColumns.Value > 3) Add(p + x3, q + x3, lowWeights, highWeights, ref low3, ref high3);
+                if (TColumns.Value > 4) Add(p + x4, q + x4, lowWeights, highWeights, ref low4, ref high4);
+                if (TColumns.Value > 5) Add(p + x5, q + x5, lowWeights, highWeights, ref low5, ref high5);
             }
             int* multipliers = (int*)chunk + Lanes;
             Store<TShifted>(low0, high0, multipliers, output, count);
-            Store<TShifted>(low1, high1, multipliers, output + stride, count);
-            Store<TShifted>(low2, high2, multipliers, output + 2 * stride, count);
-            Store<TShifted>(low3, high3, multipliers, output + 3 * stride, count);
+            if (TColumns.Value > 1) Store<TShifted>(low1, high1, multipliers, output + stride, count);
+            if (TColumns.Value > 2) Store<TShifted>(low2, high2, multipliers, output + 2 * stride, count);
+            if (TColumns.Value > 3) Store<TShifted>(low3, high3, multipliers, output + 3 * stride, count);
+            if (TColumns.Value > 4) Store<TShifted>(low4, high4, multipliers, output + 4 * stride, count);
+            if (TColumns.Value > 5) Store<TShifted>(low5, high5, multipliers, output + 5 * stride, count);
         }
 
-        private void One<TShifted>(byte* x, int* offsets, byte* chunk, sbyte* output, int count) where TShifted : struct, ICount
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void Add(byte* p, byte* q, TVector lowWeights, TVector highWeights, ref TVector low, ref TVector high)
         {
-            byte* w = chunk + 2 * Lanes * sizeof(int);
-            TVector low = TPairs.Load(chunk), high = TPairs.Load(chunk + sizeof(TVector));
-            for (int* end = offsets + 2 * Layout.Pairs; offsets < end; offsets += 2, w += 2 * sizeof(TVector))
-            {
-                TVector a = TPairs.Load(x + offsets[0]), b = TPairs.Load(x + offsets[1]);
-                low = TPairs.MultiplyAdd(low, TPairs.UnpackLow(a, b), TPairs.Load(w));
-                high = TPairs.MultiplyAdd(high, TPairs.UnpackHigh(a, b), TPairs.Load(w + sizeof(TVector)));
-            }
-            Store<TShifted>(low, high, (int*)chunk + Lanes, output, count);
+            TVector a = TPairs.Load(p), b = TPairs.Load(q);
+            low = TPairs.MultiplyAdd(low, TPairs.UnpackLow(a, b), lowWeights);
+            high = TPairs.MultiplyAdd(high, TPairs.UnpackHigh(a, b), highWeights);
         }
 
         // The form without a shift must not contain a call: see RequantizeAvx512.

@@ -9,7 +9,8 @@ public sealed unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8D
     where TDot : struct, IInt8Dot<TVector>
     where TVector : unmanaged
 {
-    private const int Rows = 6;
+    // Positions whose accumulators fit the registers; positions that are requantised at once.
+    private const int Rows = 6, TileRows = 4 * Rows;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = new($"conv-s8-gemm-{TDot.Name}-{Rows}x{TDot.Vectors * Lanes}", "convolution-s8", TDot.Requires,
@@ -17,7 +18,7 @@ public sealed unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8D
             + (TDot.AllowsWeightZeroPoints ? "" : ", symmetric weights"));
 
     /// <inheritdoc/>
-    public override ConvolutionInt8TileSize TileSize => new(Rows, TDot.Vectors * Lanes, Lanes, 4 / TDot.Step, TDot.Step);
+    public override ConvolutionInt8TileSize TileSize => new(TileRows, TDot.Vectors * Lanes, Lanes, 4 / TDot.Step, TDot.Step);
 
     private static int Lanes => sizeof(TVector) / sizeof(int);
 
@@ -25,14 +26,14 @@ public sealed unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8D
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
         TDot.AllowsWeightZeroPoints || !parameters.WeightZeroPoints.AsSpan().ContainsAnyExcept(0);
 
-    /// <summary>Steps × vectors of all tiles at two 256-bit multiplications per cycle, conversion, epilogue and tile overhead.</summary>
+    /// <summary>Products (a single row runs at the rate of loads, half of it), requantisation, overhead of tiles and segments, conversion.</summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         ConvolutionInt8Plan plan = new(shape, TileSize);
-        double tiles = Math.Ceiling((double)plan.Shape.Positions / Rows) * plan.Shape.Group, vectors = (double)plan.PaddedColumns / Lanes;
-        double widths = sizeof(TVector) / 32.0, perStep = Rows * vectors * widths / 2 * 1.15 + 1;
+        double positions = plan.Shape.Positions, columns = (double)plan.PaddedColumns * shape.Group, tiles = Math.Ceiling(positions / Rows) * plan.Units;
+        double products = Math.Max(positions, 2) * columns * plan.DepthSteps * TDot.Step / TDot.Cost.ProductsPerCycle;
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        return tiles * (plan.DepthSteps * perStep + plan.Segments * 4 + Rows * vectors * widths * 3 + 20 * plan.Panels) + converted;
+        return 400 + products + positions * columns / 16 * TDot.Cost.RequantizeCycles + tiles * (50 + 6 * plan.Segments) + converted;
     }
 
     /// <inheritdoc/>
@@ -66,7 +67,14 @@ public sealed unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8D
     /// <inheritdoc/>
     protected override void RunTile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
     {
-        ConvolutionInt8TileProduct<TDot, TVector>.Run(tile);
+        ConvolutionInt8Tile part = tile;
+        for (int left = tile.Rows; left > 0; left -= Rows)
+        {
+            part.Rows = Math.Min(Rows, left);
+            ConvolutionInt8TileProduct<TDot, TVector>.Run(part);
+            part.Windows += Rows;
+            part.Accumulators += Rows * tile.PaddedColumns;
+        }
         if (call.Shift == 0) TDot.Requantize(tile, call);
         else RequantizeScalar.Tile(tile, call);
     }

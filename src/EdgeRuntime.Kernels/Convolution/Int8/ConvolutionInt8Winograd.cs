@@ -33,9 +33,9 @@ public sealed unsafe class ConvolutionInt8Winograd<TDot, TVector> : ConvolutionI
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         Layout layout = new(shape);
-        double tiles = (double)shape.Batch * layout.Band.Shape.OutHeight * layout.Band.Shape.OutWidth, width = sizeof(TVector) / 32.0;
-        double product = Planes * (layout.Steps * layout.PaddedColumns / 16 * (width > 1 ? 1.1 : 1.4) + 8);
-        return 300 + tiles * (product + layout.PaddedChannels / WinogradInt8Transforms.Lanes * 120 + layout.PaddedColumns / 8 * 120);
+        double tiles = (double)layout.Band.Shape.Batch * layout.Band.Shape.OutHeight * layout.Band.Shape.OutWidth;
+        double product = Planes * (layout.Steps * 2.0 * layout.PaddedColumns / TDot.Cost.ProductsPerCycle + 10);
+        return 400 + tiles * (product + layout.PaddedChannels / WinogradInt8Transforms.Lanes * 140 + layout.PaddedColumns / 16.0 * (240 + 16 * TDot.Cost.RequantizeCycles));
     }
 
     /// <inheritdoc/>
