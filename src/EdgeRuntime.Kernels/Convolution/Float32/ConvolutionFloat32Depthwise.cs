@@ -4,13 +4,15 @@ namespace EdgeRuntime.Kernels;
 
 /// <summary>
 /// Depthwise convolutions of any window, one output per channel, vectors over channels. Outputs are computed in tiles of four
-/// neighbours of a row; tiles whose windows leave the image test each column, so nothing is copied. Where the channels are
+/// neighbours of a row; those whose windows leave the image left or right test each column, so nothing is copied. Where the channels are
 /// no multiple of a vector the last block overlaps the one before and computes the same values again.
 /// </summary>
 /// <typeparam name="S">The instruction set.</typeparam>
 /// <typeparam name="V">Its register.</typeparam>
 internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFloat32Kernel where S : struct, IFloatVector<V> where V : unmanaged
 {
+    private const int ChunkOutputs = 64;
+
     /// <summary>Cycles of one multiply-add of a vector, loads included.</summary>
     private protected abstract double CyclesPerTap { get; }
 
@@ -44,7 +46,7 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
     /// <inheritdoc/>
     public override long ScratchBytes(in ConvolutionShape shape, int workers) => 0;
 
-    /// <summary>One portion is up to 16 outputs of a row.</summary>
+    /// <summary>One portion is up to 64 outputs of a row.</summary>
     public override int Portions(in ConvolutionShape shape, int stage)
     {
         ConvolutionShape s = Float32Padding.Canonical(shape);
@@ -64,33 +66,34 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
             CornerStep = (nint)s.StrideX * s.Channels,
             KernelHeight = s.KernelHeight,
             KernelWidth = s.KernelWidth,
-            DilationY = s.DilationY,
             DilationX = s.DilationX,
             StrideX = s.StrideX,
-            Height = s.Height,
             Width = s.Width,
             Min = call.Min,
             Max = call.Max,
         };
         bool is3x3 = Is3x3(s);
-        int chunks = Chunks(s), outWidth = s.OutWidth, outHeight = s.OutHeight;
+        int chunks = Chunks(s), outWidth = s.OutWidth, outHeight = s.OutHeight, span = (s.KernelWidth - 1) * s.DilationX + 1;
+        int firstInside = (s.PadLeft + s.StrideX - 1) / s.StrideX, endInside = s.Width + s.PadLeft < span ? 0 : (s.Width + s.PadLeft - span) / s.StrideX + 1;
         for (int portion = first; portion < end; portion++)
         {
             (int row, int chunk) = Math.DivRem(portion, chunks);
             (int n, int y) = Math.DivRem(row, outHeight);
-            task.Y = y * s.StrideY - s.PadTop;
-            float* line = call.Input + ((nint)n * s.Height + task.Y) * s.Width * s.Channels;
-            bool edgeRow = task.Y < 0 || task.Y + (s.KernelHeight - 1) * s.DilationY >= s.Height;
-            int stop = Math.Min(chunk * 16 + 16, outWidth);
-            for (int x = chunk * 16, count; x < stop; x += count)
+            int top = y * s.StrideY - s.PadTop, below = s.Height - top;
+            task.FirstRow = top < 0 ? (-top + s.DilationY - 1) / s.DilationY : 0;
+            task.EndRow = below <= 0 ? 0 : Math.Min(s.KernelHeight, (below + s.DilationY - 1) / s.DilationY);
+            float* line = call.Input + ((nint)n * s.Height + top) * s.Width * s.Channels;
+            int stop = Math.Min((chunk + 1) * ChunkOutputs, outWidth);
+            for (int x = chunk * ChunkOutputs, count; x < stop; x += count)
             {
                 task.X = x * s.StrideX - s.PadLeft;
-                count = Math.Min(4, stop - x);
                 task.Corner = line + (nint)task.X * s.Channels;
                 task.Output = call.Output + ((nint)row * outWidth + x) * s.Channels;
-                bool edge = edgeRow || task.X < 0 || task.X + (count - 1) * s.StrideX + (s.KernelWidth - 1) * s.DilationX >= s.Width;
-                if (edge) RunTile<N1>(task, count, is3x3);
-                else RunTile<N0>(task, count, is3x3);
+                int inside = x < firstInside ? 0 : Math.Min(stop, endInside) - x;
+                task.Tiles = Math.Max(1, inside / 4);
+                count = inside >= 4 ? 4 * task.Tiles : Math.Min(4, stop - x);
+                if (inside >= Math.Min(4, count)) RunTile<N0>(task, Math.Min(4, count), is3x3);
+                else RunTile<N1>(task, count, is3x3);
             }
         }
     }
@@ -119,5 +122,5 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
 
     private static int Blocks(in ConvolutionShape s) => (s.Channels + S.Lanes - 1) / S.Lanes;
 
-    private static int Chunks(in ConvolutionShape s) => (s.OutWidth + 15) / 16;
+    private static int Chunks(in ConvolutionShape s) => (s.OutWidth + ChunkOutputs - 1) / ChunkOutputs;
 }
