@@ -49,7 +49,7 @@ internal static class NetworkBenchmark
             table.Append(row).Append('\n');
             if (args.Contains("--ops")) PrintSteps(ours);
         }
-        if (Option(args, "--write") is { } target) File.WriteAllText(target, table.ToString());
+        if (Option(args, "--write") is { } target) MarkdownTable.Replace(target, "networks", table.ToString());
     }
 
     private static ((double Min, double Median) A, (double Min, double Median) B) Measure(Action a, Action b, int rounds)
