@@ -72,8 +72,16 @@ internal static unsafe class ConvolutionInt8Benchmark
         kernel.Pack(s, p, weights, packed.Span<byte>(0, (int)packed.Length));
         ConvolutionInt8Call call = new()
         {
-            Shape = s, InputZeroPoint = p.InputZeroPoint, Shift = p.Shift, OutputZeroPoint = p.OutputZeroPoint, Min = p.Min, Max = p.Max,
-            Packed = packed.Pointer, Input = (sbyte*)input.Pointer, Output = (sbyte*)output.Pointer, Scratch = scratch.Pointer,
+            Shape = s,
+            InputZeroPoint = p.InputZeroPoint,
+            Shift = p.Shift,
+            OutputZeroPoint = p.OutputZeroPoint,
+            Min = p.Min,
+            Max = p.Max,
+            Packed = packed.Pointer,
+            Input = (sbyte*)input.Pointer,
+            Output = (sbyte*)output.Pointer,
+            Scratch = scratch.Pointer,
         };
         int stages = kernel.Stages(s);
         double best = double.MaxValue;

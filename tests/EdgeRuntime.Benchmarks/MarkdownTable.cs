@@ -10,6 +10,6 @@ internal static class MarkdownTable
         string text = File.ReadAllText(file), open = $"<!-- table:{name} -->", close = $"<!-- end:{name} -->";
         int start = text.IndexOf(open, StringComparison.Ordinal), end = text.IndexOf(close, StringComparison.Ordinal);
         if (start < 0 || end < start) throw new InvalidDataException($"{file} has no {open} … {close}");
-        File.WriteAllText(file, string.Concat(text.AsSpan(0, start + open.Length), "\n\n", table, "\n", text.AsSpan(end)));
+        File.WriteAllText(file, text[..(start + open.Length)] + "\n\n" + table + "\n" + text[end..]);
     }
 }

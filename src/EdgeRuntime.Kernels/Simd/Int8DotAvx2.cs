@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>Pairs of int16: VPMADDWD and VPADDD on 256 bits. Weights are doubled when packed.</summary>
-public readonly unsafe struct Int8DotAvx2 : IInt8Dot<Vector256<int>>
+public readonly unsafe struct Int8DotAvx2 : IInt16Dot<Vector256<int>>
 {
     /// <inheritdoc/>
     public static string Name => "avx2";
@@ -43,6 +43,15 @@ public readonly unsafe struct Int8DotAvx2 : IInt8Dot<Vector256<int>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> MultiplyAdd(Vector256<int> sum, Vector256<int> input, Vector256<int> weights) =>
         sum + Avx2.MultiplyAddAdjacent(input.AsInt16(), weights.AsInt16());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> MultiplyPair(Vector256<int> sum, Vector256<int> x0, Vector256<int> x1, Vector256<int> w0, Vector256<int> w1) =>
+        sum + Avx2.MultiplyAddAdjacent(x0.AsInt16() + w1.AsInt16(), x1.AsInt16() + w0.AsInt16());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Add(Vector256<int> sum, int term) => sum + Vector256.Create(term);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

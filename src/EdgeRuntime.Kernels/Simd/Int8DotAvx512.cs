@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>Pairs of int16: VPMADDWD and VPADDD on 512 bits. Weights are doubled when packed.</summary>
-public readonly unsafe struct Int8DotAvx512 : IInt8Dot<Vector512<int>>
+public readonly unsafe struct Int8DotAvx512 : IInt16Dot<Vector512<int>>
 {
     /// <inheritdoc/>
     public static string Name => "avx512";
@@ -43,6 +43,15 @@ public readonly unsafe struct Int8DotAvx512 : IInt8Dot<Vector512<int>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> MultiplyAdd(Vector512<int> sum, Vector512<int> input, Vector512<int> weights) =>
         sum + Avx512BW.MultiplyAddAdjacent(input.AsInt16(), weights.AsInt16());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> MultiplyPair(Vector512<int> sum, Vector512<int> x0, Vector512<int> x1, Vector512<int> w0, Vector512<int> w1) =>
+        sum + Avx512BW.MultiplyAddAdjacent(x0.AsInt16() + w1.AsInt16(), x1.AsInt16() + w0.AsInt16());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Add(Vector512<int> sum, int term) => sum + Vector512.Create(term);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -23,6 +23,9 @@ public unsafe struct ConvolutionInt8Tile
     /// <summary>Room for rows × columns accumulators, 64-byte aligned.</summary>
     public int* Accumulators;
 
+    /// <summary>One term for each position, where the kernel has such terms (see <see cref="ConvolutionInt8Direct.RowTerm"/>).</summary>
+    public int* RowTerms;
+
     /// <summary>Output of the first position and column, and the distance between positions.</summary>
     public sbyte* Output;
 
@@ -73,7 +76,7 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
             int group = o / plan.Shape.OutPerGroup, column = o % plan.Shape.OutPerGroup, slot = group * plan.PaddedColumns + column;
             ReadOnlySpan<sbyte> row = weights.Slice(o * plan.Shape.Depth, plan.Shape.Depth);
             int weightZero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[o];
-            bias[slot] = FoldBias(parameters, o, row, weightZero);
+            bias[slot] = FoldBias(parameters, o, row, weightZero) + ColumnTerm(plan, row, weightZero);
             multipliers[slot] = parameters.Multipliers[o];
             (int first, int count) = plan.PanelColumns(column / TileSize.Columns);
             Span<byte> panel = destination[(int)(plan.PanelOffset + group * plan.GroupBytes + (long)first * plan.DepthSteps * 4)..];
@@ -106,6 +109,12 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
     /// <summary>The value at which a channel's accumulator starts.</summary>
     protected abstract int FoldBias(ConvolutionInt8Parameters parameters, int channel, ReadOnlySpan<sbyte> weights, int weightZero);
 
+    /// <summary>A term of one channel's weights that this kernel's arithmetic adds to the bias.</summary>
+    private protected virtual int ColumnTerm(in ConvolutionInt8Plan plan, ReadOnlySpan<sbyte> weights, int weightZero) => 0;
+
+    /// <summary>A term of one window's inputs that this kernel's arithmetic adds to all of its sums; only if the tile size says so.</summary>
+    private protected virtual int RowTerm(byte* window, in ConvolutionInt8Plan plan, int* segmentOffsets) => 0;
+
     /// <summary>Multiplies, requantises and stores one tile.</summary>
     protected abstract void RunTile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call);
 
@@ -125,9 +134,11 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
                 Segments = _plan.Segments,
                 SegmentSteps = _plan.SegmentSteps,
                 Accumulators = (int*)(band + _plan.Band.Bytes),
+                RowTerms = (int*)(band + _plan.Band.Bytes) + _plan.Tile.Rows * _plan.Tile.Columns,
                 OutputStride = _plan.Shape.OutChannels,
             };
             int outPerGroup = _plan.Shape.OutPerGroup;
+            if (_plan.Tile.HasRowTerms) RunRowTerms(tile.RowTerms, band, rows);
             for (int unit = firstUnit; unit < endUnit; unit++)
             {
                 int group = unit / _plan.Panels;
@@ -143,8 +154,16 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
             }
         }
 
+        private readonly void RunRowTerms(int* terms, byte* band, int rows)
+        {
+            for (int y = 0; y < rows; y++, band += _plan.Band.OutRowBytes)
+                for (int x = 0; x < _plan.Shape.OutWidth; x++)
+                    *terms++ = kernel.RowTerm(band + x * _plan.Band.OutColumnBytes, _plan, (int*)_call.Packed);
+        }
+
         private readonly void RunPanel(ref ConvolutionInt8Tile tile, byte* band, int rows)
         {
+            int* terms = tile.RowTerms;
             int x = 0, width = _plan.Shape.OutWidth, column = _plan.Band.OutColumnBytes, tileRows = _plan.Tile.Rows;
             // From the last window of a row to the first of the next.
             int wrap = _plan.Band.OutRowBytes - width * column;
@@ -161,7 +180,9 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
                 }
                 kernel.RunTile(tile, _call);
                 tile.Output += tileRows * tile.OutputStride;
+                tile.RowTerms += tileRows;
             }
+            tile.RowTerms = terms;
         }
     }
 }

@@ -5,7 +5,7 @@ namespace EdgeRuntime.Kernels;
 /// <summary>The direct convolution of x86, for every way to multiply.</summary>
 /// <typeparam name="TDot">The multiplication.</typeparam>
 /// <typeparam name="TVector">Its vector of int32.</typeparam>
-public sealed unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8Direct
+public unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8Direct
     where TDot : struct, IInt8Dot<TVector>
     where TVector : unmanaged
 {
@@ -20,7 +20,8 @@ public sealed unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8D
     /// <inheritdoc/>
     public override ConvolutionInt8TileSize TileSize => new(TileRows, TDot.Vectors * Lanes, Lanes, 4 / TDot.Step, TDot.Step);
 
-    private static int Lanes => sizeof(TVector) / sizeof(int);
+    /// <summary>Channels of a vector.</summary>
+    protected static int Lanes => sizeof(TVector) / sizeof(int);
 
     /// <inheritdoc/>
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>

@@ -6,7 +6,8 @@ namespace EdgeRuntime.Kernels;
 /// <param name="ColumnStep">Panels may be narrower than <paramref name="Columns"/> by multiples of this.</param>
 /// <param name="ElementBytes">Bytes of an input element in the band: 1 or 2.</param>
 /// <param name="Step">Consecutive input elements that one instruction multiplies and sums.</param>
-public readonly record struct ConvolutionInt8TileSize(int Rows, int Columns, int ColumnStep, int ElementBytes, int Step);
+/// <param name="HasRowTerms">Whether each position has a term that is added to all of its sums.</param>
+public readonly record struct ConvolutionInt8TileSize(int Rows, int Columns, int ColumnStep, int ElementBytes, int Step, bool HasRowTerms = false);
 
 /// <summary>
 /// How a shape is executed by a <see cref="ConvolutionInt8Direct"/> kernel. In the band, the window of an output position is a
@@ -49,8 +50,8 @@ internal readonly struct ConvolutionInt8Plan
     /// <summary>Panels of all groups.</summary>
     public int Units => Panels * Shape.Group;
 
-    /// <summary>Bytes of a worker's scratch: band, then accumulators of a tile.</summary>
-    public int WorkerBytes => Band.Bytes + Tile.Rows * Tile.Columns * sizeof(int);
+    /// <summary>Bytes of a worker's scratch: band, then accumulators of a tile, then row terms.</summary>
+    public int WorkerBytes => Band.Bytes + RoundUp((Tile.Rows * Tile.Columns + (Tile.HasRowTerms ? Band.BlockRows * Shape.OutWidth : 0)) * sizeof(int), 64);
 
     /// <summary>Offset of segment <paramref name="i"/> from a window's first element, bytes.</summary>
     public int SegmentOffset(int i) => Segments <= Shape.KernelHeight ? Band.TapOffset(i, 0) : Band.TapOffset(i / Shape.KernelWidth, i % Shape.KernelWidth);

@@ -101,8 +101,12 @@ public sealed unsafe class ConvolutionInt8Winograd<TDot, TVector> : ConvolutionI
             int tilesY = (s.OutHeight + 3) / 4, tilesX = (s.OutWidth + 3) / 4;
             ConvolutionShape tiles = s with
             {
-                KernelHeight = 6, KernelWidth = 6, StrideY = 4, StrideX = 4,
-                PadBottom = 4 * tilesY + 2 - s.Height - s.PadTop, PadRight = 4 * tilesX + 2 - s.Width - s.PadLeft,
+                KernelHeight = 6,
+                KernelWidth = 6,
+                StrideY = 4,
+                StrideX = 4,
+                PadBottom = 4 * tilesY + 2 - s.Height - s.PadTop,
+                PadRight = 4 * tilesX + 2 - s.Width - s.PadLeft,
             };
             // Two tile rows or so at a time, so that the rows of the products' tiles are used.
             int blockRows = (2 * Rows + tilesX - 1) / tilesX;

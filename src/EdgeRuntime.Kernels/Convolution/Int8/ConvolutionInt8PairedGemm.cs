@@ -1,0 +1,101 @@
+using System.Runtime.Intrinsics;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// <see cref="ConvolutionInt8Gemm{TDot, TVector}"/> with one product for two steps (see <see cref="IInt16Dot{TVector}"/>). The
+/// terms of the input alone are summed once for each position and serve all channels, so it wants many of these. It pays
+/// where 16-bit multiplications compete with additions for the same execution ports, as on AMD's processors.
+/// </summary>
+/// <typeparam name="TDot">The multiplication.</typeparam>
+/// <typeparam name="TVector">Its vector of int32.</typeparam>
+public sealed unsafe class ConvolutionInt8PairedGemm<TDot, TVector> : ConvolutionInt8Gemm<TDot, TVector>
+    where TDot : struct, IInt16Dot<TVector>
+    where TVector : unmanaged
+{
+    private const int Rows = 4;
+
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } = new($"conv-s8-paired-{TDot.Name}-{Rows}x{TDot.Vectors * Lanes}", "convolution-s8", TDot.Requires,
+        $"direct convolution, {Rows} positions × {TDot.Vectors * Lanes} channels, two products by one multiplication (Winograd 1968); dense, many channels");
+
+    /// <inheritdoc/>
+    public override ConvolutionInt8TileSize TileSize => new(Rows, TDot.Vectors * Lanes, Lanes, 4 / TDot.Step, TDot.Step, HasRowTerms: true);
+
+    /// <inheritdoc/>
+    public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => shape.Group == 1;
+
+    /// <summary>Two steps of a vector in four instructions, none of which waits for a port; row terms of the window once.</summary>
+    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
+    {
+        ConvolutionInt8Plan plan = new(shape, TileSize);
+        double tiles = Math.Ceiling((double)plan.Shape.Positions / Rows), vectors = (double)plan.PaddedColumns / Lanes, widths = sizeof(TVector) / 32.0;
+        double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
+        double rowTerms = plan.Shape.Positions * (plan.DepthSteps / 5.0 + 8);
+        return tiles * (plan.DepthSteps * (Rows * vectors * widths / 2 * 0.96 + 1) + plan.Segments * 4 + Rows * vectors * widths * 3 + 20 * plan.Panels) + converted + rowTerms;
+    }
+
+    /// <summary>−Σ w0·w1 of the paired steps, in the accumulators' unit.</summary>
+    private protected override int ColumnTerm(in ConvolutionInt8Plan plan, ReadOnlySpan<sbyte> weights, int weightZero)
+    {
+        int sum = 0, scale = TDot.IsDoubled ? 4 : 1, paired = plan.SegmentSteps / 2 * 4;
+        for (int s = 0; s < plan.Segments; s++)
+        {
+            ReadOnlySpan<sbyte> segment = weights.Slice(s * plan.SegmentElements, plan.SegmentElements);
+            // Beyond the segment's end weights are 0.
+            for (int k = 0; k < paired && k + 2 < segment.Length; k += k % 4 == 1 ? 3 : 1) sum += (segment[k] - weightZero) * (segment[k + 2] - weightZero);
+        }
+        return -scale * sum;
+    }
+
+    /// <summary>−Σ x0·x1 of the paired steps.</summary>
+    private protected override int RowTerm(byte* window, in ConvolutionInt8Plan plan, int* segmentOffsets)
+    {
+        int sum = 0, pairs = plan.SegmentSteps / 2;
+        for (int s = 0; s < plan.Segments; s++) sum += PairProducts((short*)(window + segmentOffsets[s]), pairs);
+        return -sum;
+    }
+
+    /// <inheritdoc/>
+    protected override void RunTile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
+    {
+        switch (tile.PaddedColumns / Lanes)
+        {
+            case 1: Run<N1>(tile); break;
+            case 2: Run<N2>(tile); break;
+            case 3 when TDot.Vectors > 2: Run<N3>(tile); break;
+            default:
+                if (TDot.Vectors > 2) Run<N4>(tile);
+                break;
+        }
+        if (call.Shift == 0) TDot.Requantize(tile, call);
+        else RequantizeScalar.Tile(tile, call);
+    }
+
+    private static void Run<TVectors>(in ConvolutionInt8Tile tile) where TVectors : struct, ICount
+    {
+        switch (tile.Rows)
+        {
+            case 1: ConvolutionInt8AccumulatePaired<TDot, TVector, N1, TVectors>.Run(tile); break;
+            case 2: ConvolutionInt8AccumulatePaired<TDot, TVector, N2, TVectors>.Run(tile); break;
+            case 3: ConvolutionInt8AccumulatePaired<TDot, TVector, N3, TVectors>.Run(tile); break;
+            default: ConvolutionInt8AccumulatePaired<TDot, TVector, N4, TVectors>.Run(tile); break;
+        }
+    }
+
+    /// <summary>Σ over groups of four elements of x[0]·x[2] + x[1]·x[3].</summary>
+    private static int PairProducts(short* x, int groups)
+    {
+        int i = 0, sum = 0;
+        Vector256<int> sums = Vector256<int>.Zero;
+        for (; i + 4 <= groups; i += 4)
+        {
+            Vector256<int> v = Vector256.Load((int*)(x + 4 * i));
+            sums += System.Runtime.Intrinsics.X86.Avx2.MultiplyAddAdjacent(v.AsInt16(), System.Runtime.Intrinsics.X86.Avx2.Shuffle(v, 0b10_11_00_01).AsInt16());
+        }
+        // Both lanes of a group hold its sum.
+        sum = Vector256.Sum(sums & Vector256.Create(-1, 0, -1, 0, -1, 0, -1, 0));
+        for (; i < groups; i++) sum += x[4 * i] * x[4 * i + 2] + x[4 * i + 1] * x[4 * i + 3];
+        return sum;
+    }
+}
