@@ -15,6 +15,9 @@ public sealed unsafe class ConvolutionInt8PairedGemm<TDot, TVector> : Convolutio
 {
     private const int Rows = 4;
 
+    /// <summary>Of 32, what two 256-bit multiplications a cycle would do without pairing.</summary>
+    private const double ProductsPerCycle = 29;
+
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = new($"conv-s8-paired-{TDot.Name}-{Rows}x{TDot.Vectors * Lanes}", "convolution-s8", TDot.Requires,
         $"direct convolution, {Rows} positions × {TDot.Vectors * Lanes} channels, two products by one multiplication (Winograd 1968); dense, many channels");
@@ -25,14 +28,14 @@ public sealed unsafe class ConvolutionInt8PairedGemm<TDot, TVector> : Convolutio
     /// <inheritdoc/>
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => shape.Group == 1;
 
-    /// <summary>Two steps of a vector in four instructions, none of which waits for a port; row terms of the window once.</summary>
+    /// <summary>As <see cref="ConvolutionInt8Gemm{TDot, TVector}"/> at a higher rate, and the row terms of each window.</summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         ConvolutionInt8Plan plan = new(shape, TileSize);
-        double tiles = Math.Ceiling((double)plan.Shape.Positions / Rows), vectors = (double)plan.PaddedColumns / Lanes, widths = sizeof(TVector) / 32.0;
+        double positions = plan.Shape.Positions, columns = plan.PaddedColumns, tiles = Math.Ceiling(positions / Rows) * plan.Units;
+        double products = Math.Max(positions, 2) * columns * plan.DepthSteps * TDot.Step / ProductsPerCycle, rowTerms = positions * (plan.DepthSteps / 5.0 + 12 * plan.Segments);
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        double rowTerms = plan.Shape.Positions * (plan.DepthSteps / 5.0 + 8);
-        return tiles * (plan.DepthSteps * (Rows * vectors * widths / 2 * 0.96 + 1) + plan.Segments * 4 + Rows * vectors * widths * 3 + 20 * plan.Panels) + converted + rowTerms;
+        return 400 + products + rowTerms + positions * columns / 16 * TDot.Cost.RequantizeCycles + tiles * (50 + 6 * plan.Segments) + converted;
     }
 
     /// <summary>−Σ w0·w1 of the paired steps, in the accumulators' unit.</summary>
