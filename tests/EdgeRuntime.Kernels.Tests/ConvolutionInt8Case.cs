@@ -60,9 +60,16 @@ internal sealed unsafe class ConvolutionInt8Case
         kernel.Pack(Shape, Parameters, _weights, packed.Span<byte>()[..(int)kernel.PackedBytes(Shape, Parameters)]);
         ConvolutionInt8Call call = new()
         {
-            Shape = Shape, InputZeroPoint = Parameters.InputZeroPoint, Shift = Parameters.Shift, OutputZeroPoint = Parameters.OutputZeroPoint,
-            Min = Parameters.Min, Max = Parameters.Max,
-            Packed = packed.Pointer, Input = (sbyte*)input.Pointer, Output = (sbyte*)output.Pointer, Scratch = scratch.Pointer,
+            Shape = Shape,
+            InputZeroPoint = Parameters.InputZeroPoint,
+            Shift = Parameters.Shift,
+            OutputZeroPoint = Parameters.OutputZeroPoint,
+            Min = Parameters.Min,
+            Max = Parameters.Max,
+            Packed = packed.Pointer,
+            Input = (sbyte*)input.Pointer,
+            Output = (sbyte*)output.Pointer,
+            Scratch = scratch.Pointer,
         };
         for (int stage = 0; stage < kernel.Stages(Shape); stage++)
         {

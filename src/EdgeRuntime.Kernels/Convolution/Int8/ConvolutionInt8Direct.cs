@@ -80,10 +80,10 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
             multipliers[slot] = parameters.Multipliers[o];
             (int first, int count) = plan.PanelColumns(column / TileSize.Columns);
             Span<byte> panel = destination[(int)(plan.PanelOffset + group * plan.GroupBytes + (long)first * plan.DepthSteps * 4)..];
-            for (int k = 0; k < row.Length; k++)
+            for (int segment = 0; segment < plan.Segments; segment++)
             {
-                int segment = k / plan.SegmentElements, inside = k % plan.SegmentElements, step = segment * plan.SegmentSteps + inside / TileSize.Step;
-                PackWeight(row[k] - weightZero, panel.Slice((step * count + column - first) * 4, 4), inside % TileSize.Step);
+                int start = (segment * plan.SegmentSteps * count + column - first) * 4;
+                PackWeights(row.Slice(segment * plan.SegmentElements, plan.SegmentElements), weightZero, panel[start..], count * 4);
             }
         }
     }
@@ -103,8 +103,11 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
         }
     }
 
-    /// <summary>Puts one weight, its zero point subtracted, into place <paramref name="element"/> of a group of 4 bytes.</summary>
-    protected abstract void PackWeight(int weight, Span<byte> destination, int element);
+    /// <summary>
+    /// Puts a segment's weights, their zero point subtracted, into a column of a panel: the elements of a step into 4 bytes, the
+    /// steps <paramref name="stepBytes"/> apart.
+    /// </summary>
+    protected abstract void PackWeights(ReadOnlySpan<sbyte> weights, int weightZero, Span<byte> destination, int stepBytes);
 
     /// <summary>The value at which a channel's accumulator starts.</summary>
     protected abstract int FoldBias(ConvolutionInt8Parameters parameters, int channel, ReadOnlySpan<sbyte> weights, int weightZero);

@@ -38,10 +38,16 @@ public unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8Direct
     }
 
     /// <inheritdoc/>
-    protected override void PackWeight(int weight, Span<byte> destination, int element)
+    protected override void PackWeights(ReadOnlySpan<sbyte> weights, int weightZero, Span<byte> destination, int stepBytes)
     {
-        if (TDot.Step == 2) MemoryMarshal.Cast<byte, short>(destination)[element] = (short)(TDot.IsDoubled ? 2 * weight : weight);
-        else destination[element] = (byte)weight;
+        int factor = TDot.IsDoubled ? 2 : 1;
+        for (int k = 0; k < weights.Length; k++)
+        {
+            Span<byte> step = destination.Slice(k / TDot.Step * stepBytes, 4);
+            int weight = factor * (weights[k] - weightZero);
+            if (TDot.Step == 2) MemoryMarshal.Cast<byte, short>(step)[k % 2] = (short)weight;
+            else step[k % 4] = (byte)weight;
+        }
     }
 
     /// <inheritdoc/>
