@@ -78,7 +78,7 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
     public override int Portions(in ConvolutionShape shape, int stage)
     {
         ConvolutionShape s = Float32Padding.Canonical(shape);
-        if (shape.IsPadded && stage == 0) return Float32Padding.Rows(s);
+        if (shape.IsPadded && stage == 0) return PaddedInput.Rows(s);
         int block = BlockRows(s);
         return (s.Positions + block - 1) / block * Panels(s) * s.Group;
     }
@@ -93,7 +93,7 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
             input = (float*)call.Scratch;
             if (stage == 0)
             {
-                Float32Padding.Copy(s, call.Input, input, first, end);
+                PaddedInput.Copy(s, call.Input, input, 0f, first, end);
                 return;
             }
         }
