@@ -10,6 +10,7 @@ internal static class Program
         ["conv-s8"] = ConvolutionInt8Benchmark.Run,
         ["conv-f32"] = ConvolutionFloat32Benchmark.Run,
         ["elementwise"] = ElementwiseBenchmark.Run,
+        ["once"] = OnceBenchmark.Run,
     };
 
     private static int Main(string[] args)

@@ -184,12 +184,16 @@ internal readonly struct GemmGeometry
     private unsafe void GatherBorder<T>(T* corner, int x0, int y0, T padding, T* to) where T : unmanaged
     {
         int depth = _shape.ChannelsPerGroup, kernelWidth = _shape.KernelWidth;
+        bool contiguous = depth == _shape.Channels && _shape.DilationX == 1;
+        int left = Math.Clamp(-x0, 0, kernelWidth), right = Math.Clamp(x0 + kernelWidth - _shape.Width, 0, kernelWidth - left), middle = kernelWidth - left - right;
         for (int ky = 0; ky < _shape.KernelHeight; ky++)
         {
-            bool outside = (uint)(y0 + ky * _shape.DilationY) >= (uint)_shape.Height;
             T* from = corner + (long)ky * _shape.DilationY * _shape.Width * _shape.Channels;
-            for (int kx = 0, x = x0; kx < kernelWidth; kx++, x += _shape.DilationX)
-                to = outside || (uint)x >= (uint)_shape.Width ? Fill(to, depth, padding) : Copy(from + (long)kx * _shape.DilationX * _shape.Channels, to, depth);
+            if ((uint)(y0 + ky * _shape.DilationY) >= (uint)_shape.Height) to = Fill(to, kernelWidth * depth, padding);
+            else if (contiguous) to = Fill(Copy(from + left * depth, Fill(to, left * depth, padding), middle * depth), right * depth, padding);
+            else
+                for (int kx = 0, x = x0; kx < kernelWidth; kx++, x += _shape.DilationX)
+                    to = (uint)x >= (uint)_shape.Width ? Fill(to, depth, padding) : Copy(from + (long)kx * _shape.DilationX * _shape.Channels, to, depth);
         }
     }
 

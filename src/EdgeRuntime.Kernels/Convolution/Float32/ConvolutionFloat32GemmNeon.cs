@@ -13,7 +13,7 @@ internal sealed class ConvolutionFloat32GemmNeon : ConvolutionFloat32Gemm
 
     internal override int TileRows(int vectors) => 8;
 
-    private protected override double TileCycles(int rows, int vectors, int depth) => 15 + 3 * rows + depth * (rows == 1 ? 1.0 * vectors : 0.5 * rows * vectors);
+    private protected override double TileCycles(int rows, int vectors, int depth) => 15 + 3 * rows + depth * vectors * (rows == 1 ? 1.25 : rows);
 
     internal override void RunTile(int rows, int vectors, in GemmFloat32Task task)
     {

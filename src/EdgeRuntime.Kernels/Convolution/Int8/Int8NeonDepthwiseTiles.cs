@@ -23,24 +23,29 @@ internal static unsafe class Int8NeonDepthwiseTiles
             nint left = t.Width;
             Vector64<sbyte> a0 = LoadVector64(x0), a1 = LoadVector64(x1), a2 = LoadVector64(x2);
             Vector64<sbyte> b0 = LoadVector64(x0 + channels), b1 = LoadVector64(x1 + channels), b2 = LoadVector64(x2 + channels);
-            x0 += 2 * channels; x1 += 2 * channels; x2 += 2 * channels;
-            Vector64<sbyte> c0, c1, c2;
-            for (; left >= 3; left -= 3)
+            Vector64<sbyte> c0 = LoadVector64(x0 + 2 * channels), c1 = LoadVector64(x1 + 2 * channels), c2 = LoadVector64(x2 + 2 * channels);
+            x0 += 3 * channels; x1 += 3 * channels; x2 += 3 * channels;
+            (Vector128<int> low, Vector128<int> high) = Sums(bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+            for (left--; left >= 3; left -= 3)
             {
-                c0 = LoadVector64(x0); c1 = LoadVector64(x1); c2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-                Window(e, y, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
                 a0 = LoadVector64(x0); a1 = LoadVector64(x1); a2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-                Window(e, y, bias0, bias1, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+                Window(e, y, ref low, ref high, bias0, bias1, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
                 b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-                Window(e, y, bias0, bias1, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+                Window(e, y, ref low, ref high, bias0, bias1, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+                c0 = LoadVector64(x0); c1 = LoadVector64(x1); c2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
+                Window(e, y, ref low, ref high, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
             }
-            if (left == 0) continue;
-            c0 = LoadVector64(x0); c1 = LoadVector64(x1); c2 = LoadVector64(x2);
-            Window(e, y, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
-            if (left == 1) continue;
-            a0 = LoadVector64(x0 + channels); a1 = LoadVector64(x1 + channels); a2 = LoadVector64(x2 + channels);
-            y += channels;
-            Window(e, y, bias0, bias1, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+            if (left > 0)
+            {
+                a0 = LoadVector64(x0); a1 = LoadVector64(x1); a2 = LoadVector64(x2);
+                Window(e, y, ref low, ref high, bias0, bias1, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+            }
+            if (left > 1)
+            {
+                b0 = LoadVector64(x0 + channels); b1 = LoadVector64(x1 + channels); b2 = LoadVector64(x2 + channels);
+                Window(e, y, ref low, ref high, bias0, bias1, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+            }
+            e.StoreUnshifted(y, low, high);
         }
     }
 
@@ -59,21 +64,23 @@ internal static unsafe class Int8NeonDepthwiseTiles
             sbyte* x0 = t.Input + row * t.InputPitch, x1 = x0 + t.RowStep, x2 = x1 + t.RowStep, y = t.Output + row * t.OutputPitch;
             nint left = t.Width;
             Vector64<sbyte> a0 = LoadVector64(x0), a1 = LoadVector64(x1), a2 = LoadVector64(x2);
-            x0 += channels; x1 += channels; x2 += channels;
-            Vector64<sbyte> b0, b1, b2, c0, c1, c2;
-            for (; left >= 2; left -= 2)
+            Vector64<sbyte> b0 = LoadVector64(x0 + channels), b1 = LoadVector64(x1 + channels), b2 = LoadVector64(x2 + channels);
+            Vector64<sbyte> c0 = LoadVector64(x0 + 2 * channels), c1 = LoadVector64(x1 + 2 * channels), c2 = LoadVector64(x2 + 2 * channels);
+            x0 += 3 * channels; x1 += 3 * channels; x2 += 3 * channels;
+            (Vector128<int> low, Vector128<int> high) = Sums(bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+            for (left--; left >= 2; left -= 2)
             {
-                b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-                c0 = LoadVector64(x0); c1 = LoadVector64(x1); c2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-                Window(e, y, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
-                b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-                a0 = LoadVector64(x0); a1 = LoadVector64(x1); a2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-                Window(e, y, bias0, bias1, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+                b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); a0 = LoadVector64(x0 + channels); a1 = LoadVector64(x1 + channels); a2 = LoadVector64(x2 + channels); x0 += 2 * channels; x1 += 2 * channels; x2 += 2 * channels;
+                Window(e, y, ref low, ref high, bias0, bias1, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+                b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); c0 = LoadVector64(x0 + channels); c1 = LoadVector64(x1 + channels); c2 = LoadVector64(x2 + channels); x0 += 2 * channels; x1 += 2 * channels; x2 += 2 * channels;
+                Window(e, y, ref low, ref high, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
             }
-            if (left == 0) continue;
-            b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2);
-            c0 = LoadVector64(x0 + channels); c1 = LoadVector64(x1 + channels); c2 = LoadVector64(x2 + channels);
-            Window(e, y, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+            if (left > 0)
+            {
+                b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); a0 = LoadVector64(x0 + channels); a1 = LoadVector64(x1 + channels); a2 = LoadVector64(x2 + channels);
+                Window(e, y, ref low, ref high, bias0, bias1, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+            }
+            e.StoreUnshifted(y, low, high);
         }
     }
 
@@ -98,68 +105,94 @@ internal static unsafe class Int8NeonDepthwiseTiles
                     low = MultiplyWideningLowerAndAdd(low, v.GetLower(), weights.GetLower());
                 }
             }
-            e.Store(y, low, high);
+            e.StoreShifted(y, low, high);
         }
     }
 
     /// <summary>
-    /// The nine products of a window with rows a[0..2], b[0..2], c[0..2] as columns: four sums of two and a single one, each
-    /// then added to 32 bits.
+    /// The nine products of a window with rows a[0..2], b[0..2], c[0..2] as columns: four sums of two and a single one, then
+    /// added in 32 bits. Upper halves come first: the lower half is then a register's last use, and costs no move.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Window(in Epilogue e, sbyte* y, Vector128<int> bias0, Vector128<int> bias1,
+    private static (Vector128<int> Low, Vector128<int> High) Sums(Vector128<int> bias0, Vector128<int> bias1,
+        Vector64<sbyte> a0, Vector64<sbyte> a1, Vector64<sbyte> a2, Vector64<sbyte> b0, Vector64<sbyte> b1, Vector64<sbyte> b2,
+        Vector64<sbyte> c0, Vector64<sbyte> c1, Vector64<sbyte> c2,
+        Vector64<sbyte> w0, Vector64<sbyte> w1, Vector64<sbyte> w2, Vector64<sbyte> w3, Vector64<sbyte> w4, Vector64<sbyte> w5,
+        Vector64<sbyte> w6, Vector64<sbyte> w7, Vector64<sbyte> w8)
+    {
+        Vector128<short> s0 = MultiplyWideningLower(a0, w0), s1 = MultiplyWideningLower(b0, w1), s2 = MultiplyWideningLower(a2, w6);
+        Vector128<short> s3 = MultiplyWideningLower(c0, w2), s4 = MultiplyWideningLower(c2, w8);
+        s0 = MultiplyWideningLowerAndAdd(s0, a1, w3);
+        s1 = MultiplyWideningLowerAndAdd(s1, b1, w4);
+        s2 = MultiplyWideningLowerAndAdd(s2, b2, w7);
+        s3 = MultiplyWideningLowerAndAdd(s3, c1, w5);
+        Vector128<int> high = (AddWideningUpper(s0, s1) + AddWideningUpper(bias1, s4)) + AddWideningUpper(s2, s3);
+        Vector128<int> low = (AddWideningLower(s0.GetLower(), s1.GetLower()) + AddWideningLower(bias0, s4.GetLower())) + AddWideningLower(s2.GetLower(), s3.GetLower());
+        return (low, high);
+    }
+
+    /// <summary>
+    /// <see cref="Sums"/>, between whose instructions the output before (<paramref name="low"/>, <paramref name="high"/>) is
+    /// requantised and stored at <paramref name="y"/>: two chains of dependent instructions side by side for in-order cores.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Window(in Epilogue e, sbyte* y, ref Vector128<int> low, ref Vector128<int> high, Vector128<int> bias0, Vector128<int> bias1,
         Vector64<sbyte> a0, Vector64<sbyte> a1, Vector64<sbyte> a2, Vector64<sbyte> b0, Vector64<sbyte> b1, Vector64<sbyte> b2,
         Vector64<sbyte> c0, Vector64<sbyte> c1, Vector64<sbyte> c2,
         Vector64<sbyte> w0, Vector64<sbyte> w1, Vector64<sbyte> w2, Vector64<sbyte> w3, Vector64<sbyte> w4, Vector64<sbyte> w5,
         Vector64<sbyte> w6, Vector64<sbyte> w7, Vector64<sbyte> w8)
     {
         Vector128<short> s0 = MultiplyWideningLower(a0, w0), s1 = MultiplyWideningLower(b0, w1);
+        Vector128<int> p = MultiplyRoundedDoublingSaturateHigh(low, e.Multiplier0), q = MultiplyRoundedDoublingSaturateHigh(high, e.Multiplier1);
+        Vector128<short> s2 = MultiplyWideningLower(a2, w6), s3 = MultiplyWideningLower(c0, w2), s4 = MultiplyWideningLower(c2, w8);
+        Vector64<short> half = ExtractNarrowingSaturateLower(p);
         s0 = MultiplyWideningLowerAndAdd(s0, a1, w3);
         s1 = MultiplyWideningLowerAndAdd(s1, b1, w4);
-        Vector128<short> s2 = MultiplyWideningLower(a2, w6), s3 = MultiplyWideningLower(c0, w2);
-        // Upper halves first: then the lower half is the register's last use, and costs no move.
-        Vector128<int> high = AddWideningUpper(bias1, s0), low = AddWideningLower(bias0, s0.GetLower());
+        Vector128<short> whole = ExtractNarrowingSaturateUpper(half, q);
         s2 = MultiplyWideningLowerAndAdd(s2, b2, w7);
         s3 = MultiplyWideningLowerAndAdd(s3, c1, w5);
-        high = AddWideningUpper(high, s1);
-        low = AddWideningLower(low, s1.GetLower());
-        s0 = MultiplyWideningLower(c2, w8);
-        high = AddWideningUpper(high, s2);
-        low = AddWideningLower(low, s2.GetLower());
-        high = AddWideningUpper(high, s3);
-        low = AddWideningLower(low, s3.GetLower());
-        high = AddWideningUpper(high, s0);
-        low = AddWideningLower(low, s0.GetLower());
-        e.StoreUnshifted(y, low, high);
+        Vector128<int> high0 = AddWideningUpper(bias1, s4), low0 = AddWideningLower(bias0, s4.GetLower());
+        whole = AddSaturate(whole, e.ZeroPoint);
+        Vector128<int> high1 = AddWideningUpper(s0, s1), low1 = AddWideningLower(s0.GetLower(), s1.GetLower());
+        Vector128<int> high2 = AddWideningUpper(s2, s3), low2 = AddWideningLower(s2.GetLower(), s3.GetLower());
+        Vector64<sbyte> bytes = ExtractNarrowingSaturateLower(whole);
+        high0 += high1;
+        low0 += low1;
+        bytes = Max(bytes, e.Min);
+        high = high0 + high2;
+        low = low0 + low2;
+        Store(y, Min(bytes, e.Max));
     }
 
     /// <summary>Requantises and stores eight channels.</summary>
     private readonly struct Epilogue
     {
-        private readonly Vector128<int> _multiplier0, _multiplier1, _shift;
-        private readonly Vector128<short> _zeroPoint;
-        private readonly Vector64<sbyte> _min, _max;
+        public readonly Vector128<int> Multiplier0, Multiplier1, Shift;
+        public readonly Vector128<short> ZeroPoint;
+        public readonly Vector64<sbyte> Min, Max;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Epilogue(in Int8NeonDepthwiseRow t)
         {
-            _multiplier0 = LoadVector128((int*)t.Packed + 8);
-            _multiplier1 = LoadVector128((int*)t.Packed + 12);
-            _shift = Vector128.Create(t.Shift);
-            _zeroPoint = Vector128.Create((short)t.OutputZeroPoint);
-            _min = Vector64.Create((sbyte)t.Min);
-            _max = Vector64.Create((sbyte)t.Max);
+            Multiplier0 = LoadVector128((int*)t.Packed + 8);
+            Multiplier1 = LoadVector128((int*)t.Packed + 12);
+            Shift = Vector128.Create(t.Shift);
+            ZeroPoint = Vector128.Create((short)t.OutputZeroPoint);
+            Min = Vector64.Create((sbyte)t.Min);
+            Max = Vector64.Create((sbyte)t.Max);
         }
 
         /// <summary>For a shift of 0.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void StoreUnshifted(sbyte* y, Vector128<int> low, Vector128<int> high) =>
-            System.Runtime.Intrinsics.Arm.AdvSimd.Store(y, Min(Max(NeonRequantize.Narrow(
-                MultiplyRoundedDoublingSaturateHigh(low, _multiplier0), MultiplyRoundedDoublingSaturateHigh(high, _multiplier1), _zeroPoint), _min), _max));
+            Write(y, NeonRequantize.Narrow(MultiplyRoundedDoublingSaturateHigh(low, Multiplier0), MultiplyRoundedDoublingSaturateHigh(high, Multiplier1), ZeroPoint));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Store(sbyte* y, Vector128<int> low, Vector128<int> high) =>
-            System.Runtime.Intrinsics.Arm.AdvSimd.Store(y, Min(Max(NeonRequantize.Narrow(
-                NeonRequantize.Scale(low, _multiplier0, _shift), NeonRequantize.Scale(high, _multiplier1, _shift), _zeroPoint), _min), _max));
+        public void StoreShifted(sbyte* y, Vector128<int> low, Vector128<int> high) =>
+            Write(y, NeonRequantize.Narrow(NeonRequantize.Scale(low, Multiplier0, Shift), NeonRequantize.Scale(high, Multiplier1, Shift), ZeroPoint));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Write(sbyte* y, Vector64<sbyte> bytes) =>
+            Store(y, System.Runtime.Intrinsics.Arm.AdvSimd.Min(System.Runtime.Intrinsics.Arm.AdvSimd.Max(bytes, Min), Max));
     }
 }
