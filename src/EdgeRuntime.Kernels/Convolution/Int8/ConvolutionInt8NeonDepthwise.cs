@@ -48,7 +48,7 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
 
     /// <inheritdoc/>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
-        200 + (double)shape.Positions * Blocks(shape) * (Is3x3(shape) ? 22 : 14 + 3 * shape.Depth) + (shape.IsPadded ? PaddedInput.Rows(shape) * (20 + PaddedInput.Pitch(shape) / 16.0) : 0);
+        200 + (double)shape.Positions * Blocks(shape) * (Is3x3(shape) ? 22 : 14 + 4 * shape.Depth) + (shape.IsPadded ? PaddedInput.Rows(shape) * (20 + PaddedInput.Pitch(shape) / 16.0) : 0);
 
     /// <inheritdoc/>
     public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => HeaderBytes + (long)Blocks(shape) * BlockBytes(shape);
@@ -61,7 +61,7 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
 
     /// <summary>One portion is one row, of the padded copy or of the output.</summary>
     public override int Portions(in ConvolutionShape shape, int stage) =>
-        stage < Stages(shape) - 1 ? PaddedInput.Rows(shape) : shape.Batch * shape.OutHeight;
+        stage < Stages(shape) - 1 ? PaddedInput.Rows(Float32Padding.Canonical(shape)) : shape.Batch * Float32Padding.Canonical(shape).OutHeight;
 
     /// <summary>Layout: a header (1 for the 16-bit form), then the blocks: 8 biases, 8 multipliers, taps × 8 weights of 8 or 16 bits.</summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
@@ -103,7 +103,7 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
     /// <inheritdoc/>
     public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
     {
-        ref readonly ConvolutionShape s = ref call.Shape;
+        ConvolutionShape s = Float32Padding.Canonical(call.Shape);
         if (stage < Stages(s) - 1)
         {
             PaddedInput.Copy(s, call.Input, (sbyte*)call.Scratch, (sbyte)call.InputZeroPoint, first, end);
@@ -116,7 +116,6 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
         {
             Width = s.OutWidth,
             Channels = s.Channels,
-
             KernelHeight = s.KernelHeight,
             KernelWidth = s.KernelWidth,
             StrideX = s.StrideX,

@@ -84,28 +84,37 @@ internal static unsafe class Int8NeonDepthwiseTiles
         }
     }
 
-    /// <summary>Any window, 16-bit weights.</summary>
+    /// <summary>Any window, 16-bit weights, two outputs at a time; a last single one is computed twice.</summary>
     public static void General(in Int8NeonDepthwiseRow t)
     {
         Vector128<int> bias0 = LoadVector128((int*)t.Packed), bias1 = LoadVector128((int*)t.Packed + 4);
         Epilogue e = new(t);
-        for (int at = 0; at < t.Rows * t.Width; at++)
+        nint step = (nint)t.StrideX * t.Channels, columnStep = t.ColumnStep;
+        int kernelWidth = t.KernelWidth;
+        for (int line = 0; line < t.Rows; line++)
         {
-            int line = at / t.Width, i = at - line * t.Width;
-            sbyte* x = t.Input + line * t.InputPitch + (nint)i * t.StrideX * t.Channels, y = t.Output + line * t.OutputPitch + (nint)i * t.Channels;
-            Vector128<int> low = bias0, high = bias1;
-            short* w = (short*)(t.Packed + 64);
-            for (int row = 0; row < t.KernelHeight; row++)
+            sbyte* x = t.Input + line * t.InputPitch, y = t.Output + line * t.OutputPitch;
+            for (int left = t.Width; left > 0; left -= 2, x += 2 * step, y += 2 * t.Channels)
             {
-                sbyte* p = x + row * t.RowStep;
-                for (int column = 0; column < t.KernelWidth; column++, p += t.ColumnStep, w += 8)
+                Vector128<int> low0 = bias0, high0 = bias1, low1 = bias0, high1 = bias1;
+                short* w = (short*)(t.Packed + 64);
+                nint next = left > 1 ? step : 0;
+                for (int row = 0; row < t.KernelHeight; row++)
                 {
-                    Vector128<short> v = SignExtendWideningLower(LoadVector64(p)), weights = LoadVector128(w);
-                    high = MultiplyWideningUpperAndAdd(high, v, weights);
-                    low = MultiplyWideningLowerAndAdd(low, v.GetLower(), weights.GetLower());
+                    sbyte* p = x + row * t.RowStep;
+                    for (int column = kernelWidth; column > 0; column--, p += columnStep, w += 8)
+                    {
+                        Vector128<short> weights = LoadVector128(w), u = SignExtendWideningLower(LoadVector64(p)), v = SignExtendWideningLower(LoadVector64(p + next));
+                        high0 = MultiplyWideningUpperAndAdd(high0, u, weights);
+                        high1 = MultiplyWideningUpperAndAdd(high1, v, weights);
+                        Vector64<short> lower = weights.GetLower();
+                        low0 = MultiplyWideningLowerAndAdd(low0, u.GetLower(), lower);
+                        low1 = MultiplyWideningLowerAndAdd(low1, v.GetLower(), lower);
+                    }
                 }
+                e.StoreShifted(y, low0, high0);
+                e.StoreShifted(left > 1 ? y + t.Channels : y, low1, high1);
             }
-            e.StoreShifted(y, low, high);
         }
     }
 
