@@ -20,8 +20,14 @@ internal static unsafe class OnceBenchmark
     {
         ConvolutionInt8Parameters p = new()
         {
-            InputZeroPoint = -3, WeightZeroPoints = [], Bias = new int[s.OutChannels], Multipliers = Enumerable.Repeat(1 << 22, s.OutChannels).ToArray(),
-            Shift = 0, OutputZeroPoint = 4, Min = -128, Max = 127,
+            InputZeroPoint = -3,
+            WeightZeroPoints = [],
+            Bias = new int[s.OutChannels],
+            Multipliers = Enumerable.Repeat(1 << 22, s.OutChannels).ToArray(),
+            Shift = 0,
+            OutputZeroPoint = 4,
+            Min = -128,
+            Max = 127,
         };
         ConvolutionInt8Kernel kernel = KernelCatalog.Select(s, p, cpu).Kernel;
         sbyte[] weights = new sbyte[s.OutChannels * s.Depth];
@@ -31,8 +37,16 @@ internal static unsafe class OnceBenchmark
         kernel.Pack(s, p, weights, packed.Span<byte>(0, (int)packed.Length));
         ConvolutionInt8Call call = new()
         {
-            Shape = s, InputZeroPoint = p.InputZeroPoint, Shift = p.Shift, OutputZeroPoint = p.OutputZeroPoint, Min = p.Min, Max = p.Max,
-            Packed = packed.Pointer, Input = (sbyte*)input.Pointer, Output = (sbyte*)output.Pointer, Scratch = scratch.Pointer,
+            Shape = s,
+            InputZeroPoint = p.InputZeroPoint,
+            Shift = p.Shift,
+            OutputZeroPoint = p.OutputZeroPoint,
+            Min = p.Min,
+            Max = p.Max,
+            Packed = packed.Pointer,
+            Input = (sbyte*)input.Pointer,
+            Output = (sbyte*)output.Pointer,
+            Scratch = scratch.Pointer,
         };
         for (int stage = 0; stage < kernel.Stages(s); stage++) kernel.Run(call, stage, 0, kernel.Portions(s, stage), 0);
         return kernel.Descriptor.Id;
@@ -46,7 +60,13 @@ internal static unsafe class OnceBenchmark
         kernel.Pack(s, new float[s.OutChannels * s.Depth], new float[s.OutChannels], packed.Span<byte>(0, (int)packed.Length));
         ConvolutionFloat32Call call = new()
         {
-            Shape = s, Min = 0, Max = 6, Packed = packed.Pointer, Input = (float*)input.Pointer, Output = (float*)output.Pointer, Scratch = scratch.Pointer,
+            Shape = s,
+            Min = 0,
+            Max = 6,
+            Packed = packed.Pointer,
+            Input = (float*)input.Pointer,
+            Output = (float*)output.Pointer,
+            Scratch = scratch.Pointer,
         };
         for (int stage = 0; stage < kernel.Stages(s); stage++) kernel.Run(call, stage, 0, kernel.Portions(s, stage), 0);
         return kernel.Descriptor.Id;
