@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
@@ -123,6 +124,7 @@ public sealed class ProgramTests(DemoFolder demo) : IClassFixture<DemoFolder>
         { "edged frobnicate", "there is no verb" }, { "edged bench", "MODEL is missing" }, { "edged bench {m} --threads", "needs a value" }, { "edged bench {m} --thread 2", "no option --thread" },
         { "edged bench {m} --threads 1 --threads 2", "twice" }, { "edged inspect {d}", "test.npy" }, { "edged run {m} --kernel a=b", "no kernel b" }, { "edged run {m} --json=1", "no value" },
         { "edged run {m} --input {d} --data-scale 2", "--data-scale" }, { "edged run {m} --input nothing.npy", "nothing.npy" }, { "edged bench /", "directory" },
+        { RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "edged bench {m} --profile x64-avx2" : "edged bench {m} --profile pi4", "this machine is" },
     };
 
     [Theory]

@@ -28,7 +28,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
         new("--calibrate", "[NAME=]FILE", "representative inputs; a float network is then quantised to int8; one file for each input") { IsRepeatable = true },
         new("--calibrate-range", "FIRST:END", "samples to calibrate with (all)"),
         new("--recipe", "NAME|FILE", $"passes to apply: {string.Join(", ", Recipe.Shipped)}, or a JSON file ({DefaultRecipe} with --calibrate, else none)"),
-        new("--profile", "NAME|FILE", "the board to compress for: checked against its memory and instruction sets"),
+        new("--profile", "NAME|FILE", "the board to compress for: checked against its memory"),
         new("--report", "FILE", "where to write what every pass did, as JSON"),
         new("--threads", "N", "threads for running the network (all)"),
         .. DataFlags.Options,
@@ -38,7 +38,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
     public override int Run(VerbCall call)
     {
         string target = call.Required("--output");
-        RuntimeProfile? profile = call.Text("--profile") is { } name ? RuntimeProfiles.Find(name) : null;
+        RuntimeProfile? profile = SessionFlags.Profile(call);
         Recipe? recipe = call.Text("--recipe") is { } wish ? Recipe.Load(wish) : call.Has("--calibrate") ? Recipe.Load(DefaultRecipe) : null;
         if (recipe is { NeedsCalibration: true } && !call.Has("--calibrate"))
             throw new UsageException($"recipe {recipe.Name} needs representative inputs; give some with --calibrate FILE");

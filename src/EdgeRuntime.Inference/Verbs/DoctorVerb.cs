@@ -23,7 +23,7 @@ public sealed class DoctorVerb(ModelSource source, string version) : Verb
         SessionOptions options = SessionFlags.Read(call);
         CpuFeatures found = CpuFeatures.Detect();
         SystemInfo machine = SystemInfo.Read();
-        RuntimeProfile? profile = call.Text("--profile") is { } name ? RuntimeProfiles.Find(name) : RuntimeProfiles.ForMachine(machine, found);
+        RuntimeProfile? profile = SessionFlags.Profile(call) ?? RuntimeProfiles.ForMachine(machine, found);
         string? fault = SelfTestNetwork.Compare(options.Cpu is { } cpu ? found.Intersect(cpu) : found);
         DoctorReport report = new(version, found.ToString(), machine, profile?.Name,
             [.. KernelCatalog.All.Select(k => Describe(k.Descriptor, found))],
@@ -55,7 +55,6 @@ public sealed class DoctorVerb(ModelSource source, string version) : Verb
             yield return "no board profile describes this machine; kernels are chosen by instruction sets alone";
             yield break;
         }
-        if (profile.Architecture != machine.Architecture) yield return $"profile {profile.Name} is for {profile.Architecture}, this is {machine.Architecture}";
         CpuFeature missing = profile.Features.Set & ~found.Set;
         if (missing != CpuFeature.None)
             yield return $"profile {profile.Name} names {new CpuFeatures(missing)}, which this processor, or this build of the program, does not have";

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using EdgeRuntime.Kernels;
 
 namespace EdgeRuntime.Inference;
@@ -14,12 +15,19 @@ public static class SessionFlags
         new("--kernel", "WHERE=ID", "prefer a kernel for a node or operator type") { IsRepeatable = true },
     ];
 
-    /// <summary>What they say.</summary>
-    /// <exception cref="UsageException">A value makes no sense.</exception>
+    /// <summary>The profile named, or null.</summary>
+    /// <exception cref="RuntimeProfileException">There is no such profile.</exception>
+    public static RuntimeProfile? Profile(VerbCall call) => call.Text("--profile") is { } name ? RuntimeProfiles.Find(name) : null;
+
+    /// <summary>What the options say.</summary>
+    /// <exception cref="UsageException">A value makes no sense, or the profile is for another architecture.</exception>
     /// <exception cref="RuntimeProfileException">There is no such profile.</exception>
     public static SessionOptions Read(VerbCall call)
     {
-        RuntimeProfile? profile = call.Text("--profile") is { } name ? RuntimeProfiles.Find(name) : null;
+        RuntimeProfile? profile = Profile(call);
+        string architecture = RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
+        if (profile is not null && profile.Architecture != architecture)
+            throw new UsageException($"profile {profile.Name} is for {profile.Architecture}; this machine is {architecture}");
         int threads = call.Int("--threads", profile?.Threads.Count ?? 1, 1);
         if (threads > 256) throw new UsageException($"--threads is {threads}; at most 256 expected");
         Dictionary<string, string> kernels = profile is null ? [] : new(profile.KernelOverrides);
