@@ -107,7 +107,13 @@ internal abstract unsafe class ConvolutionFloat32Winograd<S, V>(ConvolutionFloat
         float** rows = stackalloc float*[12];
         GemmFloat32Task task = new()
         {
-            Rows = rows, OuterCount = 1, InnerCount = 1, Length = channels, OutputStep = outputs, Min = float.NegativeInfinity, Max = float.PositiveInfinity,
+            Rows = rows,
+            OuterCount = 1,
+            InnerCount = 1,
+            Length = channels,
+            OutputStep = outputs,
+            Min = float.NegativeInfinity,
+            Max = float.PositiveInfinity,
         };
         for (int m = 0; m < Matrices; m++)
             for (int n = 0, vectors; n < outputs; n += vectors * S.Lanes)
