@@ -34,27 +34,25 @@ case $framework in net10.0|net9.0) ;; *) fail "--framework $framework: net10.0 o
 case $(uname -m) in x86_64) host=x64 ;; aarch64) host=arm64 ;; *) fail "this machine ($(uname -m)) can't compile; use an x86-64 or 64-bit ARM machine with Linux" ;; esac
 command -v dotnet >/dev/null || fail "the .NET 10 SDK is missing: install it from https://dotnet.microsoft.com/download"
 
-# The profile's instruction sets in the compiler's words, which differ between its versions.
-isa_of() {
-  local file=runtime-profiles/$profile.json
+isa=''
+if [ -n "$profile" ]; then
+  file=runtime-profiles/$profile.json
   [ -f "$file" ] || fail "--profile $profile: there is no $file; known: $(cd runtime-profiles && ls -- *.json | grep -v schema | sed 's/\.json$//' | tr '\n' ' ')" 2
   grep -q "\"architecture\": \"$arch\"" "$file" || fail "--profile $profile is no $arch board, but --rid is $rid" 2
-  sed -n 's/.*"isa": \[\(.*\)\].*/\1/p' "$file" | tr -d '", ' | tr -d '\n'
-  sed -n 's/.*"isa": \[\(.*\)\].*/\1/p' "$file" | grep -q avx512 && printf ' avx512' || true
-}
-instructions=''
-if [ "$arch" = x64 ]; then
-  if [ -z "$profile" ]; then
-    [ "$host" = x64 ] && instructions=native || fail "name a profile: --profile x64-avx2"
-  elif [ "$(isa_of | grep -c avx512)" -gt 0 ]; then
-    [ "$framework" = net10.0 ] && instructions=x86-64-v4 ||
-      instructions=avx2,bmi,bmi2,fma,lzcnt,movbe,popcnt,avx512f,avx512f_vl,avx512bw,avx512bw_vl,avx512dq,avx512dq_vl,avx512cd,avx512cd_vl
-  else
-    [ "$framework" = net10.0 ] && instructions=x86-64-v3 || instructions=avx2,bmi,bmi2,fma,lzcnt,movbe,popcnt
-  fi
-elif [ -n "$profile" ]; then
-  isa_of >/dev/null
+  isa=$(sed -n 's/.*"isa": \[\(.*\)\].*/\1/p' "$file")
 fi
+
+# Instruction sets in the compiler's words, which differ between its versions.
+instructions=''
+case $arch-$framework-$isa in
+  arm64-*) ;;
+  x64-*-) [ "$host" = x64 ] && instructions=native || fail "name a profile: --profile x64-avx2" 2 ;;
+  x64-net10.0-*avx512*) instructions=x86-64-v4 ;;
+  x64-net10.0-*) instructions=x86-64-v3 ;;
+  x64-net9.0-*)
+    instructions=avx2,bmi,bmi2,fma,lzcnt,movbe,popcnt
+    case $isa in *avx512*) instructions+=,avx512f,avx512f_vl,avx512bw,avx512bw_vl,avx512dq,avx512dq_vl,avx512cd,avx512cd_vl ;; esac ;;
+esac
 [ -z "$instructions" ] || properties+=("-p:IlcInstructionSet=${instructions//,/%2c}")
 
 # The linker: the system's own compiler, or a cross compiler.
