@@ -1,4 +1,5 @@
 using System.Globalization;
+using EdgeRuntime.TestSupport;
 
 namespace EdgeRuntime.Benchmarks;
 
@@ -8,7 +9,7 @@ internal static class Layers
     /// <summary>All networks of the folder <c>models</c>: name and convolutions in order.</summary>
     public static IEnumerable<(string Network, List<Kernels.ConvolutionShape> Shapes)> All()
     {
-        string models = Path.Combine(SharedFolder(), "models");
+        string models = SharedFolder.Locate("models") ?? throw new DirectoryNotFoundException(SharedFolder.Missing("models"));
         foreach (string file in Directory.GetFiles(models, "*.layers.txt", SearchOption.AllDirectories)
             .Where(f => f.Contains("mlperf-tiny", StringComparison.Ordinal) || f.Contains("mobilenet", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
             yield return (Path.GetFileName(file).Replace(".layers.txt", "", StringComparison.Ordinal), File.ReadLines(file).Select(Parse).OfType<Kernels.ConvolutionShape>().ToList());
@@ -22,13 +23,5 @@ internal static class Layers
         int[] v = Array.ConvertAll(words[3..], w => int.Parse(w, CultureInfo.InvariantCulture));
         if (words[0] == "fc") return Kernels.ConvolutionShape.FullyConnected(1, v[0], v[1]);
         return new(1, v[0], v[1], v[2], v[5], v[6], v[7], v[8], v[9], v[14], v[15], v[10], v[11], v[12], v[13], words[0] == "dw" ? v[2] : 1);
-    }
-
-    private static string SharedFolder()
-    {
-        if (Environment.GetEnvironmentVariable("EDGE_SHARED") is { } given) return given;
-        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (File.Exists(Path.Combine(folder.FullName, "EdgeRuntime.sln"))) return Path.Combine(folder.FullName, "..", "shared");
-        throw new DirectoryNotFoundException("no folder with EdgeRuntime.sln above this program; set EDGE_SHARED");
     }
 }

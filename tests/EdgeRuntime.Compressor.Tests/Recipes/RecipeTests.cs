@@ -69,14 +69,7 @@ public sealed class RecipeTests
     {
         Assert.Equal(PassCatalog.All.Count, PassCatalog.All.Select(p => p.Name).Distinct().Count());
         Assert.All(PassCatalog.All, p => Assert.Equal(p.Name, p.Create(null).Name));
-        string page = File.ReadAllText(Path.Combine(RepositoryRoot(), "docs", "recipes.md"));
+        string page = File.ReadAllText(Path.Combine(TestSupport.SharedFolder.Repository!, "docs", "recipes.md"));
         Assert.All(PassCatalog.All.SelectMany(p => p.Options.Prepend(p.Name)), word => Assert.Contains($"`{word}`", page, StringComparison.Ordinal));
-    }
-
-    private static string RepositoryRoot()
-    {
-        DirectoryInfo directory = new(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory.FullName, "EdgeRuntime.sln"))) directory = directory.Parent!;
-        return directory.FullName;
     }
 }
