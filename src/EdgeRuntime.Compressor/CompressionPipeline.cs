@@ -1,4 +1,3 @@
-using System.Text.Json;
 using EdgeRuntime.Model;
 
 namespace EdgeRuntime.Compressor;
@@ -7,11 +6,7 @@ namespace EdgeRuntime.Compressor;
 /// <param name="Recipe">The recipe's name.</param>
 /// <param name="Source">The network before the first pass.</param>
 /// <param name="Passes">What each pass did, and the network after it.</param>
-public sealed record PipelineReport(string Recipe, PassReport Source, IReadOnlyList<PassReport> Passes)
-{
-    /// <summary>The report as JSON, with camel-case names.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this, RecipeJson.Default.PipelineReport);
-}
+public sealed record PipelineReport(string Recipe, PassReport Source, IReadOnlyList<PassReport> Passes);
 
 /// <summary>Applies recipes. After each pass the shapes are inferred anew and every rule of the graph is checked.</summary>
 public static class CompressionPipeline

@@ -31,5 +31,4 @@ internal sealed record NoOptions;
 [JsonSerializable(typeof(RecipeDocument))]
 [JsonSerializable(typeof(NoOptions))]
 [JsonSerializable(typeof(QuantizeOptions))]
-[JsonSerializable(typeof(PipelineReport))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

@@ -61,7 +61,6 @@ public sealed class RecipeTests
         Assert.Equal((4, 432, 6912), (report.Source.Nodes, report.Source.ConstantBytes, report.Source.MultiplyAccumulates));
         Assert.Equal((3, 432, 6912), (report.Passes[0].Nodes, report.Passes[0].ConstantBytes, report.Passes[0].MultiplyAccumulates));
         Assert.Equal(recipe.Json, graph.Metadata[MetadataKeys.Recipe]);
-        Assert.Contains("\"multiplyAccumulates\":6912", report.ToJson(), StringComparison.Ordinal);
     }
 
     [Fact]
