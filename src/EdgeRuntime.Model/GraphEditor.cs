@@ -65,7 +65,14 @@ public static class GraphEditor
     /// <summary>Re-infers every output shape in order; reshapes keep theirs.</summary>
     public static void InferShapes(Graph graph)
     {
-        foreach (Node node in graph.Nodes) node.Output.Shape = ShapeInference.Infer(node);
+        foreach (Node node in graph.Nodes) InferShapes(node);
+    }
+
+    /// <summary>Re-infers the output shapes of one node.</summary>
+    public static void InferShapes(Node node)
+    {
+        TensorShape[] shapes = ShapeInference.InferAll(node);
+        for (int i = 0; i < shapes.Length; i++) node.Outputs[i].Shape = shapes[i];
     }
 
     /// <summary>A constant with the axes of <paramref name="constant"/> permuted; elements of at least 8 bits.</summary>

@@ -44,7 +44,8 @@ public static class GraphValidator
         OperatorSchema schema = OperatorSchemas.Get(node.Type);
         if (node.Inputs.Count < schema.MinInputs || node.Inputs.Count > schema.MaxInputs)
             throw Bad(node.ToString(), $"{node.Inputs.Count} inputs, {schema.MinInputs} to {schema.MaxInputs} expected");
-        if (node.Outputs.Count != 1) throw Bad(node.ToString(), $"{node.Outputs.Count} outputs, 1 expected");
+        if (node.Outputs.Count < 1 || node.Outputs.Count > schema.MaxOutputs)
+            throw Bad(node.ToString(), $"{node.Outputs.Count} outputs, {(schema.MaxOutputs == 1 ? "1" : $"1 to {schema.MaxOutputs}")} expected");
         for (int i = 0; i < node.Inputs.Count; i++)
         {
             if (node.Inputs[i] is not { } input)
@@ -57,10 +58,13 @@ public static class GraphValidator
         foreach (var (name, value) in node.Attributes.Entries) CheckAttribute(node, schema, name, value);
         foreach (AttributeSchema a in schema.Attributes)
             if (a.Required && !node.Attributes.Contains(a.Name)) throw Bad(node.ToString(), $"attribute {a.Name} is missing");
-        TensorShape inferred = ShapeInference.Infer(node);
-        ValueInfo output = node.Output;
-        if (output.Shape != inferred) throw Bad(node.ToString(), $"output {output.Name} is declared {output.Shape}, computed {inferred}");
-        if (output.IsConstant || !known.Add(output)) throw Bad(node.ToString(), $"output {output.Name} already exists");
+        TensorShape[] inferred = ShapeInference.InferAll(node);
+        for (int i = 0; i < inferred.Length; i++)
+        {
+            ValueInfo output = node.Outputs[i];
+            if (output.Shape != inferred[i]) throw Bad(node.ToString(), $"output {output.Name} is declared {output.Shape}, computed {inferred[i]}");
+            if (output.IsConstant || !known.Add(output)) throw Bad(node.ToString(), $"output {output.Name} already exists");
+        }
     }
 
     private static void CheckAttribute(Node node, OperatorSchema schema, string name, object value)

@@ -34,7 +34,7 @@ public sealed class FormatFaultTests
         Expect(FormatFault.Truncated, null, 16, Sound[..^1]);
         Expect(FormatFault.TrailingData, null, 16, [.. Sound, 0]);
         Expect(FormatFault.UnsupportedVersion, null, 14, Header(f => (f[8], f[12]) = (2, 2)));
-        Expect(FormatFault.UnsupportedVersion, null, 14, Header(f => (f[10], f[14]) = (1, 1)));
+        Expect(FormatFault.UnsupportedVersion, null, 14, Header(f => f[10] = f[14] = (byte)(FormatConstants.Version.Minor + 1)));
         Expect(FormatFault.InvalidHeader, null, 14, Header(f => f[8] = 0));
         Expect(FormatFault.InvalidHeader, null, 28, Header(f => f[28] = 1));
         Expect(FormatFault.InvalidHeader, null, 48, Header(f => f[63] = 1));

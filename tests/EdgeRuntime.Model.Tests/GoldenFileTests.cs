@@ -1,13 +1,11 @@
 namespace EdgeRuntime.Model.Tests;
 
 /// <summary>
-/// The files of tests/fixtures/format-1.0, which every later reader must still read, and which this writer still writes,
-/// byte for byte. A new version of the format gets a folder of its own: EDGE_WRITE_FIXTURES=1 makes the tests write it.
+/// The files of tests/fixtures/format-*, which every later reader must still read, and which this writer still writes, byte
+/// for byte, in the first version that has what they use. EDGE_WRITE_FIXTURES=1 makes the tests write those of new samples.
 /// </summary>
 public sealed class GoldenFileTests
 {
-    private static readonly string Folder = $"format-{FormatConstants.Version}";
-
     public static TheoryData<string> Names => PackedFormatTests.Names;
 
     /// <summary>Folder and name of every file, those of earlier versions included.</summary>
@@ -27,8 +25,9 @@ public sealed class GoldenFileTests
     {
         var (_, graph, options) = PackedFormatTests.Sample(name);
         byte[] written = PackedFormatTests.Bytes(graph, options);
-        if (Environment.GetEnvironmentVariable("EDGE_WRITE_FIXTURES") == "1") File.WriteAllBytes(Path.Combine(SourceFolder(), Folder, name + ".edge"), written);
-        else Assert.Equal(File.ReadAllBytes(Fixture(Folder, name)), written);
+        string folder = $"format-{FormatConstants.VersionOf(graph)}";
+        if (Environment.GetEnvironmentVariable("EDGE_WRITE_FIXTURES") == "1") File.WriteAllBytes(Path.Combine(Directory.CreateDirectory(Path.Combine(SourceFolder(), folder)).FullName, name + ".edge"), written);
+        else Assert.Equal(File.ReadAllBytes(Fixture(folder, name)), written);
     }
 
     [Theory, MemberData(nameof(Files))]

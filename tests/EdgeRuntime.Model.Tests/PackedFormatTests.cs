@@ -13,7 +13,7 @@ public sealed class PackedFormatTests
         var (_, graph, options) = Sample(name);
         using PackedModel model = ModelReader.Read(Bytes(graph, options));
         GraphAssert.Same(graph, model.Graph, names: !options.ShortNames);
-        Assert.Equal(FormatConstants.Version, model.Header.Version);
+        Assert.Equal(FormatConstants.VersionOf(graph), model.Header.Version);
     }
 
     [Theory, MemberData(nameof(Names))]

@@ -10,7 +10,7 @@ internal sealed unsafe class ConvolutionFloat32Operator : Operator
 {
     private readonly ConvolutionFloat32Kernel _kernel;
     private readonly ConvolutionShape _shape;
-    private readonly NativeBuffer _packed;
+    private readonly PackedWeights _packed;
     private ConvolutionFloat32Call _call;
 
     private ConvolutionFloat32Operator(Node node, KernelChoice<ConvolutionFloat32Kernel> choice, in ConvolutionShape shape, PrepareContext context)
@@ -21,8 +21,8 @@ internal sealed unsafe class ConvolutionFloat32Operator : Operator
         EstimatedCycles = _kernel.EstimateCycles(shape);
         ScratchBytes = _kernel.ScratchBytes(shape, context.Workers);
         Stages = _kernel.Stages(shape);
-        _packed = new NativeBuffer(_kernel.PackedBytes(shape));
-        _kernel.Pack(shape, Floats(node, 1), Floats(node, 2), _packed.Span<byte>(0, checked((int)_packed.Length)));
+        ConvolutionShape s = shape;
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, Floats(node, 1), Floats(node, 2), to));
         _call = new ConvolutionFloat32Call
         {
             Shape = shape,
@@ -32,7 +32,7 @@ internal sealed unsafe class ConvolutionFloat32Operator : Operator
         };
     }
 
-    public override long WeightBytes => _packed.Length;
+    public override long WeightBytes => _packed.Bytes;
 
     public override long ScratchBytes { get; }
 

@@ -9,19 +9,19 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
 {
     private readonly ConvolutionInt8Kernel _kernel;
     private readonly ConvolutionShape _shape;
-    private readonly NativeBuffer _packed;
+    private readonly PackedWeights _packed;
     private ConvolutionInt8Call _call;
 
     private ConvolutionInt8Operator(Node node, KernelChoice<ConvolutionInt8Kernel> choice, in ConvolutionShape shape, ConvolutionInt8Parameters parameters,
-        ReadOnlySpan<sbyte> weights, PrepareContext context) : base(node, choice.Kernel.Descriptor.Id, choice.Reason)
+        Tensor weights, PrepareContext context) : base(node, choice.Kernel.Descriptor.Id, choice.Reason)
     {
         _kernel = choice.Kernel;
         _shape = shape;
         EstimatedCycles = _kernel.EstimateCycles(shape, parameters);
         ScratchBytes = _kernel.ScratchBytes(shape, context.Workers);
         Stages = _kernel.Stages(shape);
-        _packed = new NativeBuffer(_kernel.PackedBytes(shape, parameters));
-        _kernel.Pack(shape, parameters, weights, _packed.Span<byte>(0, checked((int)_packed.Length)));
+        ConvolutionShape s = shape;
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s, parameters), to => _kernel.Pack(s, parameters, weights.AsSpan<sbyte>(), to));
         _call = new ConvolutionInt8Call
         {
             Shape = shape,
@@ -34,7 +34,7 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
         };
     }
 
-    public override long WeightBytes => _packed.Length;
+    public override long WeightBytes => _packed.Bytes;
 
     public override long ScratchBytes { get; }
 
@@ -48,7 +48,7 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
             throw Unsupported(node, $"quantised weights must be an int8 constant, not {node.Input(1)}");
         if (node.Output.Type != ElementType.Int8) throw Unsupported(node, $"an int8 layer must give int8, not {node.Output.Type}");
         ConvolutionInt8Parameters parameters = Parameters(node, shape, weights);
-        return new(node, KernelCatalog.Select(shape, parameters, context.Cpu, context.Wish(node)), shape, parameters, weights.AsSpan<sbyte>(), context);
+        return new(node, KernelCatalog.Select(shape, parameters, context.Cpu, context.Wish(node)), shape, parameters, weights, context);
     }
 
     public override int Portions(int stage) => _kernel.Portions(_shape, stage);

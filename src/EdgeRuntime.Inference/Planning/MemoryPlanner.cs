@@ -23,11 +23,13 @@ internal sealed class MemoryPlanner
         foreach (ValueInfo v in graph.Inputs) _buffers[v] = new Buffer(v.ByteCount, -1, end) { IsPinned = true };
         for (int i = 0; i < end; i++)
         {
-            ValueInfo y = steps[i].Node.Output;
-            Buffer buffer = Shared(steps[i], i, keepAll) ?? new Buffer(y.ByteCount, i, i);
-            buffer.End = Math.Max(buffer.End, Math.Max(LastUse(y), i));
-            if (graph.Outputs.Contains(y)) buffer.IsPinned = true;
-            _buffers[y] = buffer;
+            foreach (ValueInfo y in steps[i].Node.Outputs)
+            {
+                Buffer buffer = (y == steps[i].Node.Output ? Shared(steps[i], i, keepAll) : null) ?? new Buffer(y.ByteCount, i, i);
+                buffer.End = Math.Max(buffer.End, Math.Max(LastUse(y), i));
+                if (graph.Outputs.Contains(y)) buffer.IsPinned = true;
+                _buffers[y] = buffer;
+            }
         }
         ArenaBytes = Place();
     }

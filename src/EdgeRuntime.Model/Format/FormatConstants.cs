@@ -18,11 +18,16 @@ public static class FormatConstants
     /// <summary>The first bytes of every file: one that is no text, a name, and the line ends that text transfers damage.</summary>
     public static ReadOnlySpan<byte> Magic => [0x89, (byte)'E', (byte)'D', (byte)'G', (byte)'E', 0x0D, 0x0A, 0x1A];
 
-    /// <summary>The version that <see cref="ModelWriter"/> writes and <see cref="ModelReader"/> understands.</summary>
-    public static FormatVersion Version { get; } = new(1, 0);
+    /// <summary>The newest version that <see cref="ModelReader"/> understands.</summary>
+    public static FormatVersion Version { get; } = new(1, 1);
 
-    /// <summary>The oldest reader that understands what <see cref="ModelWriter"/> writes.</summary>
-    public static FormatVersion MinimumReader { get; } = new(1, 0);
+    /// <summary>
+    /// The version that <see cref="ModelWriter"/> writes <paramref name="graph"/> in, which is also the oldest reader that
+    /// understands the file: the first version that has all that the graph uses.
+    /// </summary>
+    public static FormatVersion VersionOf(Graph graph) => graph.Nodes.Exists(n => n.Type > LastOperatorOf10 || n.Outputs.Count > 1) ? Version : new(1, 0);
+
+    private const OperatorType LastOperatorOf10 = OperatorType.BatchNormalization;
 }
 
 /// <summary>

@@ -58,17 +58,16 @@ public sealed record ModelHeader(
         return new ModelHeader(version, minimum, length, SectionTable.Read(source, (int)count), identity);
     }
 
-    /// <summary>The bytes of header and table for <paramref name="sections"/>.</summary>
-    internal static byte[] Write(IReadOnlyList<SectionInfo> sections, long fileLength)
+    /// <summary>The bytes of header and table for <paramref name="sections"/>, readable from <paramref name="version"/> on.</summary>
+    internal static byte[] Write(FormatVersion version, IReadOnlyList<SectionInfo> sections, long fileLength)
     {
         byte[] bytes = new byte[FormatConstants.HeaderSize + sections.Count * FormatConstants.EntrySize];
         FormatConstants.Magic.CopyTo(bytes);
         Span<byte> rest = bytes.AsSpan(VersionAt);
-        foreach (FormatVersion v in (ReadOnlySpan<FormatVersion>)[FormatConstants.Version, FormatConstants.MinimumReader])
+        for (int i = 0; i < 2; i++, rest = rest[4..])
         {
-            BinaryPrimitives.WriteUInt16LittleEndian(rest, v.Major);
-            BinaryPrimitives.WriteUInt16LittleEndian(rest[2..], v.Minor);
-            rest = rest[4..];
+            BinaryPrimitives.WriteUInt16LittleEndian(rest, version.Major);
+            BinaryPrimitives.WriteUInt16LittleEndian(rest[2..], version.Minor);
         }
         BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(FileLengthAt), fileLength);
         BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(CountAt), sections.Count);

@@ -47,7 +47,7 @@ public static class ModelWriter
         if (options.Prepacked.Count > 0) sections.Add(Panels(options.Prepacked, names));
         sections.Add(names.ToPayload());
         sections.Sort((a, b) => a.Id.CompareTo(b.Id));
-        return new Packed(sections);
+        return new Packed(FormatConstants.VersionOf(graph), sections);
     }
 
     private static SectionPayload Metadata(Graph graph)
@@ -107,7 +107,7 @@ public static class ModelWriter
         private readonly List<SectionPayload> _sections;
         private readonly byte[] _header;
 
-        public Packed(List<SectionPayload> sections)
+        public Packed(FormatVersion version, List<SectionPayload> sections)
         {
             _sections = sections;
             long end = FormatConstants.HeaderSize + sections.Count * FormatConstants.EntrySize;
@@ -119,7 +119,7 @@ public static class ModelWriter
                 table.Add(new SectionInfo(s.Id, s.Flags, PayloadSections.Align(end), s.Length, s.Hash()));
                 end = table[^1].Offset + s.Length;
             }
-            _header = ModelHeader.Write(table, end);
+            _header = ModelHeader.Write(version, table, end);
         }
 
         public void WriteTo(Stream stream)

@@ -25,11 +25,14 @@ public sealed record AttributeSchema(string Name, AttributeKind Kind, bool Requi
 /// <summary>The form of one operator: how many inputs and outputs, which attributes.</summary>
 public sealed record OperatorSchema(OperatorType Type, int MinInputs, int MaxInputs, IReadOnlyList<AttributeSchema> Attributes)
 {
+    /// <summary>Most outputs; every operator has at least one.</summary>
+    public int MaxOutputs { get; init; } = 1;
+
     /// <summary>The attribute named <paramref name="name"/>, or null.</summary>
     public AttributeSchema? Find(string name) => Attributes.FirstOrDefault(a => a.Name == name);
 }
 
-/// <summary>The schemas of all operators; every operator has one output.</summary>
+/// <summary>The schemas of all operators.</summary>
 public static class OperatorSchemas
 {
     private static readonly AttributeSchema Min = new("min", AttributeKind.Float, false);

@@ -7,21 +7,26 @@ public static class ShapeInference
 {
     private const long MaxElements = 1L << 31;
 
-    /// <summary>The shape that <paramref name="node"/> produces. Reshape keeps its output's own shape, which is checked.</summary>
+    /// <summary>The shape of the first output of <paramref name="node"/>.</summary>
     /// <exception cref="ModelException">Inputs or attributes don't fit the operator.</exception>
-    public static TensorShape Infer(Node node)
+    public static TensorShape Infer(Node node) => InferAll(node)[0];
+
+    /// <summary>The shapes of all outputs that <paramref name="node"/> has. Reshape keeps its output's own shape, which is checked.</summary>
+    /// <exception cref="ModelException">Inputs or attributes don't fit the operator.</exception>
+    public static TensorShape[] InferAll(Node node)
     {
-        TensorShape shape;
+        TensorShape[] shapes;
         try
         {
-            shape = Compute(node);
-            if (shape.ElementCount >= MaxElements) throw Bad(node, $"output {shape} has 2^31 elements or more");
+            shapes = ComputeAll(node);
+            foreach (TensorShape shape in shapes)
+                if (shape.ElementCount >= MaxElements) throw Bad(node, $"output {shape} has 2^31 elements or more");
         }
         catch (Exception e) when (e is OverflowException or ArgumentException)
         {
             throw new ModelException(ModelErrorKind.InvalidGraph, node.ToString(), "the output's size overflows: " + e.Message, e);
         }
-        return shape;
+        return shapes;
     }
 
     /// <summary>Output length of a sliding window over one axis: floor((in + before + after − dilated kernel) / stride) + 1.</summary>
@@ -41,6 +46,9 @@ public static class ShapeInference
         }
         return new TensorShape(result);
     }
+
+    /// <summary>Operators of several outputs stand here, the others in <see cref="Compute"/>.</summary>
+    private static TensorShape[] ComputeAll(Node node) => [Compute(node)];
 
     private static TensorShape Compute(Node node)
     {
