@@ -9,7 +9,7 @@ public static class GraphCopy
     public static Graph Of(Graph graph)
     {
         Dictionary<ValueInfo, ValueInfo> values = graph.Values().ToDictionary(v => v,
-            v => new ValueInfo(v.Name, v.Type, v.Shape, v.Quantization) { Constant = v.Constant });
+            v => new ValueInfo(v.Name, v.Type, v.Shape, v.Quantization) { Constant = v.Constant, Sparsity = v.Sparsity });
         Graph copy = new(graph.Name);
         copy.Inputs.AddRange(graph.Inputs.Select(v => values[v]));
         copy.Outputs.AddRange(graph.Outputs.Select(v => values[v]));

@@ -29,6 +29,8 @@ public static class GraphValidator
     {
         if (v.Name.Length == 0) throw Bad(v.ToString(), "a value has no name");
         if (v.Constant is { } c && (c.Type != v.Type || c.Shape != v.Shape)) throw Bad(v.Name, $"declared {v.Type} {v.Shape}, holds {c}");
+        if (v.Sparsity is { } sparsity && (sparsity.Fault(v.Type, v.Shape) ?? (v.IsConstant ? null : "only constants are sparse")) is { } fault)
+            throw Bad(v.Name, $"sparsity {sparsity}: {fault}");
         if (v.Quantization is not { } q) return;
         if (!v.Type.IsQuantizable()) throw Bad(v.Name, $"{v.Type} can't carry quantisation");
         if (q.Axis >= v.Shape.Rank) throw Bad(v.Name, $"quantisation axis {q.Axis} of a value of rank {v.Shape.Rank}");

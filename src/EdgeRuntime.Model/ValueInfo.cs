@@ -36,6 +36,9 @@ public sealed class ValueInfo
     /// <summary>The contents of a constant, else null.</summary>
     public Tensor? Constant { get; set; }
 
+    /// <summary>Where the zeros of a constant lie, if it is to be stored without them; null where all elements are stored.</summary>
+    public Sparsity? Sparsity { get; set; }
+
     /// <summary>Whether the contents are known.</summary>
     public bool IsConstant => Constant is not null;
 
@@ -43,5 +46,5 @@ public sealed class ValueInfo
     public long ByteCount => Type.ByteCount(Shape.ElementCount);
 
     /// <summary>For messages and tables.</summary>
-    public override string ToString() => $"{Name} {Type} {Shape}" + (Quantization is null ? "" : $" {Quantization}");
+    public override string ToString() => $"{Name} {Type} {Shape}" + (Quantization is null ? "" : $" {Quantization}") + (Sparsity is null ? "" : $" {Sparsity}");
 }

@@ -8,6 +8,10 @@ namespace EdgeRuntime.Tensors;
 /// </summary>
 public sealed class Tensor
 {
+    private readonly ReadOnlyMemory<byte> _data;
+    private readonly Func<byte[]>? _contents;
+    private readonly WeakReference<byte[]?> _made = new(null);
+
     /// <summary>Wraps <paramref name="data"/> without a copy.</summary>
     /// <exception cref="ArgumentException">The byte count does not fit type and shape.</exception>
     public Tensor(ElementType type, TensorShape shape, ReadOnlyMemory<byte> data)
@@ -16,7 +20,14 @@ public sealed class Tensor
             throw new ArgumentException($"{data.Length} bytes for {type} {shape}, which takes {type.ByteCount(shape.ElementCount)}", nameof(data));
         Type = type;
         Shape = shape;
-        Data = data;
+        _data = data;
+    }
+
+    private Tensor(Func<byte[]> contents, ElementType type, TensorShape shape)
+    {
+        Type = type;
+        Shape = shape;
+        _contents = contents;
     }
 
     /// <summary>Element type.</summary>
@@ -26,7 +37,16 @@ public sealed class Tensor
     public TensorShape Shape { get; }
 
     /// <summary>The elements' bytes, little-endian.</summary>
-    public ReadOnlyMemory<byte> Data { get; }
+    public ReadOnlyMemory<byte> Data
+    {
+        get
+        {
+            if (_contents is null) return _data;
+            if (_made.TryGetTarget(out byte[]? bytes)) return bytes;
+            _made.SetTarget(bytes = _contents());
+            return bytes;
+        }
+    }
 
     /// <summary>Number of elements.</summary>
     public int Count => checked((int)Shape.ElementCount);
@@ -40,6 +60,12 @@ public sealed class Tensor
         return MemoryMarshal.Cast<byte, T>(Data.Span);
     }
 
+    /// <summary>
+    /// A tensor whose bytes <paramref name="contents"/> makes when they are asked for, and again after the collector has taken
+    /// them: contents that are stored in another form.
+    /// </summary>
+    public static Tensor Deferred(ElementType type, TensorShape shape, Func<byte[]> contents) => new(contents, type, shape);
+
     /// <summary>Makes a tensor that holds a copy of <paramref name="values"/>.</summary>
     public static Tensor From<T>(TensorShape shape, ReadOnlySpan<T> values) where T : unmanaged =>
         new(TypeOf<T>(), shape, MemoryMarshal.AsBytes(values).ToArray());
@@ -49,7 +75,7 @@ public sealed class Tensor
         From(new TensorShape(values.Length), values);
 
     /// <summary>The same bytes under another shape with as many elements.</summary>
-    public Tensor Reshape(TensorShape shape) => new(Type, shape, Data);
+    public Tensor Reshape(TensorShape shape) => _contents is null ? new(Type, shape, _data) : Deferred(Type, shape, _contents);
 
     /// <summary>The element type that stores <typeparamref name="T"/>.</summary>
     public static ElementType TypeOf<T>() where T : unmanaged =>
@@ -70,8 +96,14 @@ public sealed class Tensor
         switch (Type)
         {
             case ElementType.Float32: AsSpan<float>().CopyTo(result); break;
-            case ElementType.Float16: for (int i = 0; i < result.Length; i++) result[i] = (float)AsSpan<Half>()[i]; break;
-            case ElementType.Int64: for (int i = 0; i < result.Length; i++) result[i] = AsSpan<long>()[i]; break;
+            case ElementType.Float16:
+                ReadOnlySpan<Half> halves = AsSpan<Half>();
+                for (int i = 0; i < result.Length; i++) result[i] = (float)halves[i];
+                break;
+            case ElementType.Int64:
+                ReadOnlySpan<long> longs = AsSpan<long>();
+                for (int i = 0; i < result.Length; i++) result[i] = longs[i];
+                break;
             default:
                 int[] integers = ToInts();
                 for (int i = 0; i < result.Length; i++) result[i] = integers[i];

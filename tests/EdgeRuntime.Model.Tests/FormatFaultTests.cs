@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Model.Tests;
 
@@ -113,7 +114,7 @@ public sealed class FormatFaultTests
         byte[] Constant(byte type, byte place) => [0, type, 1, 2, 0, 1, place];
         RawSection tensors = new(SectionId.Tensors, 2, 0);
         Expect(FormatFault.InvalidTensor, SectionId.Graph, null, File(GraphOf(value: [0, 99, 0, 0, 0])));
-        Expect(FormatFault.InvalidTensor, SectionId.Graph, null, File(GraphOf(value: [0, 1, 0, 0, 2])));
+        Expect(FormatFault.InvalidTensor, SectionId.Graph, null, File(GraphOf(value: [0, 1, 0, 0, 99])));
         Expect(FormatFault.InvalidTensor, SectionId.Graph, null, File(GraphOf(value: Constant(3, 0))));
         Expect(FormatFault.InvalidTensor, SectionId.Graph, null, File(GraphOf(value: Constant(3, 1)), tensors));
         Expect(FormatFault.InvalidTensor, SectionId.Graph, null, File(GraphOf(value: Constant(5, 0)), tensors));
@@ -127,6 +128,89 @@ public sealed class FormatFaultTests
         Expect(FormatFault.InvalidReference, SectionId.Graph, null, File(GraphOf(value: [0, 1, 0, 1, 0])));
         Expect(FormatFault.InvalidReference, SectionId.Graph, null, File(GraphOf(tail: [1, 1, 1, 0])));
         Expect(FormatFault.LimitExceeded, SectionId.Graph, null, File([0, 0, 0x80, 0x80, 0x40, .. Float]));
+    }
+
+    [Fact]
+    public void SparseFaults()
+    {
+        // Int8 [2, 4]; the elements 1 and 5.
+        byte[] gaps = [2, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 0b_11_11_01, 0, 0, 0, 7, 9];
+        static RawSection Tensors(params byte[] bytes) => new(SectionId.Tensors, bytes);
+        static byte[] Value(byte encoding, byte[] sides, int bytes, byte type = 3) => GraphOf(value: [0, type, 2, 2, 4, 0, encoding, .. sides, (byte)bytes, 0], tail: [0, 1, 0]);
+        byte[] FileOf(byte encoding, byte[] sides, byte[] contents, byte type = 3) => File(Value(encoding, sides, contents.Length, type), Tensors(contents));
+        void Bad(byte encoding, byte[] sides, byte[] contents) => Expect(FormatFault.InvalidTensor, SectionId.Graph, null, FileOf(encoding, sides, contents));
+        byte[] With(byte[] contents, int at, byte value) => [.. contents[..at], value, .. contents[(at + 1)..]];
+
+        // 1, then 3 skipped and none stored; then 3 skipped again, to 8: the end, one present short.
+        Bad(2, [], gaps);
+        gaps[12] = 0b_11_11_01;
+        gaps[0] = 1;
+        Bad(2, [], gaps);
+        byte[] sound = [.. gaps[..^1]];
+        using (PackedModel model = ModelReader.Read(FileOf(2, [], sound)))
+        {
+            Assert.Equal([0, 7, 0, 0, 0, 0, 0, 0], model.Graph.Outputs[0].Constant!.Data.ToArray());
+            Assert.Equal(Sparsity.Unstructured, model.Graph.Outputs[0].Sparsity);
+        }
+        for (int i = 0; i < sound.Length; i++) Bad(2, [], sound[..i]);
+        Bad(2, [], [.. sound, 0]);
+        Bad(2, [], With(sound, 8, 0));
+        Bad(2, [], With(sound, 8, 9));
+        Bad(2, [], With(sound, 9, 1));
+        Bad(2, [], With(sound, 4, 9));
+        Bad(2, [], With(sound, 7, 255));
+        Bad(2, [], With(sound, 12, 0b_01_11_11_01));
+        Bad(2, [], With(sound, 13, 1));
+        Bad(2, [], With(sound, 12, 0b_11_11_11));
+        Expect(FormatFault.InvalidTensor, SectionId.Graph, null, FileOf(2, [], sound, type: 6));
+        foreach (byte[] sides in (byte[][])[[0, 4], [1, 1], [17, 1], [4, 0]]) Bad(4, sides, sound);
+        // Blocks of 1×4: the second of two.
+        byte[] block = [1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 5, 6, 7, 8];
+        using (PackedModel model = ModelReader.Read(FileOf(4, [1, 4], block))) Assert.Equal([0, 0, 0, 0, 5, 6, 7, 8], model.Graph.Outputs[0].Constant!.Data.ToArray());
+        Bad(4, [1, 4], With(block, 12, 2));
+        Bad(4, [1, 4], block[..^1]);
+        // 1:4: the elements 3 and 0 of the rows.
+        byte[] places = [3, 0, 0, 0, 7, 9];
+        using (PackedModel model = ModelReader.Read(FileOf(3, [1, 4], places))) Assert.Equal([0, 0, 0, 7, 9, 0, 0, 0], model.Graph.Outputs[0].Constant!.Data.ToArray());
+        Bad(3, [1, 4], With(places, 0, 0x13));
+        Bad(3, [1, 4], places[..^1]);
+        Bad(3, [1, 4], [.. places, 0]);
+        Bad(3, [1, 3], places);
+        foreach (byte[] sides in (byte[][])[[0, 4], [4, 4], [1, 17]]) Bad(3, sides, places);
+        // 2:4 with places that don't ascend.
+        Bad(3, [2, 4], [0b_01_00_00_01, 0, 0, 0, 1, 2, 3, 4]);
+        // More elements than the limit, in few bytes.
+        Expect(FormatFault.LimitExceeded, SectionId.Graph, null,
+            File(GraphOf(value: [0, 1, 2, 4, 0x80, 0x80, 0x80, 0x20, 0, 2, 17, 0], tail: [0, 1, 0]), Tensors(sound)));
+    }
+
+    [Fact]
+    public void SparseContentsMustFitTheirPattern()
+    {
+        Graph graph = new("x");
+        graph.Outputs.Add(new ValueInfo("w", Tensor.From<sbyte>(new TensorShape(1, 4), [1, 2, 3, 0])) { Sparsity = Sparsity.Parse("2:4") });
+        ModelFormatException e = Assert.Throws<ModelFormatException>(() => PackedFormatTests.Bytes(graph, null));
+        Assert.Contains("2:4", e.Message, StringComparison.Ordinal);
+        graph.Outputs[0].Sparsity = new Sparsity(SparsityKind.NM, 4, 4);
+        Assert.Throws<ModelException>(() => PackedFormatTests.Bytes(graph, null));
+        foreach (string bad in (string[])["", "4", "2:2", "0:4", "1x1", "17x1", "axb", "1x2x3", "-1x4"]) Assert.Throws<FormatException>(() => Sparsity.Parse(bad));
+    }
+
+    [Fact]
+    public void ZerosTakeNoPlace()
+    {
+        // 1000 × 1000 bytes, 2 % of them other than 0; 1×4 blocks, 25 % present; 2:4.
+        Assert.InRange(Stored("unstructured", ElementType.Int8, 50), 20_000, 36_000);
+        Assert.InRange(Stored("1x4", ElementType.Int8, 4), 250_000, 310_000);
+        Assert.InRange(Stored("2:4", ElementType.Int8, 1), 500_000, 626_000);
+        Assert.InRange(Stored("unstructured", ElementType.Float32, 5), 800_000, 960_000);
+
+        static long Stored(string pattern, ElementType type, int step)
+        {
+            Graph graph = new("x");
+            graph.Outputs.Add(SampleGraphs.SparseConstant("w", type, new TensorShape(1000, 1000), Sparsity.Parse(pattern), step));
+            return PackedFormatTests.Bytes(graph, null).Length;
+        }
     }
 
     [Fact]

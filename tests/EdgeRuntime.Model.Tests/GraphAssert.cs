@@ -35,6 +35,7 @@ internal static class GraphAssert
         Assert.Equal(expected.Shape, actual.Shape);
         Assert.Equal(expected.Quantization, actual.Quantization);
         Assert.Equal(expected.IsConstant, actual.IsConstant);
+        Assert.Equal(expected.Sparsity, actual.Sparsity);
         if (expected.Constant is { } constant) Assert.True(constant.Data.Span.SequenceEqual(actual.Constant!.Data.Span), $"contents of {expected.Name}");
     }
 }

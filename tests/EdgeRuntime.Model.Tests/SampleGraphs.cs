@@ -14,6 +14,7 @@ internal static class SampleGraphs
         Graph dense = Dense();
         yield return ("all-sections", dense, new ModelWriterOptions { Golden = GoldenOf(dense), Prepacked = PanelsOf() });
         yield return ("short-names", ConvolutionInt8(), new ModelWriterOptions { ShortNames = true });
+        yield return ("sparse", Sparse(), new ModelWriterOptions());
         yield return ("smallest", Smallest(), new ModelWriterOptions());
     }
 
@@ -64,6 +65,35 @@ internal static class SampleGraphs
         graph.Outputs.Add(new ValueInfo("empty", new Tensor(ElementType.Int32, new TensorShape(2, 0, 3), default)));
         graph.Outputs.Add(new ValueInfo("rank-8", new Tensor(ElementType.Int8, new TensorShape(1, 1, 2, 1, 1, 1, 1, 1), new byte[] { 1, 2 })));
         return graph;
+    }
+
+    /// <summary>Constants of every type that may be sparse, in every kind of pattern, with groups and blocks cut off at the edges.</summary>
+    public static Graph Sparse()
+    {
+        Graph graph = new("sparse");
+        foreach (string pattern in (string[])["unstructured", "2:4", "4:8", "1:4", "3:5", "1x4", "4x1", "4x4", "8x1", "16x16"])
+            foreach (ElementType type in (ElementType[])[ElementType.Float32, ElementType.Float16, ElementType.Int8, ElementType.Int4])
+                graph.Outputs.Add(SparseConstant($"{pattern} {type}", type, new TensorShape(9, 3, 7), Sparsity.Parse(pattern), 5));
+        graph.Outputs.Add(SparseConstant("all zero", ElementType.Float32, new TensorShape(1, 1000), Sparsity.Unstructured, int.MaxValue));
+        graph.Outputs.Add(SparseConstant("far apart", ElementType.Int8, new TensorShape(4, 600), Sparsity.Unstructured, 701));
+        graph.Outputs.Add(SparseConstant("dense", ElementType.Int8, new TensorShape(5), Sparsity.Parse("2:4"), 2));
+        return graph;
+    }
+
+    /// <summary>A constant whose every <paramref name="step"/>th block or group holds numbers.</summary>
+    public static ValueInfo SparseConstant(string name, ElementType type, TensorShape shape, Sparsity sparsity, int step)
+    {
+        (int rows, int columns) = Sparsity.MatrixOf(shape);
+        int size = type.Bits(), high = sparsity.Kind == SparsityKind.NM ? 1 : sparsity.First, gridColumns = (columns + sparsity.Second - 1) / sparsity.Second;
+        byte[] data = new byte[type.ByteCount(shape.ElementCount)];
+        for (int i = 0; i < rows * columns; i++)
+        {
+            int row = i / columns, column = i % columns, block = row / high * gridColumns + column / sparsity.Second;
+            if ((block + 1) % step != 0 || (sparsity.Kind == SparsityKind.NM && (column + row) % sparsity.Second >= sparsity.First)) continue;
+            for (int b = 0; b < size; b++)
+                if ((i * 2654435761u >> (b % 29) & 1) != 0) data[(i * size + b) / 8] |= (byte)(1 << ((i * size + b) % 8));
+        }
+        return new ValueInfo(name, new Tensor(type, shape, data)) { Sparsity = sparsity };
     }
 
     /// <summary>Attributes of every kind that an operator has, with extreme numbers, and text that is not ASCII.</summary>

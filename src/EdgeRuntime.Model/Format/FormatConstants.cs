@@ -90,6 +90,9 @@ public static class FormatLimits
     /// <summary>Product of a value's dimensions, those of 0 taken as 1.</summary>
     public const int Elements = int.MaxValue;
 
+    /// <summary>Bytes of a sparse constant, as stored and made dense.</summary>
+    public const int SparseBytes = 1 << 28;
+
     /// <summary>Samples of the golden section.</summary>
     public const int GoldenSamples = 256;
 

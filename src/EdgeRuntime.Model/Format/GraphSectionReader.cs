@@ -46,24 +46,46 @@ internal static class GraphSectionReader
         TensorShape shape = r.Shape();
         int quantization = r.Index(quantizations.Length + 1, "quantisation");
         ValueInfo value = new(name, type, shape, quantization == 0 ? null : quantizations[quantization - 1]);
-        ConstantEncoding encoding = (ConstantEncoding)r.Byte();
-        if (encoding == ConstantEncoding.None) return value;
-        if (encoding != ConstantEncoding.Dense) throw r.Fail(FormatFault.InvalidTensor, $"constant {name} has encoding {(byte)encoding}, which is not known");
-        value.Constant = ReadConstant(ref r, value, source, tensors);
+        switch ((ConstantEncoding)r.Byte())
+        {
+            case ConstantEncoding.None: return value;
+            case ConstantEncoding.Dense: value.Constant = ReadDense(ref r, value, source, tensors); return value;
+            case ConstantEncoding.Sparse: value.Sparsity = Sparsity.Unstructured; break;
+            case ConstantEncoding.SparseNM: value.Sparsity = new Sparsity(SparsityKind.NM, r.Byte(), r.Byte()); break;
+            case ConstantEncoding.SparseBlock: value.Sparsity = new Sparsity(SparsityKind.Block, r.Byte(), r.Byte()); break;
+            default: throw r.Fail(FormatFault.InvalidTensor, $"the encoding of constant {name} is not known");
+        }
+        value.Constant = ReadSparse(ref r, value, value.Sparsity, source, tensors);
         return value;
     }
 
-    private static Tensor ReadConstant(ref SectionReader r, ValueInfo value, ByteSource source, SectionInfo? tensors)
+    private static Tensor ReadDense(ref SectionReader r, ValueInfo value, ByteSource source, SectionInfo? tensors)
     {
-        // At most 2^31 elements of 8 bytes, and an offset of at most the file's limit: no sum here can overflow.
-        long available = tensors?.Length ?? 0, bytes = value.ByteCount;
-        long offset = r.Number(FormatLimits.FileBytes / FormatConstants.Alignment, "a constant's place") * FormatConstants.Alignment;
-        if (bytes > int.MaxValue || offset > available || bytes > available - offset)
-            throw r.Fail(FormatFault.InvalidTensor, $"constant {value.Name} has bytes [{offset}, +{bytes}) of {available}");
-        ReadOnlyMemory<byte> data = bytes == 0 ? default : source.Window(tensors!.Offset + offset, (int)bytes);
+        ReadOnlyMemory<byte> data = Contents(ref r, value, value.ByteCount, source, tensors);
         if (value.Type == ElementType.Bool && data.Span.ContainsAnyExceptInRange((byte)0, (byte)1))
             throw r.Fail(FormatFault.InvalidTensor, $"constant {value.Name} holds a truth value other than 0 and 1");
         return new Tensor(value.Type, value.Shape, data);
+    }
+
+    // The contents are checked now, and made dense when somebody asks for them.
+    private static Tensor ReadSparse(ref SectionReader r, ValueInfo value, Sparsity sparsity, ByteSource source, SectionInfo? tensors)
+    {
+        if (sparsity.Fault(value.Type, value.Shape) is { } fault) throw r.Fail(FormatFault.InvalidTensor, $"constant {value.Name}, {sparsity}: {fault}");
+        if (value.ByteCount > FormatLimits.SparseBytes) throw r.Fail(FormatFault.LimitExceeded, $"constant {value.Name} has {value.ByteCount} bytes");
+        ReadOnlyMemory<byte> stored = Contents(ref r, value, r.Number(FormatLimits.SparseBytes, "the bytes of a constant"), source, tensors);
+        SparseContents contents = new(value.Type, value.Shape, sparsity);
+        if (contents.Check(stored.Span) is { } wrong) throw r.Fail(FormatFault.InvalidTensor, $"constant {value.Name}: {wrong}");
+        return Tensor.Deferred(value.Type, value.Shape, () => contents.Decode(stored.Span));
+    }
+
+    private static ReadOnlyMemory<byte> Contents(ref SectionReader r, ValueInfo value, long bytes, ByteSource source, SectionInfo? tensors)
+    {
+        // At most 2^31 elements of 8 bytes, and an offset of at most the file's limit: no sum here can overflow.
+        long available = tensors?.Length ?? 0;
+        long offset = r.Number(FormatLimits.FileBytes / FormatConstants.Alignment, "a constant's place") * FormatConstants.Alignment;
+        if (bytes > int.MaxValue || offset > available || bytes > available - offset)
+            throw r.Fail(FormatFault.InvalidTensor, $"constant {value.Name} has bytes [{offset}, +{bytes}) of {available}");
+        return bytes == 0 ? default : source.Window(tensors!.Offset + offset, (int)bytes);
     }
 
     private static Node ReadNode(ref SectionReader r, string[] strings, ValueInfo[] values)

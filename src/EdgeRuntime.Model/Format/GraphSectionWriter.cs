@@ -65,8 +65,29 @@ internal sealed class GraphSectionWriter
         _graph.Byte((byte)v.Type);
         _graph.Shape(v.Shape);
         _graph.Varint(v.Quantization is { } q ? _quantizationIndex[q] + 1 : 0);
-        _graph.Byte((byte)(v.IsConstant ? ConstantEncoding.Dense : ConstantEncoding.None));
-        if (v.Constant is { } constant) _graph.Varint(Place(constant.Data) / FormatConstants.Alignment);
+        if (v.Constant is null) _graph.Byte((byte)ConstantEncoding.None);
+        else if (v.Sparsity is { } sparsity) WriteSparse(v, v.Constant, sparsity);
+        else
+        {
+            _graph.Byte((byte)ConstantEncoding.Dense);
+            _graph.Varint(Place(v.Constant.Data) / FormatConstants.Alignment);
+        }
+    }
+
+    private void WriteSparse(ValueInfo v, Tensor constant, Sparsity sparsity)
+    {
+        if (v.ByteCount > FormatLimits.SparseBytes) throw _graph.Fail(FormatFault.LimitExceeded, $"sparse constant {v.Name} has {v.ByteCount} bytes");
+        if (!sparsity.Fits(constant)) throw _graph.Fail(FormatFault.InvalidTensor, $"constant {v.Name} has elements other than 0 where {sparsity} has none");
+        _graph.Byte((byte)(sparsity.Kind switch
+        {
+            SparsityKind.Unstructured => ConstantEncoding.Sparse,
+            SparsityKind.NM => ConstantEncoding.SparseNM,
+            _ => ConstantEncoding.SparseBlock,
+        }));
+        if (sparsity.Kind != SparsityKind.Unstructured) _graph.Bytes([(byte)sparsity.First, (byte)sparsity.Second]);
+        byte[] stored = new SparseContents(v.Type, v.Shape, sparsity).Encode(constant.Data.Span);
+        _graph.Number(stored.Length, FormatLimits.SparseBytes, "the bytes of a constant");
+        _graph.Varint(Place(stored) / FormatConstants.Alignment);
     }
 
     // Equal contents are stored once.

@@ -44,6 +44,15 @@ public enum ConstantEncoding : byte
 
     /// <summary>All elements, packed without gaps.</summary>
     Dense = 1,
+
+    /// <summary>The elements that are not 0, and the gaps between them.</summary>
+    Sparse = 2,
+
+    /// <summary>At most n of every m elements, and their places.</summary>
+    SparseNM = 3,
+
+    /// <summary>The blocks that are not 0, and the gaps between them.</summary>
+    SparseBlock = 4,
 }
 
 /// <summary>One entry of the section table.</summary>
