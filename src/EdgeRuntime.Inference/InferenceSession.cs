@@ -47,8 +47,6 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
         _plan = new MemoryPlanner(graph, _steps, options.KeepIntermediates);
         _arena = new NativeBuffer(_plan.ArenaBytes);
         _scratch = new NativeBuffer(_steps.Select(s => s.ScratchBytes).DefaultIfEmpty().Max());
-        foreach (ValueInfo v in graph.Values())
-            if (v.Constant is { } constant) _constants[v] = constant.Data.Pin();
         Binder binder = new(this);
         foreach (Operator step in _steps) step.Bind(binder);
         _isShared = [.. _steps.Select(s => options.Threads > 1 && s.EstimatedCycles > SharingThresholdCycles)];
@@ -165,12 +163,17 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
             : new ModelException(failures[0].Kind, graph.Name, $"{failures.Count} nodes can't be run:\n  " + string.Join("\n  ", failures.Select(f => f.Message)));
     }
 
-    private byte* Address(ValueInfo value) => _constants.TryGetValue(value, out MemoryHandle handle) ? (byte*)handle.Pointer
-        : _arena.Pointer + _plan.OffsetOf(value);
+    /// <summary>Constants are pinned when a step first asks for them: packed weights never are, and may be stored in another form.</summary>
+    private byte* Address(ValueInfo value)
+    {
+        if (value.Constant is not { } constant) return _arena.Pointer + _plan.OffsetOf(value);
+        if (!_constants.TryGetValue(value, out MemoryHandle handle)) _constants[value] = handle = constant.Data.Pin();
+        return (byte*)handle.Pointer;
+    }
 
     private Span<byte> Bytes(ValueInfo value)
     {
-        if (!_constants.ContainsKey(value) && !_plan.Contains(value)) throw new ArgumentException($"{value.Name} is no value of this network", nameof(value));
+        if (!value.IsConstant && !_plan.Contains(value)) throw new ArgumentException($"{value.Name} is no value of this network", nameof(value));
         return new Span<byte>(Address(value), checked((int)value.ByteCount));
     }
 

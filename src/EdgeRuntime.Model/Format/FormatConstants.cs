@@ -25,7 +25,8 @@ public static class FormatConstants
     /// The version that <see cref="ModelWriter"/> writes <paramref name="graph"/> in, which is also the oldest reader that
     /// understands the file: the first version that has all that the graph uses.
     /// </summary>
-    public static FormatVersion VersionOf(Graph graph) => graph.Nodes.Exists(n => n.Type > LastOperatorOf10 || n.Outputs.Count > 1) ? Version : new(1, 0);
+    public static FormatVersion VersionOf(Graph graph) =>
+        graph.Nodes.Exists(n => n.Type > LastOperatorOf10 || n.Outputs.Count > 1) || graph.Values().Any(v => v.Sparsity is not null) ? Version : new(1, 0);
 
     private const OperatorType LastOperatorOf10 = OperatorType.BatchNormalization;
 }
