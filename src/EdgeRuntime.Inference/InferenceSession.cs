@@ -25,7 +25,7 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     private const double SharingThresholdCycles = 20_000;
 
     private readonly Operator[] _steps;
-    private readonly bool[] _isShared;
+    private readonly Stage[][] _stages;
     private readonly MemoryPlanner _plan;
     private readonly NativeBuffer _arena, _scratch;
     private readonly Dictionary<ValueInfo, MemoryHandle> _constants = [];
@@ -49,7 +49,7 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
         _scratch = new NativeBuffer(_steps.Select(s => s.ScratchBytes).DefaultIfEmpty().Max());
         Binder binder = new(this);
         foreach (Operator step in _steps) step.Bind(binder);
-        _isShared = [.. _steps.Select(s => options.Threads > 1 && s.EstimatedCycles > SharingThresholdCycles)];
+        _stages = [.. _steps.Select(s => StagesOf(s, options.Threads))];
         if (options.Threads > 1) _pool = new WorkerPool(options.Threads, options.Processors);
         if (options.Processors.Count > 0) WorkerPool.PinCurrentThread(options.Processors[0]);
         _ticks = new long[_steps.Length];
@@ -107,16 +107,14 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
         {
             long start = _profile ? Stopwatch.GetTimestamp() : 0;
             Operator step = _steps[i];
-            for (int stage = 0; stage < step.Stages; stage++)
+            foreach (Stage stage in _stages[i])
             {
-                int portions = step.Portions(stage);
-                if (portions == 0) continue;
-                if (_isShared[i] && portions > 1)
+                if (stage.IsShared)
                 {
                     _current = step;
-                    _pool!.Run(this, stage, portions);
+                    _pool!.Run(this, stage.Number, stage.Portions);
                 }
-                else step.Run(stage, 0, portions, 0);
+                else step.Run(stage.Number, 0, stage.Portions, 0);
             }
             if (_profile) _ticks[i] += Stopwatch.GetTimestamp() - start;
         }
@@ -140,6 +138,11 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     {
         if (first < end) _current!.Run(stage, first, end, worker);
     }
+
+    /// <summary>The stages that have anything to do.</summary>
+    private static Stage[] StagesOf(Operator step, int threads) =>
+        [.. Enumerable.Range(0, step.IsAlias ? 0 : step.Stages).Select(i => new Stage(i, step.Portions(i), threads > 1 && step.EstimatedCycles > SharingThresholdCycles && step.Portions(i) > 1))
+            .Where(s => s.Portions > 0)];
 
     /// <summary>Creates all operators; reports everything that can't be run at once.</summary>
     private static Operator[] Prepare(Graph graph, PrepareContext context)
@@ -182,6 +185,8 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
         if (Tensor.TypeOf<T>() != value.Type) throw new ArgumentException($"{value.Name} is {value.Type}, not {typeof(T).Name}", nameof(value));
         return MemoryMarshal.Cast<byte, T>(Bytes(value));
     }
+
+    private readonly record struct Stage(int Number, int Portions, bool IsShared);
 
     private sealed class Binder(InferenceSession session) : IBinder
     {

@@ -42,7 +42,8 @@ internal static class NetworkBenchmark
             using OnnxRuntimeLibrary.Session theirs = new(path);
             Fill(ours.InputBytes(0), ours.Inputs[0].Type);
             ours.InputBytes(0).CopyTo(theirs.Inputs[0].Bytes);
-            var (a, b) = Measure(ours.Run, theirs.Run, rounds);
+            var times = SideBySide.Measure([ours.Run, theirs.Run], rounds);
+            var (a, b) = (times[0], times[1]);
             double macs = graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates) / 1e6;
             string row = string.Create(CultureInfo.InvariantCulture, $"| {name} | {macs:F2} | {a.Min:F1} ({a.Median:F1}) | {b.Min:F1} ({b.Median:F1}) | {a.Min / b.Min:F2} |");
             Console.WriteLine(row);
@@ -50,43 +51,6 @@ internal static class NetworkBenchmark
             if (args.Contains("--ops")) PrintSteps(ours);
         }
         if (Option(args, "--write") is { } target) MarkdownTable.Replace(target, "networks", table.ToString());
-    }
-
-    private static ((double Min, double Median) A, (double Min, double Median) B) Measure(Action a, Action b, int rounds)
-    {
-        int runsA = Calibrate(a), runsB = Calibrate(b);
-        List<double> timesA = [], timesB = [];
-        for (int r = 0; r < rounds; r++)
-        {
-            Time(a, runsA, timesA);
-            Time(b, runsB, timesB);
-        }
-        return (Summary(timesA), Summary(timesB));
-    }
-
-    /// <summary>Warms up for 400 ms (the JIT's tiers included) and returns the runs that fill about 20 ms.</summary>
-    private static int Calibrate(Action run)
-    {
-        long start = Stopwatch.GetTimestamp();
-        int runs = 0;
-        for (; Stopwatch.GetElapsedTime(start).TotalMilliseconds < 400; runs++) run();
-        return Math.Max(3, runs / 20);
-    }
-
-    private static void Time(Action run, int runs, List<double> times)
-    {
-        for (int i = 0; i < runs; i++)
-        {
-            long start = Stopwatch.GetTimestamp();
-            run();
-            times.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds);
-        }
-    }
-
-    private static (double Min, double Median) Summary(List<double> times)
-    {
-        times.Sort();
-        return (times[0], times[times.Count / 2]);
     }
 
     private static void PrintSteps(InferenceSession session)

@@ -9,6 +9,7 @@ internal static class Program
         ["networks"] = NetworkBenchmark.Run,
         ["conv-s8"] = ConvolutionInt8Benchmark.Run,
         ["conv-f32"] = ConvolutionFloat32Benchmark.Run,
+        ["gemv"] = GemvBenchmark.Run,
         ["elementwise"] = ElementwiseBenchmark.Run,
         ["once"] = OnceBenchmark.Run,
     };

@@ -10,7 +10,7 @@ public sealed class ConvolutionInt8ConformanceTests
 
     // Kernels whose only unverifiable part on this processor is one instruction run on its emulation too.
     private static IEnumerable<ConvolutionInt8Kernel> Kernels => Vector256.IsHardwareAccelerated
-        ? [.. ConvolutionInt8Kernels.All, new ConvolutionInt8Gemm<Int8DotAvxVnni<EmulatedDot>, Vector256<int>>()]
+        ? [.. ConvolutionInt8Kernels.All, new ConvolutionInt8Gemm<Int8DotAvxVnni<EmulatedDot>, Vector256<int>>(), new ConvolutionInt8Gemv<Int8GemvAvxVnni<EmulatedDot>>()]
         : ConvolutionInt8Kernels.All;
 
     public static TheoryData<string, int> Cases()

@@ -25,6 +25,7 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
         _call = new ConvolutionInt8Call
         {
             Shape = shape,
+            Plan = _kernel.Plan(shape),
             InputZeroPoint = parameters.InputZeroPoint,
             Shift = parameters.Shift,
             OutputZeroPoint = parameters.OutputZeroPoint,

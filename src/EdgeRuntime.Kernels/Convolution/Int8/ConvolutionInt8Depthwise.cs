@@ -81,6 +81,9 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
     public override int Portions(in ConvolutionShape shape, int stage) => new Layout(shape).Band.Portions;
 
     /// <inheritdoc/>
+    public override object? Plan(in ConvolutionShape shape) => new Layout(shape);
+
+    /// <inheritdoc/>
     public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
     {
         Block block = new(call);
@@ -124,7 +127,7 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
 
     private readonly struct Block(in ConvolutionInt8Call call) : IConvolutionInt8Block
     {
-        public readonly Layout Layout = new(call.Shape);
+        public readonly Layout Layout = call.Plan is Layout made ? made : new(call.Shape);
         private readonly ConvolutionInt8Call _call = call;
 
         public void Run(byte* band, long position, int rows)

@@ -89,9 +89,12 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
     }
 
     /// <inheritdoc/>
+    public override object? Plan(in ConvolutionShape shape) => new ConvolutionInt8Plan(shape, TileSize);
+
+    /// <inheritdoc/>
     public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
     {
-        ConvolutionInt8Plan plan = new(call.Shape, TileSize);
+        ConvolutionInt8Plan plan = call.Plan is ConvolutionInt8Plan made ? made : new(call.Shape, TileSize);
         byte* scratch = call.Scratch + (long)worker * plan.WorkerBytes;
         while (first < end)
         {

@@ -43,6 +43,9 @@ public unsafe struct ConvolutionInt8Call
     /// <summary>Geometry.</summary>
     public ConvolutionShape Shape;
 
+    /// <summary><see cref="ConvolutionInt8Kernel.Plan"/> of the shape, made once for many calls; null to make it in each.</summary>
+    public object? Plan;
+
     /// <summary>Constants that are not in <see cref="Packed"/>: zero points, shift and clamp.</summary>
     public int InputZeroPoint, Shift, OutputZeroPoint, Min, Max;
 
@@ -80,6 +83,9 @@ public abstract class ConvolutionInt8Kernel : Kernel
 
     /// <summary>Bytes of scratch for one execution on <paramref name="workers"/> workers.</summary>
     public abstract long ScratchBytes(in ConvolutionShape shape, int workers);
+
+    /// <summary>What this kernel derives from a shape, for <see cref="ConvolutionInt8Call.Plan"/>; null if nothing worth keeping.</summary>
+    public virtual object? Plan(in ConvolutionShape shape) => null;
 
     /// <summary>Number of stages.</summary>
     public virtual int Stages(in ConvolutionShape shape) => 1;

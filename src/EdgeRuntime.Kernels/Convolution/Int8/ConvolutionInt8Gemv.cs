@@ -1,0 +1,177 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// Matrix-vector products, M = 1 or a few: bound by the way of the weights through the caches, so these stay int8, are read
+/// once, in order, and the input is read in place. With z the input's zero point, v the weights', d the step's input offset:
+/// <code>Σ (x − z)(w − v) = Σ (x + d)·w − (z + d)·Σ w − v·(Σ x − K·z)</code>
+/// A panel is 32 channels (the last 8, 16 or 24): doubled biases, multipliers and doubled zero points, whether it needs the
+/// wide form, then for each 4 elements of x the panel's channels × 4 weights.
+/// </summary>
+/// <typeparam name="TStep">The multiplication.</typeparam>
+public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel where TStep : struct, IInt8Gemv
+{
+    private const int Columns = 32, Lanes = 8;
+
+    /// <summary>Panels of one portion.</summary>
+    private const int PortionPanels = 4;
+
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } = new($"conv-s8-gemv-{TStep.Name}-1x{Columns}", "convolution-s8", TStep.Requires,
+        $"matrix times a vector or a few, weights of 8 bits read once, {Columns} channels at a time");
+
+    /// <inheritdoc/>
+    public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => shape.IsPointwise;
+
+    /// <summary>The weights' way from the cache in which they fit, for each row.</summary>
+    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
+    {
+        double panels = Panels(shape), bytes = (double)RoundUp(shape.OutChannels, Lanes) * RoundUp(shape.Depth, 4);
+        return 60 + shape.Positions * (panels * 40 + bytes / TStep.WeightsPerCycle) + bytes / 64;
+    }
+
+    /// <inheritdoc/>
+    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => PanelOffset(shape, RoundUp(shape.OutChannels, Lanes));
+
+    /// <inheritdoc/>
+    public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
+    {
+        destination.Clear();
+        for (int o = 0; o < shape.OutChannels; o++)
+        {
+            int first = o / Columns * Columns, columns = PanelColumns(shape, first), column = o - first;
+            Span<byte> panel = destination[(int)PanelOffset(shape, first)..];
+            Span<int> header = MemoryMarshal.Cast<byte, int>(panel[..HeaderBytes(columns)]);
+            ReadOnlySpan<sbyte> row = weights.Slice(o * shape.Depth, shape.Depth);
+            int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[o], sum = 0;
+            Span<sbyte> steps = MemoryMarshal.Cast<byte, sbyte>(panel[HeaderBytes(columns)..]);
+            for (int k = 0; k < row.Length; k++)
+            {
+                steps[(k / 4 * columns + column) * 4 + k % 4] = row[k];
+                sum += row[k];
+            }
+            header[column] = 2 * (parameters.Bias[o] - (parameters.InputZeroPoint + TStep.InputOffset) * sum + shape.Depth * parameters.InputZeroPoint * zero);
+            header[columns + column] = parameters.Multipliers[o];
+            header[2 * columns + column] = 2 * zero;
+            if (TStep.IsWideForMinimum && row.Contains(sbyte.MinValue)) header[3 * columns] = 1;
+            if (zero != 0) header[3 * columns + 1] = 1;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override long ScratchBytes(in ConvolutionShape shape, int workers) => 0;
+
+    /// <inheritdoc/>
+    public override int Portions(in ConvolutionShape shape, int stage) => shape.Positions == 0 ? 0 : (Panels(shape) + PortionPanels - 1) / PortionPanels;
+
+    /// <inheritdoc/>
+    [SkipLocalsInit]
+    public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
+    {
+        int* sums = stackalloc int[Columns];
+        int outputs = call.Shape.OutChannels, depth = call.Shape.Depth, rows = call.Shape.Positions;
+        ConvolutionInt8Tile tile = new() { Accumulators = sums, Rows = 1 };
+        int stop = Math.Min(outputs, end * PortionPanels * Columns);
+        byte* panel = call.Packed + PanelOffset(call.Shape, first * PortionPanels * Columns);
+        for (int column = first * PortionPanels * Columns; column < stop; column += Columns)
+        {
+            int columns = PanelColumns(call.Shape, column);
+            int* header = (int*)panel;
+            tile.PaddedColumns = columns;
+            tile.Columns = Math.Min(columns, outputs - column);
+            tile.Multipliers = header + columns;
+            byte* weights = panel + HeaderBytes(columns);
+            for (int row = 0; row < rows; row++)
+            {
+                sbyte* x = call.Input + (long)row * depth;
+                if (header[3 * columns] == 0) Multiply<N0>(x, depth, columns / Lanes, header, weights, sums);
+                else Multiply<N1>(x, depth, columns / Lanes, header, weights, sums);
+                if (header[3 * columns + 1] != 0) SubtractZeroPoints(x, depth, header + 2 * columns, columns, sums);
+                tile.Output = call.Output + (long)row * outputs + column;
+                if (call.Shift == 0) RequantizeAvx2.Tile(tile, call);
+                else RequantizeScalar.Tile(tile, call);
+            }
+            panel = weights + StepBytes(columns) * Steps(depth);
+        }
+    }
+
+    private static void SubtractZeroPoints(sbyte* x, int depth, int* zeros, int columns, int* sums)
+    {
+        int sum = 0;
+        for (int k = 0; k < depth; k++) sum += x[k];
+        for (int i = 0; i < columns; i++) sums[i] -= zeros[i] * sum;
+    }
+
+    private static void Multiply<TWide>(sbyte* x, int depth, int vectors, int* bias, byte* w, int* sums) where TWide : struct, ICount
+    {
+        switch (vectors)
+        {
+            case 1: Multiply<TWide, N1>(x, depth, bias, w, sums); break;
+            case 2: Multiply<TWide, N2>(x, depth, bias, w, sums); break;
+            case 3: Multiply<TWide, N3>(x, depth, bias, w, sums); break;
+            default: Multiply<TWide, N4>(x, depth, bias, w, sums); break;
+        }
+    }
+
+    /// <summary>sums = bias + 2·Σ; two sets of accumulators, so that a multiplication need not wait for the one before.</summary>
+    private static void Multiply<TWide, TVectors>(sbyte* x, int depth, int* bias, byte* w, int* sums) where TWide : struct, ICount where TVectors : struct, ICount
+    {
+        Vector256<int> a0 = default, a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+        int k = 0, bytes = StepBytes(TVectors.Value * Lanes);
+        for (; k + 8 <= depth; k += 8, w += 2 * bytes)
+        {
+            Step<TWide, TVectors>(*(int*)(x + k), w, ref a0, ref a1, ref a2, ref a3);
+            Step<TWide, TVectors>(*(int*)(x + k + 4), w + bytes, ref b0, ref b1, ref b2, ref b3);
+        }
+        for (; k < depth; k += 4, w += bytes)
+        {
+            int left = depth - k, elements = 0;
+            if (left >= 4) elements = *(int*)(x + k);
+            else
+                for (int i = 0; i < left; i++) elements |= (byte)x[k + i] << 8 * i;
+            Step<TWide, TVectors>(elements, w, ref a0, ref a1, ref a2, ref a3);
+        }
+        Store(sums, bias, a0 + b0);
+        if (TVectors.Value > 1) Store(sums + 8, bias + 8, a1 + b1);
+        if (TVectors.Value > 2) Store(sums + 16, bias + 16, a2 + b2);
+        if (TVectors.Value > 3) Store(sums + 24, bias + 24, a3 + b3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step<TWide, TVectors>(int elements, byte* w, ref Vector256<int> s0, ref Vector256<int> s1, ref Vector256<int> s2, ref Vector256<int> s3)
+        where TWide : struct, ICount where TVectors : struct, ICount
+    {
+        Vector256<sbyte> x = Vector256.Create(elements).AsSByte();
+        Vector256<byte> u = TStep.Unsigned(x);
+        s0 = Product<TWide>(s0, x, u, w);
+        if (TVectors.Value > 1) s1 = Product<TWide>(s1, x, u, w + 32);
+        if (TVectors.Value > 2) s2 = Product<TWide>(s2, x, u, w + 64);
+        if (TVectors.Value > 3) s3 = Product<TWide>(s3, x, u, w + 96);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Product<TWide>(Vector256<int> sum, Vector256<sbyte> x, Vector256<byte> u, byte* w) where TWide : struct, ICount =>
+        TWide.Value == 0 ? TStep.MultiplyAdd(sum, x, u, Vector256.Load((sbyte*)w)) : TStep.MultiplyAddWide(sum, x, u, Vector256.Load((sbyte*)w));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(int* sums, int* bias, Vector256<int> sum) => (sum + sum + Vector256.Load(bias)).Store(sums);
+
+    private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
+
+    private static int Panels(in ConvolutionShape shape) => (shape.OutChannels + Columns - 1) / Columns;
+
+    private static int PanelColumns(in ConvolutionShape shape, int first) => Math.Min(Columns, RoundUp(shape.OutChannels - first, Lanes));
+
+    private static int HeaderBytes(int columns) => 3 * columns * sizeof(int) + 32;
+
+    private static int StepBytes(int columns) => columns * 4;
+
+    private static long Steps(int depth) => (depth + 3) / 4;
+
+    /// <summary>Where the panel of column <paramref name="first"/> begins; the headers' last 32 bytes come once for each panel.</summary>
+    private static long PanelOffset(in ConvolutionShape shape, int first) =>
+        (long)first * (3 * sizeof(int) + Steps(shape.Depth) * 4) + (first + Columns - 1) / Columns * 32L;
+}
