@@ -177,7 +177,7 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     private Span<byte> Bytes(ValueInfo value)
     {
         if (!value.IsConstant && !_plan.Contains(value)) throw new ArgumentException($"{value.Name} is no value of this network", nameof(value));
-        return new Span<byte>(Address(value), checked((int)value.ByteCount));
+        return new Span<byte>(Address(value), checked((int)value.RuntimeBytes));
     }
 
     private Span<T> Elements<T>(ValueInfo value) where T : unmanaged

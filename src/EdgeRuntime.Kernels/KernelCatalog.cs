@@ -9,7 +9,7 @@ public readonly record struct KernelChoice<T>(T Kernel, string Reason) where T :
 public static class KernelCatalog
 {
     /// <summary>Every kernel of every family, in the order of the lists.</summary>
-    public static IEnumerable<Kernel> All => [.. ConvolutionInt8Kernels.All, .. ConvolutionFloat32Kernels.All, .. ElementwiseKernels.All];
+    public static IEnumerable<Kernel> All => [.. ConvolutionInt8Kernels.All, .. ConvolutionFloat32Kernels.All, .. ConvolutionBinaryKernels.All, .. ElementwiseKernels.All];
 
     /// <summary>The int8 convolution kernel with the least estimated cost; <paramref name="wish"/> names one to prefer.</summary>
     public static KernelChoice<ConvolutionInt8Kernel> Select(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, CpuFeatures cpu, string? wish = null)
@@ -23,6 +23,13 @@ public static class KernelCatalog
     {
         ConvolutionShape s = shape;
         return Cheapest(ConvolutionFloat32Kernels.All, cpu, wish, k => k.Supports(s) ? k.EstimateCycles(s) : double.PositiveInfinity);
+    }
+
+    /// <summary>The binary convolution kernel with the least estimated cost; <paramref name="wish"/> names one to prefer.</summary>
+    public static KernelChoice<ConvolutionBinaryKernel> Select(in ConvolutionShape shape, BinaryOutput output, CpuFeatures cpu, string? wish = null)
+    {
+        ConvolutionShape s = shape;
+        return Cheapest(ConvolutionBinaryKernels.All, cpu, wish, k => k.Supports(s, output) ? k.EstimateCycles(s) : double.PositiveInfinity);
     }
 
     /// <summary>The element-by-element kernels of the strongest instruction set: the last in the list that may run.</summary>

@@ -23,6 +23,8 @@ public static class GraphValidator
         if (graph.Outputs.Count == 0) throw Bad(graph.Name, "the graph has no output");
         foreach (ValueInfo v in graph.Outputs)
             if (!known.Contains(v)) throw Bad(v.Name, "a graph output that nothing produces");
+        if (graph.Inputs.Concat(graph.Outputs).FirstOrDefault(v => v.Type == ElementType.Binary) is { } packed)
+            throw Bad(packed.Name, "signs have no layout outside the network; convert them with Binarize or Dequantize");
     }
 
     private static void CheckValue(ValueInfo v)
@@ -31,6 +33,7 @@ public static class GraphValidator
         if (v.Constant is { } c && (c.Type != v.Type || c.Shape != v.Shape)) throw Bad(v.Name, $"declared {v.Type} {v.Shape}, holds {c}");
         if (v.Sparsity is { } sparsity && (sparsity.Fault(v.Type, v.Shape) ?? (v.IsConstant ? null : "only constants are sparse")) is { } fault)
             throw Bad(v.Name, $"sparsity {sparsity}: {fault}");
+        if (v is { Type: ElementType.Binary, Quantization.IsSymmetric: false }) throw Bad(v.Name, "signs have no zero point");
         if (v.Quantization is not { } q) return;
         if (!v.Type.IsQuantizable()) throw Bad(v.Name, $"{v.Type} can't carry quantisation");
         if (q.Axis >= v.Shape.Rank) throw Bad(v.Name, $"quantisation axis {q.Axis} of a value of rank {v.Shape.Rank}");

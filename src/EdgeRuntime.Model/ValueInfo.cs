@@ -45,6 +45,9 @@ public sealed class ValueInfo
     /// <summary>Bytes of the dense value.</summary>
     public long ByteCount => Type.ByteCount(Shape.ElementCount);
 
+    /// <summary>Bytes of an activation while the network runs: signs are padded to whole words, see <see cref="BitPacked"/>.</summary>
+    public long RuntimeBytes => Type == ElementType.Binary && !IsConstant ? BitPacked.ByteCount(Shape) : ByteCount;
+
     /// <summary>For messages and tables.</summary>
     public override string ToString() => $"{Name} {Type} {Shape}" + (Quantization is null ? "" : $" {Quantization}") + (Sparsity is null ? "" : $" {Sparsity}");
 }

@@ -20,12 +20,12 @@ internal sealed class MemoryPlanner
         for (int i = 0; i < end; i++) position[steps[i].Node] = i;
         int LastUse(ValueInfo v) => keepAll || graph.Outputs.Contains(v) ? end : consumers[v].Select(n => position[n]).DefaultIfEmpty(-1).Max();
 
-        foreach (ValueInfo v in graph.Inputs) _buffers[v] = new Buffer(v.ByteCount, -1, end) { IsPinned = true };
+        foreach (ValueInfo v in graph.Inputs) _buffers[v] = new Buffer(v.RuntimeBytes, -1, end) { IsPinned = true };
         for (int i = 0; i < end; i++)
         {
             foreach (ValueInfo y in steps[i].Node.Outputs)
             {
-                Buffer buffer = (y == steps[i].Node.Output ? Shared(steps[i], i, keepAll) : null) ?? new Buffer(y.ByteCount, i, i);
+                Buffer buffer = (y == steps[i].Node.Output ? Shared(steps[i], i, keepAll) : null) ?? new Buffer(y.RuntimeBytes, i, i);
                 buffer.End = Math.Max(buffer.End, Math.Max(LastUse(y), i));
                 if (graph.Outputs.Contains(y)) buffer.IsPinned = true;
                 _buffers[y] = buffer;
@@ -51,7 +51,7 @@ internal sealed class MemoryPlanner
         if (keepAll) return null;
         foreach (int i in step.InPlaceInputs)
             if (_buffers.TryGetValue(step.Node.Input(i), out Buffer? buffer) && !buffer.IsPinned && buffer.End == index
-                && step.Node.Input(i).ByteCount == y.ByteCount && step.Node.Input(i).Type == y.Type)
+                && step.Node.Input(i).RuntimeBytes == y.RuntimeBytes && step.Node.Input(i).Type == y.Type)
                 return buffer;
         return null;
     }

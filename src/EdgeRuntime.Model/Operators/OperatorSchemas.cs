@@ -61,6 +61,7 @@ public static class OperatorSchemas
         Schema(OperatorType.Sigmoid, 1, 1),
         Schema(OperatorType.Tanh, 1, 1),
         Schema(OperatorType.BatchNormalization, 5, 5, new("epsilon", AttributeKind.Float, true), Int("axis")),
+        Schema(OperatorType.Binarize, 1, 2),
     }.ToDictionary(s => s.Type);
 
     /// <summary>All schemas, by operator number.</summary>

@@ -75,4 +75,10 @@ public enum OperatorType : ushort
     /// Attributes epsilon, axis. The optimiser folds it; it has no kernel of its own.
     /// </summary>
     BatchNormalization = 21,
+
+    /// <summary>
+    /// Signs: +1 where x ≥ threshold of its channel, else −1. Inputs x, thresholds [C] or [1] optional (absent = 0), along
+    /// the innermost axis: float for a float x; for an int8 x int32, in its integer steps. Output Binary.
+    /// </summary>
+    Binarize = 24,
 }

@@ -75,6 +75,11 @@ public static class ShapeInference
                 for (int i = 1; i < 5; i++)
                     if (node.Input(i).Shape != new TensorShape(x[axis])) throw Bad(node, $"input {i} is {node.Input(i).Shape}, not [{x[axis]}]");
                 return x;
+            case OperatorType.Binarize:
+                if (x.Rank == 0) throw Bad(node, "a scalar has no channels");
+                if (node.OptionalInput(1) is { } t && t.Shape != new TensorShape(x[-1]) && t.Shape != new TensorShape(1))
+                    throw Bad(node, $"thresholds are {t.Shape}, not [{x[-1]}]");
+                return x;
             default: return x;
         }
     }
