@@ -11,6 +11,7 @@ internal static class Program
         ["conv-f32"] = ConvolutionFloat32Benchmark.Run,
         ["gemv"] = GemvBenchmark.Run,
         ["elementwise"] = ElementwiseBenchmark.Run,
+        ["binary"] = BinaryBenchmark.Run,
         ["once"] = OnceBenchmark.Run,
     };
 

@@ -32,7 +32,9 @@ public static class HostEvaluator
             case OperatorType.Reshape: return x.Reshape(node.Output.Shape);
             case OperatorType.Transpose: return GraphEditor.Transpose(x, node.Attributes.Ints("perm"));
         }
-        double[][] inputs = [.. node.Inputs.Select(v => v is null ? [] : ToReals(contents(v), v.Quantization))];
+        // Signs of a layer's sums don't depend on scales, and its bias is in steps of the sums.
+        bool scaled = node.Output.Type != ElementType.Binary || node.Type == OperatorType.Binarize;
+        double[][] inputs = [.. node.Inputs.Select(v => v is null ? [] : ToReals(contents(v), scaled ? v.Quantization : null))];
         double[] result = Compute(node, inputs);
         Clamp(node, result);
         return FromReals(result, node.Output);
@@ -69,6 +71,7 @@ public static class HostEvaluator
         byte[] bytes = new byte[value.Type.ByteCount(reals.Length)];
         for (int i = 0; i < reals.Length; i++)
         {
+            if (value.Type == ElementType.Binary) { if (reals[i] >= 0) bytes[i / 8] |= (byte)(1 << (i % 8)); continue; }
             if (value.Type == ElementType.Float32) { MemoryMarshal.Cast<byte, float>(bytes)[i] = (float)reals[i]; continue; }
             int c = value.Quantization?.ChannelOf(value.Shape, i) ?? 0;
             int q = Requantize.Quantize((float)reals[i], value.Quantization?.Scales[c] ?? 1, value.Quantization?.ZeroPoints[c] ?? 0,
@@ -87,6 +90,7 @@ public static class HostEvaluator
     private static double[] Compute(Node node, double[][] inputs) => node.Type switch
     {
         OperatorType.Clip or OperatorType.Quantize or OperatorType.Dequantize or OperatorType.Requantize => inputs[0],
+        OperatorType.Binarize => Binarize(node, inputs),
         OperatorType.Sigmoid => Array.ConvertAll(inputs[0], v => 1 / (1 + Math.Exp(-v))),
         OperatorType.Tanh => Array.ConvertAll(inputs[0], Math.Tanh),
         OperatorType.Add => Broadcast(node, inputs, (a, b) => a + b),
@@ -109,6 +113,15 @@ public static class HostEvaluator
         if (!node.Attributes.Contains("min") && !node.Attributes.Contains("max")) return;
         double min = node.Attributes.Float("min", float.NegativeInfinity), max = node.Attributes.Float("max", float.PositiveInfinity);
         for (int i = 0; i < result.Length; i++) result[i] = Math.Min(Math.Max(result[i], min), max);
+    }
+
+    // Thresholds of integers are integers.
+    private static double[] Binarize(Node node, double[][] inputs)
+    {
+        double zero = 0, scale = 1;
+        if (node.Input(0).Quantization is { } q) (scale, zero) = (q.Scale, q.ZeroPoint);
+        if (inputs.Length < 2) return inputs[0];
+        return [.. inputs[0].Select((x, i) => x - scale * (inputs[1][inputs[1].Length == 1 ? 0 : i % inputs[1].Length] - zero))];
     }
 
     private static double[] Broadcast(Node node, double[][] inputs, Func<double, double, double> operation)

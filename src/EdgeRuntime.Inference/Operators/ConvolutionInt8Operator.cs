@@ -45,8 +45,9 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
 
     public static ConvolutionInt8Operator Create(Node node, in ConvolutionShape shape, PrepareContext context)
     {
-        if (node.Input(1).Constant is not { Type: ElementType.Int8 } weights)
-            throw Unsupported(node, $"quantised weights must be an int8 constant, not {node.Input(1)}");
+        if (node.Input(1).Constant is not { Type: ElementType.Int8 or ElementType.Binary } weights)
+            throw Unsupported(node, $"quantised weights must be an int8 or binary constant, not {node.Input(1)}");
+        if (weights.Type == ElementType.Binary) weights = Tensor.From<sbyte>(weights.Shape, Array.ConvertAll(weights.ToInts(), w => (sbyte)w));
         if (node.Output.Type != ElementType.Int8) throw Unsupported(node, $"an int8 layer must give int8, not {node.Output.Type}");
         ConvolutionInt8Parameters parameters = Parameters(node, shape, weights);
         return new(node, KernelCatalog.Select(shape, parameters, context.Cpu, context.Wish(node)), shape, parameters, weights, context);

@@ -13,6 +13,8 @@ internal static class OperatorRegistry
         bool isInt8 = node.Input(0).Type == ElementType.Int8;
         return node.Type switch
         {
+            OperatorType.Convolution or OperatorType.FullyConnected when node.Input(0).Type == ElementType.Binary =>
+                ConvolutionBinaryOperator.Create(node, ConvolutionShapes.Of(node), context),
             OperatorType.Convolution or OperatorType.FullyConnected when isInt8 => ConvolutionInt8Operator.Create(node, ConvolutionShapes.Of(node), context),
             OperatorType.Convolution or OperatorType.FullyConnected when IsFloat(node) => ConvolutionFloat32Operator.Create(node, ConvolutionShapes.Of(node), context),
             OperatorType.Add or OperatorType.Sub or OperatorType.Mul or OperatorType.Div => new BinaryOperator(node, context.Elementwise),
@@ -25,6 +27,9 @@ internal static class OperatorRegistry
             OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh when IsFloat(node) => new UnaryFloatOperator(node, context.Elementwise),
             OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh or OperatorType.Requantize when IsByte(node.Input(0)) && IsByte(node.Output) =>
                 new LookupOperator(node, context.Elementwise, LookupTables.MapOf(node)),
+            OperatorType.Binarize => new BinarizeOperator(node, context.Elementwise),
+            OperatorType.Dequantize when node.Input(0).Type == ElementType.Binary && node.Output.Type == ElementType.Float32 =>
+                new DequantizeSignsOperator(node, context.Elementwise),
             OperatorType.Quantize when IsFloat(node) && IsByte(node.Output) => new QuantizeOperator(node, context.Elementwise),
             OperatorType.Dequantize when IsByte(node.Input(0)) && node.Output.Type == ElementType.Float32 => new DequantizeOperator(node, context.Elementwise),
             _ => throw new ModelException(ModelErrorKind.Unsupported, node.ToString(),

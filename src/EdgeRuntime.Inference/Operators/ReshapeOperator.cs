@@ -11,6 +11,8 @@ internal sealed unsafe class ReshapeOperator : Operator
     public ReshapeOperator(Node node) : base(node, "alias", "no computation")
     {
         if (node.Input(0).Type != node.Output.Type) throw Invalid(node, $"input {node.Input(0)} and output {node.Output} differ in type");
+        if (node.Output.Type == Tensors.ElementType.Binary && (node.Input(0).Shape[-1] % Tensors.BitPacked.WordBits | node.Output.Shape[-1] % Tensors.BitPacked.WordBits) != 0)
+            throw Unsupported(node, $"signs of {node.Input(0).Shape} have another layout as {node.Output.Shape}; reshape before Binarize, or have channels in multiples of 64");
     }
 
     public override bool IsAlias => true;

@@ -31,6 +31,11 @@ internal unsafe class ElementwiseAvx2 : ElementwiseReference
     public override void Dequantize(byte* x, float* y, long count, float scale, int zeroPoint, bool isUnsigned) =>
         ConversionAvx2.Dequantize(x, y, count, scale, zeroPoint, isUnsigned);
 
+    public override void Binarize(float* x, float* thresholds, ulong* y, long rows, int channels) => SignBits.Pack(x, thresholds, y, rows, channels);
+
+    public override void Binarize(sbyte* x, sbyte* thresholds, ulong* allowed, ulong* y, long rows, int channels) =>
+        SignBits.Pack(x, thresholds, allowed, y, rows, channels);
+
     public override void AverageInt8(in AverageInt8Parameters p, sbyte** taps, int count, int channels, sbyte* y)
     {
         if (channels < 16 || p.Factor.Shift != 0) base.AverageInt8(p, taps, count, channels, y);

@@ -22,6 +22,17 @@ public abstract unsafe class ElementwiseKernel : Kernel
     /// <summary>scale · (q − zeroPoint) for int8, or for uint8 where <paramref name="isUnsigned"/>.</summary>
     public abstract void Dequantize(byte* x, float* y, long count, float scale, int zeroPoint, bool isUnsigned);
 
+    /// <summary>
+    /// Signs of <paramref name="rows"/> rows of <paramref name="channels"/> floats, as <see cref="Tensors.BitPacked"/> rows: bit c = x ≥ thresholds[c].
+    /// </summary>
+    public abstract void Binarize(float* x, float* thresholds, ulong* y, long rows, int channels);
+
+    /// <summary>As the other, for int8. Bit c = x ≥ thresholds[c], and never where bit c of <paramref name="allowed"/> (a row) is clear.</summary>
+    public abstract void Binarize(sbyte* x, sbyte* thresholds, ulong* allowed, ulong* y, long rows, int channels);
+
+    /// <summary>Signs to floats: <paramref name="scale"/> where a bit is set, else −scale.</summary>
+    public abstract void Dequantize(ulong* x, float* y, long rows, int channels, float scale);
+
     /// <summary>Average over <paramref name="count"/> pointers, each to <paramref name="channels"/> values.</summary>
     public abstract void AverageInt8(in AverageInt8Parameters p, sbyte** taps, int count, int channels, sbyte* y);
 

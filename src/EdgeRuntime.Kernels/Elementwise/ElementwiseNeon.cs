@@ -27,6 +27,11 @@ internal sealed unsafe class ElementwiseNeon : ElementwiseReference
     public override void Dequantize(byte* x, float* y, long count, float scale, int zeroPoint, bool isUnsigned) =>
         ConversionNeon.Dequantize(x, y, count, scale, zeroPoint, isUnsigned);
 
+    public override void Binarize(float* x, float* thresholds, ulong* y, long rows, int channels) => SignBits.Pack(x, thresholds, y, rows, channels);
+
+    public override void Binarize(sbyte* x, sbyte* thresholds, ulong* allowed, ulong* y, long rows, int channels) =>
+        SignBits.Pack(x, thresholds, allowed, y, rows, channels);
+
     public override void AverageInt8(in AverageInt8Parameters p, sbyte** taps, int count, int channels, sbyte* y)
     {
         if (channels < 16) base.AverageInt8(p, taps, count, channels, y);

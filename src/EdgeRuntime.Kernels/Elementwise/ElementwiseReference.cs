@@ -48,6 +48,31 @@ public unsafe class ElementwiseReference : ElementwiseKernel
     }
 
     /// <inheritdoc/>
+    public override void Binarize(float* x, float* thresholds, ulong* y, long rows, int channels)
+    {
+        new Span<ulong>(y, checked((int)(rows * BitPacked.Words(channels)))).Clear();
+        for (long r = 0; r < rows; r++, y += BitPacked.Words(channels), x += channels)
+            for (int c = 0; c < channels; c++)
+                if (x[c] >= thresholds[c]) y[c / BitPacked.WordBits] |= 1UL << c;
+    }
+
+    /// <inheritdoc/>
+    public override void Binarize(sbyte* x, sbyte* thresholds, ulong* allowed, ulong* y, long rows, int channels)
+    {
+        new Span<ulong>(y, checked((int)(rows * BitPacked.Words(channels)))).Clear();
+        for (long r = 0; r < rows; r++, y += BitPacked.Words(channels), x += channels)
+            for (int c = 0; c < channels; c++)
+                if (x[c] >= thresholds[c]) y[c / BitPacked.WordBits] |= 1UL << c & allowed[c / BitPacked.WordBits];
+    }
+
+    /// <inheritdoc/>
+    public override void Dequantize(ulong* x, float* y, long rows, int channels, float scale)
+    {
+        for (long r = 0; r < rows; r++, x += BitPacked.Words(channels), y += channels)
+            for (int c = 0; c < channels; c++) y[c] = (x[c / BitPacked.WordBits] >> c & 1) != 0 ? scale : -scale;
+    }
+
+    /// <inheritdoc/>
     public override void AverageInt8(in AverageInt8Parameters p, sbyte** taps, int count, int channels, sbyte* y)
     {
         for (int c = 0; c < channels; c++)

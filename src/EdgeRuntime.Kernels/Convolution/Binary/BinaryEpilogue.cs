@@ -41,7 +41,7 @@ internal readonly unsafe struct BinaryEpilogue
     /// <summary>Plain loops.</summary>
     public void StoreScalar() => Store<Scalar>();
 
-    /// <summary>All rows, four columns at a time.</summary>
+    /// <summary>All rows, eight columns at a time: counts and constants of a panel are there whatever its columns.</summary>
     public void Store<TProduct>() where TProduct : struct, IRequantizeProduct
     {
         int width = _call.Shape.OutWidth, height = _call.Shape.OutHeight, channels = _call.Shape.OutChannels;
@@ -59,44 +59,57 @@ internal readonly unsafe struct BinaryEpilogue
         }
     }
 
-    /// <summary>bases − counts · 2^shift of four columns.</summary>
+    /// <summary>bases − counts · 2^shift of eight columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Sums(ushort* counts, int* bases, int shift) =>
-        Vector128.Load(bases) - (Vector128.WidenLower(Vector64.Load(counts).ToVector128Unsafe()).AsInt32() << shift);
+    private static (Vector128<int> Low, Vector128<int> High) Sums(ushort* counts, int* bases, int shift)
+    {
+        (Vector128<uint> low, Vector128<uint> high) = Vector128.Widen(Vector128.Load(counts));
+        return (Vector128.Load(bases) - (low.AsInt32() << shift), Vector128.Load(bases + 4) - (high.AsInt32() << shift));
+    }
 
     private void Floats(float* y, ushort* counts, int* bases)
     {
         Vector128<float> min = Vector128.Create(_call.FloatMin), max = Vector128.Create(_call.FloatMax);
         float* scales = (float*)_constants, offsets = scales + _paddedOut;
-        Vector128<float> last = default;
-        int c = 0;
-        for (; c < ColumnCount; c += 4)
+        for (int c = 0; c < ColumnCount; c += 8)
         {
-            Vector128<float> real = Vector128.ConvertToSingle(Sums(counts + c, bases + c, 1)) * Vector128.Load(scales + c) + Vector128.Load(offsets + c);
-            last = Vector128.Min(Vector128.Max(real, min), max);
-            if (c + 4 > ColumnCount) break;
-            last.Store(y + c);
+            (Vector128<int> low, Vector128<int> high) = Sums(counts + c, bases + c, 1);
+            Vector128<float> a = Vector128.ConvertToSingle(low) * Vector128.Load(scales + c) + Vector128.Load(offsets + c);
+            Vector128<float> b = Vector128.ConvertToSingle(high) * Vector128.Load(scales + c + 4) + Vector128.Load(offsets + c + 4);
+            (a, b) = (Vector128.Min(Vector128.Max(a, min), max), Vector128.Min(Vector128.Max(b, min), max));
+            if (c + 8 <= ColumnCount)
+            {
+                a.Store(y + c);
+                b.Store(y + c + 4);
+            }
+            else
+                for (int i = 0; c + i < ColumnCount; i++) y[c + i] = i < 4 ? a[i] : b[i - 4];
         }
-        for (int i = 0; c + i < ColumnCount; i++) y[c + i] = last[i];
     }
 
     private void Integers<TProduct>(sbyte* y, ushort* counts, int* bases) where TProduct : struct, IRequantizeProduct
     {
-        const int Shift = ConvolutionBinaryParameters.BiasBits + 1;
-        Vector128<int> zero = Vector128.Create(_call.OutputZeroPoint), min = Vector128.Create(_call.Min), max = Vector128.Create(_call.Max);
-        for (int c = 0; c < ColumnCount; c += 4)
+        for (int c = 0; c < ColumnCount; c += 8)
         {
-            Vector128<int> sums = Sums(counts + c, bases + c, Shift), scaled;
-            if (_call.Shift == 0) scaled = TProduct.Scale(sums, Vector128.Load(_constants + c));
-            else scaled = Vector128.Create(Shifted(sums, c, 0), Shifted(sums, c, 1), Shifted(sums, c, 2), Shifted(sums, c, 3));
-            // Saturating the scaled value leaves room for the zero point and changes nothing that the clamp would keep.
-            scaled = Vector128.Min(Vector128.Max(scaled, Vector128.Create(-1 << 16)), Vector128.Create(1 << 16)) + zero;
-            scaled = Vector128.Min(Vector128.Max(scaled, min), max);
-            Vector128<sbyte> bytes = Vector128.Narrow(Vector128.Narrow(scaled, scaled), Vector128<short>.Zero);
-            if (c + 4 <= ColumnCount) *(int*)(y + c) = bytes.AsInt32().ToScalar();
+            (Vector128<int> low, Vector128<int> high) = Sums(counts + c, bases + c, ConvolutionBinaryParameters.BiasBits + 1);
+            low = Quantize<TProduct>(low, c);
+            high = Quantize<TProduct>(high, c + 4);
+            Vector128<short> words = Vector128.Narrow(low, high);
+            Vector128<sbyte> bytes = Vector128.Narrow(words, words);
+            if (c + 8 <= ColumnCount) *(long*)(y + c) = bytes.AsInt64().ToScalar();
             else
                 for (int i = 0; c + i < ColumnCount; i++) y[c + i] = bytes[i];
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Vector128<int> Quantize<TProduct>(Vector128<int> sums, int column) where TProduct : struct, IRequantizeProduct
+    {
+        Vector128<int> scaled = _call.Shift == 0 ? TProduct.Scale(sums, Vector128.Load(_constants + column))
+            : Vector128.Create(Shifted(sums, column, 0), Shifted(sums, column, 1), Shifted(sums, column, 2), Shifted(sums, column, 3));
+        // This bound leaves room for the zero point and changes nothing that the clamp would keep.
+        scaled = Vector128.Min(Vector128.Max(scaled, Vector128.Create(-1 << 16)), Vector128.Create(1 << 16)) + Vector128.Create(_call.OutputZeroPoint);
+        return Vector128.Min(Vector128.Max(scaled, Vector128.Create(_call.Min)), Vector128.Create(_call.Max));
     }
 
     private int Shifted(Vector128<int> sums, int column, int lane) => Requantize.Scale(sums[lane], _constants[column + lane], _call.Shift);
@@ -105,17 +118,17 @@ internal readonly unsafe struct BinaryEpilogue
     {
         ulong word = 0;
         for (int c = 0; c < ColumnCount; c += 16)
-        {
-            Vector128<short> a = Vector128.Narrow(Negative(counts + c, bases + c), Negative(counts + c + 4, bases + c + 4));
-            Vector128<short> b = Vector128.Narrow(Negative(counts + c + 8, bases + c + 8), Negative(counts + c + 12, bases + c + 12));
-            word |= (ulong)(~Vector128.Narrow(a, b).ExtractMostSignificantBits() & 0xFFFF) << c;
-        }
+            word |= (ulong)(~Vector128.Narrow(Negative(counts + c, bases + c), Negative(counts + c + 8, bases + c + 8)).ExtractMostSignificantBits() & 0xFFFF) << c;
         return ColumnCount == BinaryLayout.Columns ? word : word & ((1UL << ColumnCount) - 1);
     }
 
     // All ones where a sum is negative.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Negative(ushort* counts, int* bases) => Sums(counts, bases, 1) >> 31;
+    private static Vector128<short> Negative(ushort* counts, int* bases)
+    {
+        (Vector128<int> low, Vector128<int> high) = Sums(counts, bases, 1);
+        return Vector128.Narrow(low >> 31, high >> 31);
+    }
 
     private readonly struct Scalar : IRequantizeProduct
     {
