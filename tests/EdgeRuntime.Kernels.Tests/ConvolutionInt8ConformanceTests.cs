@@ -10,7 +10,8 @@ public sealed class ConvolutionInt8ConformanceTests
 
     // Kernels whose only unverifiable part on this processor is one instruction run on its emulation too.
     private static IEnumerable<ConvolutionInt8Kernel> Kernels => Vector256.IsHardwareAccelerated
-        ? [.. ConvolutionInt8Kernels.All, new ConvolutionInt8Gemm<Int8DotAvxVnni<EmulatedDot>, Vector256<int>>(), new ConvolutionInt8Gemv<Int8GemvAvxVnni<EmulatedDot>>()]
+        ? [.. ConvolutionInt8Kernels.All, new ConvolutionInt8Gemm<Int8DotAvxVnni<EmulatedDot>, Vector256<int>>(), new ConvolutionInt8Gemv<Int8GemvAvxVnni<EmulatedDot>>(),
+            new ConvolutionInt4Gemm<Int4DotAvxVnni<EmulatedDot>, Vector256<int>>()]
         : ConvolutionInt8Kernels.All;
 
     public static TheoryData<string, int> Cases()
@@ -35,7 +36,7 @@ public sealed class ConvolutionInt8ConformanceTests
         foreach (ConvolutionShape shape in ConvolutionShapes.Dense().Concat(ConvolutionShapes.Depthwise()))
         {
             // Small shapes get every draw; large ones one each, in turn.
-            Draw[] draws = shape.MultiplyAccumulates < 20_000 ? Enum.GetValues<Draw>() : [(Draw)(seed % 5)];
+            Draw[] draws = shape.MultiplyAccumulates < 20_000 ? Enum.GetValues<Draw>() : [(Draw)(seed % 7)];
             foreach (Draw draw in draws)
             {
                 ConvolutionInt8Case test = new(shape, draw, ++seed);

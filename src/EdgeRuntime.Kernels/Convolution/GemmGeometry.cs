@@ -73,7 +73,7 @@ internal readonly struct GemmGeometry
         BlockRows = Math.Clamp(BlockBytes / (Math.Max(1, Depth) * elementBytes) & ~7, 8, MaxRows);
         RowBlocks = (Rows + BlockRows - 1) / BlockRows;
         int blocks = RowBlocks * Groups;
-        PanelBlocks = blocks >= EnoughPortions ? 1 : Math.Min(Panels, (EnoughPortions + blocks - 1) / blocks);
+        PanelBlocks = blocks >= EnoughPortions ? 1 : Math.Min(Panels, (EnoughPortions + blocks - 1) / Math.Max(1, blocks));
     }
 
     public GemmSource Source { get; }

@@ -18,6 +18,15 @@ public sealed class ConvolutionInt8Parameters
     /// <summary>Zero points of the weights: empty for symmetric weights, else one per output channel.</summary>
     public required int[] WeightZeroPoints { get; init; }
 
+    /// <summary>8, or 4 where every weight is a number of −8 to 7 times its multiplier, so that it can be stored as a nibble.</summary>
+    public int WeightBits { get; init; } = 8;
+
+    /// <summary>Consecutive weights of an output channel that share a multiplier; counts only if there are multipliers.</summary>
+    public int WeightGroup { get; init; }
+
+    /// <summary>For weights of 4 bits in groups: the multipliers [O, ⌈Depth / WeightGroup⌉], 1 to 16; else empty.</summary>
+    public byte[] WeightMultipliers { get; init; } = [];
+
     /// <summary>Biases [O].</summary>
     public required int[] Bias { get; init; }
 

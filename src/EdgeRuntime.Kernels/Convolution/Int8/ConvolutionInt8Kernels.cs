@@ -25,5 +25,6 @@ public static class ConvolutionInt8Kernels
         new ConvolutionInt8Winograd<Int8DotAvx512, Vector512<int>>(),
         new ConvolutionInt8Depthwise<Int16PairsAvx2, Vector256<int>>(),
         new ConvolutionInt8Depthwise<Int16PairsAvx512, Vector512<int>>(),
+        .. ConvolutionInt4Kernels.All,
     ];
 }

@@ -1,0 +1,33 @@
+using System.Runtime.Intrinsics;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>Nibble products on int32 lanes, a channel a lane, for every way to multiply.</summary>
+/// <typeparam name="TDot">The multiplication.</typeparam>
+/// <typeparam name="TVector">Its vector of int32.</typeparam>
+public sealed unsafe class ConvolutionInt4Gemm<TDot, TVector> : ConvolutionInt4Kernel where TDot : struct, IInt4Dot<TVector> where TVector : unmanaged
+{
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } = new($"conv-s8s4-gemm-{TDot.Name}", "convolution-s8", TDot.Requires,
+        "nibble weights unpacked in registers, per channel or per group; 1 row × 32 channels, or 4 rows at a time");
+
+    /// <summary>Products, the end of each row's panel, preparation of rows.</summary>
+    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
+    {
+        GemmGeometry g = Geometry(shape);
+        double rows = (double)g.Rows * g.Groups, products = rows * g.Panels * Int4Block.Columns * g.Depth * (parameters.WeightBits / 4);
+        return 400 + products / (g.Rows == 1 ? TDot.Cost.Row : TDot.Cost.Rows) + rows * (g.Panels * TDot.Cost.Finish + g.Depth / (g.Source == GemmSource.Gathered ? 3.0 : 4.0));
+    }
+
+    internal override int NibbleIndex(int k, int column) => k / 8 * 8 * Int4Block.Columns + column * 8 + k % 4 * 2 + k / 4 % 2;
+
+    internal override int Start(sbyte* x) => TDot.Start(x);
+
+    internal override void Multiply(in Int4Block block) => Int4Tile<TDot, TVector>.Multiply(block);
+
+    internal override void Requantize(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
+    {
+        if (typeof(TVector) == typeof(Vector128<int>)) Int4Requantize.Neon(tile, call);
+        else Int4Requantize.Avx2(tile, call);
+    }
+}

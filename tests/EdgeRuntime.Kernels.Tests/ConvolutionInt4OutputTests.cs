@@ -1,0 +1,56 @@
+using System.Runtime.Intrinsics;
+using Xunit;
+
+namespace EdgeRuntime.Kernels.Tests;
+
+/// <summary>The results of nibble kernels that are no int8 layers: sums and floats, of 4-bit and 8-bit weights.</summary>
+public sealed class ConvolutionInt4OutputTests
+{
+    private static IEnumerable<ConvolutionInt4Kernel> Kernels
+    {
+        get
+        {
+            CpuFeatures cpu = CpuFeatures.Detect();
+            foreach (ConvolutionInt4Kernel kernel in ConvolutionInt4Kernels.All)
+                if (cpu.Has(kernel.Descriptor.Requires)) yield return kernel;
+            if (Vector256.IsHardwareAccelerated) yield return new ConvolutionInt4Gemm<Int4DotAvxVnni<EmulatedDot>, Vector256<int>>();
+        }
+    }
+
+    [Theory]
+    [InlineData(Draw.Random)]
+    [InlineData(Draw.Extreme)]
+    [InlineData(Draw.Nibbles)]
+    [InlineData(Draw.Grouped)]
+    public void SumsAreExact(Draw draw)
+    {
+        int seed = 0;
+        foreach (int m in (int[])[0, 1, 2, 5])
+            foreach (int k in (int[])[1, 31, 32, 40, 96])
+                foreach (int n in (int[])[1, 31, 32, 33, 70])
+                {
+                    ConvolutionInt8Case test = new(ConvolutionShape.FullyConnected(m, k, n), draw, 2 * ++seed);
+                    foreach (ConvolutionInt4Kernel kernel in Kernels)
+                    {
+                        if (!ConvolutionInt4Kernel.CanPack(test.Shape, test.Parameters)) continue;
+                        int[] expected = test.Sums();
+                        Assert.Equal(expected, test.RunSums(kernel, false));
+                        Assert.Equal(Array.ConvertAll(expected, s => s + 7), test.RunSums(kernel, true));
+                    }
+                }
+    }
+
+    [Theory]
+    [InlineData(Draw.Random)]
+    [InlineData(Draw.Grouped)]
+    public void FloatsAreTheSameEverywhere(Draw draw)
+    {
+        foreach (ConvolutionShape shape in (ConvolutionShape[])[ConvolutionShape.FullyConnected(3, 64, 40), new(1, 7, 6, 32, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1)])
+        {
+            ConvolutionInt8Case test = new(shape, draw, 4);
+            float[] expected = test.RunFloats(ConvolutionInt4Kernels.All[0], -3);
+            Assert.Contains(-3f, expected);
+            foreach (ConvolutionInt4Kernel kernel in Kernels) Assert.Equal(expected, test.RunFloats(kernel, -3));
+        }
+    }
+}
