@@ -21,11 +21,9 @@ public sealed record StepInfo(string Name, OperatorType Type, string KernelId, s
 /// </summary>
 public sealed unsafe class InferenceSession : IDisposable, IPortions
 {
-    /// <summary>Steps estimated below this many cycles run on the calling thread: waking others costs more.</summary>
-    private const double SharingThresholdCycles = 20_000;
-
     private readonly Operator[] _steps;
     private readonly Stage[][] _stages;
+    private readonly SharingPlan _sharing;
     private readonly MemoryPlanner _plan;
     private readonly NativeBuffer _arena, _scratch;
     private readonly Dictionary<ValueInfo, MemoryHandle> _constants = [];
@@ -43,17 +41,33 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
         Graph = graph;
         CpuFeatures detected = CpuFeatures.Detect();
         Cpu = options.Cpu is { } cpu ? detected.Intersect(cpu) : detected;
-        _steps = Prepare(graph, new PrepareContext(options, Cpu, KernelCatalog.SelectElementwise(Cpu).Kernel));
+        _steps = Prepare(graph, new PrepareContext(options, Cpu, options.Packed is { Prepacked.Count: > 0 } file ? new PanelStore(file) : null));
         _plan = new MemoryPlanner(graph, _steps, options.KeepIntermediates);
         _arena = new NativeBuffer(_plan.ArenaBytes);
         _scratch = new NativeBuffer(_steps.Select(s => s.ScratchBytes).DefaultIfEmpty().Max());
         Binder binder = new(this);
         foreach (Operator step in _steps) step.Bind(binder);
-        _stages = [.. _steps.Select(s => StagesOf(s, options.Threads))];
-        if (options.Threads > 1) _pool = new WorkerPool(options.Threads, options.Processors);
+        _sharing = new SharingPlan(_steps, options.Threads);
+        if (_sharing.IsWorthwhile) _pool = new WorkerPool(options.Threads, options.Processors);
+        _stages = [.. _steps.Select((s, i) => StagesOf(s, _sharing.Chunks(i)))];
         if (options.Processors.Count > 0) WorkerPool.PinCurrentThread(options.Processors[0]);
         _ticks = new long[_steps.Length];
         _profile = options.Profile;
+    }
+
+    /// <summary>
+    /// Packs the weights of <paramref name="graph"/> for the kernels that a machine with the instruction sets of
+    /// <paramref name="options"/> would choose; this machine need not have them, as packing is plain code.
+    /// </summary>
+    /// <returns>The panels for the packed file, and the bytes of arena and scratch that a session takes there.</returns>
+    /// <exception cref="ModelException">Something in it can't be run; all such nodes are named.</exception>
+    public static (IReadOnlyList<PrepackedPanel> Panels, long WorkingBytes) Prepack(Graph graph, SessionOptions options)
+    {
+        PanelStore panels = new();
+        Operator[] steps = Prepare(graph, new PrepareContext(options, options.Cpu ?? CpuFeatures.Detect(), panels));
+        long working = new MemoryPlanner(graph, steps, options.KeepIntermediates).ArenaBytes + steps.Select(s => s.ScratchBytes).DefaultIfEmpty().Max();
+        foreach (Operator step in steps) step.Dispose();
+        return (panels.Made, working);
     }
 
     /// <summary>The network.</summary>
@@ -74,8 +88,14 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     /// <summary>Bytes of working memory that kernels share.</summary>
     public long ScratchBytes => _scratch.Length;
 
-    /// <summary>Bytes of packed weights.</summary>
+    /// <summary>Bytes of packed weights in memory of their own; those that lie in the file are not counted.</summary>
     public long WeightBytes => _steps.Sum(s => s.WeightBytes);
+
+    /// <summary>Steps that several workers share.</summary>
+    public int SharedSteps => Enumerable.Range(0, _steps.Length).Count(i => _sharing.Chunks(i) > 1);
+
+    /// <summary>Workers that sleep until work is worth their waking; the rest look for it, or are at it.</summary>
+    public int ParkedWorkers => _pool?.Parked ?? 0;
 
     /// <summary>The steps in order.</summary>
     public IReadOnlyList<StepInfo> Steps => [.. _steps.Select(s => new StepInfo(s.Node.Name, s.Node.Type, s.KernelId, s.Reason, s.Node))];
@@ -109,10 +129,10 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
             Operator step = _steps[i];
             foreach (Stage stage in _stages[i])
             {
-                if (stage.IsShared)
+                if (stage.Chunks > 1)
                 {
                     _current = step;
-                    _pool!.Run(this, stage.Number, stage.Portions);
+                    _pool!.Run(this, stage.Number, stage.Portions, stage.Chunks, _sharing.Wakes(i));
                 }
                 else step.Run(stage.Number, 0, stage.Portions, 0);
             }
@@ -134,15 +154,11 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
         _scratch.Dispose();
     }
 
-    void IPortions.Run(int stage, int first, int end, int worker)
-    {
-        if (first < end) _current!.Run(stage, first, end, worker);
-    }
+    void IPortions.Run(int stage, int first, int end, int worker) => _current!.Run(stage, first, end, worker);
 
     /// <summary>The stages that have anything to do.</summary>
-    private static Stage[] StagesOf(Operator step, int threads) =>
-        [.. Enumerable.Range(0, step.IsAlias ? 0 : step.Stages).Select(i => new Stage(i, step.Portions(i), threads > 1 && step.EstimatedCycles > SharingThresholdCycles && step.Portions(i) > 1))
-            .Where(s => s.Portions > 0)];
+    private static Stage[] StagesOf(Operator step, int chunks) => [.. Enumerable.Range(0, step.IsAlias ? 0 : step.Stages)
+        .Select(i => new Stage(i, step.Portions(i), Math.Min(chunks, step.Portions(i)))).Where(s => s.Portions > 0)];
 
     /// <summary>Creates all operators; reports everything that can't be run at once.</summary>
     private static Operator[] Prepare(Graph graph, PrepareContext context)
@@ -186,7 +202,7 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
         return MemoryMarshal.Cast<byte, T>(Bytes(value));
     }
 
-    private readonly record struct Stage(int Number, int Portions, bool IsShared);
+    private readonly record struct Stage(int Number, int Portions, int Chunks);
 
     private sealed class Binder(InferenceSession session) : IBinder
     {

@@ -1,4 +1,5 @@
 using EdgeRuntime.Kernels;
+using EdgeRuntime.Model;
 
 namespace EdgeRuntime.Inference;
 
@@ -16,6 +17,9 @@ public sealed record SessionOptions
 
     /// <summary>Kernel id to prefer, by node name or by operator type name.</summary>
     public IReadOnlyDictionary<string, string> KernelOverrides { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The file that the graph was read from, for the weights that it holds in kernels' layouts; null to pack all weights.</summary>
+    public PackedModel? Packed { get; init; }
 
     /// <summary>Whether to time every step (see <see cref="InferenceSession.StepTicks"/>).</summary>
     public bool Profile { get; init; }

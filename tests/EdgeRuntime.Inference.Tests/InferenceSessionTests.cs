@@ -149,7 +149,7 @@ public sealed class InferenceSessionTests
     }
 
     /// <summary>Layers large enough to be shared between workers.</summary>
-    private static Graph Large()
+    internal static Graph Large()
     {
         Graph graph = new("large");
         ValueInfo x = new("x", ElementType.Int8, new TensorShape(1, 24, 24, 16), new QuantizationParameters(0.05f, 3));

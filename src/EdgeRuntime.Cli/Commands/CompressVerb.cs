@@ -28,7 +28,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
         new("--calibrate", "[NAME=]FILE", "representative inputs; a float network is then quantised to int8; one file for each input") { IsRepeatable = true },
         new("--calibrate-range", "FIRST:END", "samples to calibrate with (all)"),
         new("--recipe", "NAME|FILE", $"passes to apply: {string.Join(", ", Recipe.Shipped)}, or a JSON file ({DefaultRecipe} with --calibrate, else none)"),
-        new("--profile", "NAME|FILE", "the board to compress for: checked against its memory"),
+        new("--profile", "NAME|FILE", "the board to compress for: weights are stored for its kernels too, its memory is checked"),
         new("--report", "FILE", "where to write what every pass did, as JSON"),
         new("--threads", "N", "threads for running the network (all)"),
         .. DataFlags.Options,
@@ -49,11 +49,11 @@ public sealed class CompressVerb(ModelSource source) : Verb
         call.Progress($"compressing {model.Path}");
         PipelineReport? pipeline = recipe is null ? null : CompressionPipeline.Run(graph, recipe, context);
         call.Progress("");
-        if (profile is not null) Fit(call, graph, profile);
+        IReadOnlyList<PrepackedPanel> panels = profile is null ? [] : Prepack(call, graph, profile);
         call.CurrentFile = target;
-        ModelWriter.Write(graph, target);
+        ModelWriter.Write(graph, target, new ModelWriterOptions { Prepacked = panels });
         long macs = graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates);
-        CompressReport report = new(model.Path, target, new FileInfo(model.Path).Length, new FileInfo(target).Length, graph.Nodes.Count, macs, recipe?.Name, profile?.Name, pipeline?.Passes ?? []);
+        CompressReport report = new(model.Path, target, new FileInfo(model.Path).Length, new FileInfo(target).Length, graph.Nodes.Count, macs, recipe?.Name, profile?.Name, panels.Sum(p => (long)p.Data.Length), pipeline?.Passes ?? []);
         if (call.Text("--report") is { } file) AtomicFile.Write(file, s => JsonSerializer.Serialize(s, report, CompressJson.Default.CompressReport));
         if (call.IsJson) call.WriteJson(report, CompressJson.Default.CompressReport);
         else Print(report, call.Output);
@@ -80,14 +80,20 @@ public sealed class CompressVerb(ModelSource source) : Verb
         return calibration;
     }
 
-    /// <summary>Checks that the board can hold the network.</summary>
-    private static void Fit(VerbCall call, Graph graph, RuntimeProfile profile)
+    /// <summary>Packs weights for the board's kernels, and checks that the board can hold the network.</summary>
+    private static IReadOnlyList<PrepackedPanel> Prepack(VerbCall call, Graph graph, RuntimeProfile profile)
     {
         graph.Metadata["profile"] = profile.Name;
-        using InferenceSession session = new(graph, new SessionOptions { KernelOverrides = profile.KernelOverrides });
-        double needed = (session.ArenaBytes + session.ScratchBytes + session.WeightBytes) / 1048576.0;
+        (IReadOnlyList<PrepackedPanel> panels, long bytes) = InferenceSession.Prepack(graph, new SessionOptions
+        {
+            Cpu = profile.Features,
+            KernelOverrides = profile.KernelOverrides,
+            Threads = profile.Threads.Count,
+        });
+        double needed = (bytes + panels.Sum(p => (long)p.Data.Length)) / 1048576.0;
         if (needed > profile.Memory.BudgetMib)
             call.Error.WriteLine($"warning: the network needs {needed:F1} MiB, more than the {profile.Memory.BudgetMib} MiB that profile {profile.Name} grants");
+        return panels;
     }
 
     private static void Print(CompressReport report, TextWriter output)
@@ -102,6 +108,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
             layers.Write(output);
         }
         output.WriteLine($"{report.Model}: {report.Bytes:N0} bytes (source {report.SourceBytes:N0}), {report.Nodes} layers, {report.Macs:N0} multiply-accumulates");
+        if (report.PanelBytes > 0) output.WriteLine($"with {report.PanelBytes:N0} bytes of weights packed for {report.Profile}");
     }
 }
 
@@ -114,8 +121,10 @@ public sealed class CompressVerb(ModelSource source) : Verb
 /// <param name="Macs">Multiply-accumulates of one run.</param>
 /// <param name="Recipe">The recipe applied; null for none.</param>
 /// <param name="Profile">The board profile, if one was named.</param>
+/// <param name="PanelBytes">Bytes of weights in the layouts of that board's kernels, part of <paramref name="Bytes"/>.</param>
 /// <param name="Passes">What every pass did.</param>
-public sealed record CompressReport(string Source, string Model, long SourceBytes, long Bytes, int Nodes, long Macs, string? Recipe, string? Profile, IReadOnlyList<PassReport> Passes);
+public sealed record CompressReport(string Source, string Model, long SourceBytes, long Bytes, int Nodes, long Macs, string? Recipe, string? Profile, long PanelBytes,
+    IReadOnlyList<PassReport> Passes);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]

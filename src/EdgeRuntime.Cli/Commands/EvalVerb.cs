@@ -41,7 +41,7 @@ public sealed class EvalVerb(ModelSource source) : Verb
         foreach (string path in call.Arguments)
         {
             using OpenedModel model = source.Open(path, call);
-            using InferenceSession session = new(model.Graph, options);
+            using InferenceSession session = model.NewSession(options);
             if (session.Inputs.Count != 1) throw new UsageException($"{path} has {session.Inputs.Count} inputs; eval feeds one");
             InputSamples samples = new(session.Inputs[0], data, description);
             if (samples.Count != labels.Length)

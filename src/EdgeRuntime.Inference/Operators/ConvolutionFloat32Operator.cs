@@ -22,7 +22,7 @@ internal sealed unsafe class ConvolutionFloat32Operator : Operator
         ScratchBytes = _kernel.ScratchBytes(shape, context.Workers);
         Stages = _kernel.Stages(shape);
         ConvolutionShape s = shape;
-        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, Floats(node, 1), Floats(node, 2), to));
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, Floats(node, 1), Floats(node, 2), to), context);
         _call = new ConvolutionFloat32Call
         {
             Shape = shape,

@@ -5,13 +5,16 @@ using EdgeRuntime.Tensors;
 namespace EdgeRuntime.Inference;
 
 /// <summary>What an operator may ask while it is prepared.</summary>
-internal sealed class PrepareContext(SessionOptions options, CpuFeatures cpu, ElementwiseKernel elementwise)
+internal sealed class PrepareContext(SessionOptions options, CpuFeatures cpu, PanelStore? panels = null)
 {
     public int Workers => options.Threads;
 
     public CpuFeatures Cpu => cpu;
 
-    public ElementwiseKernel Elementwise => elementwise;
+    public ElementwiseKernel Elementwise { get; } = KernelCatalog.SelectElementwise(cpu).Kernel;
+
+    /// <summary>Where packed weights are looked for, or collected; null to pack all.</summary>
+    public PanelStore? Panels => panels;
 
     /// <summary>The kernel id asked for by the user for this node, or null.</summary>
     public string? Wish(Node node) => options.KernelOverrides.TryGetValue(node.Name, out string? id)

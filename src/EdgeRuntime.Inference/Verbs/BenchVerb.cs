@@ -54,7 +54,7 @@ public sealed class BenchVerb(ModelSource source) : Verb
         ProcessMemory.ResetPeak();
         long start = Stopwatch.GetTimestamp();
         using OpenedModel model = source.Open(path, call);
-        using InferenceSession session = new(model.Graph, sessionOptions);
+        using InferenceSession session = model.NewSession(sessionOptions);
         double initMs = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         BenchmarkRunner.FillInputs(session);
         start = Stopwatch.GetTimestamp();
@@ -64,12 +64,12 @@ public sealed class BenchVerb(ModelSource source) : Verb
         long peak = ProcessMemory.PeakBytes;
         return new BenchResult(path, sessionOptions.Threads, session.Cpu.ToString(), times.Runs, times.MinUs, times.MeanUs, times.MedianUs, times.P90Us,
             times.P99Us, times.MaxUs, initMs, firstUs, session.ArenaBytes, session.ScratchBytes, session.WeightBytes, peak,
-            model.Graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates), call.Has("--profile-ops") ? Profile(model.Graph, sessionOptions, options) : null);
+            model.Graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates), call.Has("--profile-ops") ? Profile(model, sessionOptions, options) : null);
     }
 
-    private static IReadOnlyList<OperatorTime> Profile(Graph graph, SessionOptions sessionOptions, BenchmarkOptions options)
+    private static IReadOnlyList<OperatorTime> Profile(OpenedModel model, SessionOptions sessionOptions, BenchmarkOptions options)
     {
-        using InferenceSession session = new(graph, sessionOptions with { Profile = true });
+        using InferenceSession session = model.NewSession(sessionOptions with { Profile = true });
         BenchmarkRunner.FillInputs(session);
         return BenchmarkRunner.MeasureSteps(session, options);
     }

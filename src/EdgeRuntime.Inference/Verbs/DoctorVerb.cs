@@ -36,7 +36,7 @@ public sealed class DoctorVerb(ModelSource source, string version) : Verb
     private List<DoctorChoice> Choices(VerbCall call, SessionOptions options)
     {
         using OpenedModel? model = call.Arguments is [string path] ? source.Open(path, call) : null;
-        using InferenceSession session = new(model?.Graph ?? SelfTestNetwork.Build(), options);
+        using InferenceSession session = model?.NewSession(options) ?? new(SelfTestNetwork.Build(), options);
         return [.. session.Steps.Select(s => new DoctorChoice(s.Name, s.Type.ToString(), s.KernelId, s.Reason))];
     }
 

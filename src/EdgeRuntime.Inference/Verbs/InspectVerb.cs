@@ -28,7 +28,7 @@ public sealed class InspectVerb(ModelSource source) : Verb
         string? problem = null;
         try
         {
-            using InferenceSession session = new(model.Graph);
+            using InferenceSession session = model.NewSession();
             (arena, weights) = (session.ArenaBytes, session.WeightBytes);
         }
         catch (ModelException e)

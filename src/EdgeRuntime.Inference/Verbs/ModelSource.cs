@@ -8,6 +8,10 @@ namespace EdgeRuntime.Inference;
 /// <param name="Packed">The packed file that <paramref name="Graph"/> is mapped from; null where it was imported.</param>
 public sealed record OpenedModel(string Path, Graph Graph, PackedModel? Packed) : IDisposable
 {
+    /// <summary>A session that takes packed weights from the file where it has them.</summary>
+    /// <exception cref="ModelException">Something in the network can't be run.</exception>
+    public InferenceSession NewSession(SessionOptions? options = null) => new(Graph, (options ?? new SessionOptions()) with { Packed = Packed });
+
     /// <summary>Unmaps the file.</summary>
     public void Dispose() => Packed?.Dispose();
 }

@@ -32,7 +32,7 @@ public sealed class RunVerb(ModelSource source) : Verb
     {
         using OpenedModel model = source.Open(call.Arguments[0], call);
         string?[] inputFiles = NamedFiles.Assign(call, "--input", model.Graph.Inputs), outputFiles = NamedFiles.Assign(call, "--output", model.Graph.Outputs);
-        using InferenceSession session = new(model.Graph, SessionFlags.Read(call));
+        using InferenceSession session = model.NewSession(SessionFlags.Read(call));
         InputSamples?[] inputs = LoadInputs(call, session, inputFiles, out int samples);
         byte[][] outputs = [.. session.Outputs.Select(o => new byte[checked(o.ByteCount * samples)])];
         long[] ticks = new long[samples];

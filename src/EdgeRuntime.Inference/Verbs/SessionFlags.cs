@@ -9,7 +9,7 @@ public static class SessionFlags
     /// <summary>All of them.</summary>
     public static readonly VerbOption[] Options =
     [
-        new("--threads", "N", "threads of one inference (1, or the profile's)"),
+        new("--threads", "N", "threads of one inference, each pinned to a processor (1, or the profile's)"),
         new("--cpu", "LIST", "instruction sets to use, for example avx2 or portable (all there are)"),
         new("--profile", "NAME|FILE", "board profile: threads, pinning, kernel choices"),
         new("--kernel", "WHERE=ID", "prefer a kernel for a node or operator type") { IsRepeatable = true },
@@ -40,10 +40,18 @@ public static class SessionFlags
         return new SessionOptions
         {
             Threads = threads,
-            Processors = profile is null ? [] : [.. profile.Threads.Pin.Where(c => c < Environment.ProcessorCount).Take(threads)],
+            Processors = Processors(profile, threads),
             Cpu = call.Text("--cpu") is { } list ? ParseCpu(list) : profile?.Features,
             KernelOverrides = kernels,
         };
+    }
+
+    /// <summary>Where to pin: as the profile says, else one processor a worker in order; one worker alone, or too many, the system may move.</summary>
+    private static IReadOnlyList<int> Processors(RuntimeProfile? profile, int threads)
+    {
+        IReadOnlyList<int> allowed = WorkerPool.AllowedProcessors();
+        if (profile is not null) return [.. profile.Threads.Pin.Where(allowed.Contains).Take(threads)];
+        return threads > 1 && threads <= allowed.Count ? [.. allowed.Take(threads)] : [];
     }
 
     private static CpuFeatures ParseCpu(string list)

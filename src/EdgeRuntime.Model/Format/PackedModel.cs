@@ -34,7 +34,7 @@ public sealed class PackedModel : IDisposable
     /// <summary>Bytes of the file.</summary>
     public long FileSize => Header.FileLength;
 
-    /// <summary>The panel of <paramref name="nodeName"/> for kernel <paramref name="kernelId"/> whose source has the SHA-256 <paramref name="sourceHash"/>, or null.</summary>
+    /// <summary>The panel of <paramref name="nodeName"/> for kernel <paramref name="kernelId"/> made from what has the hash <paramref name="sourceHash"/>, or null.</summary>
     public PrepackedPanel? FindPanel(string nodeName, string kernelId, ReadOnlySpan<byte> sourceHash)
     {
         foreach (PrepackedPanel p in Prepacked)
@@ -52,6 +52,6 @@ public sealed record GoldenSample(IReadOnlyList<Tensor> Inputs, IReadOnlyList<Te
 /// <summary>Weights of one node in the layout of one kernel.</summary>
 /// <param name="NodeName">The node.</param>
 /// <param name="KernelId">The kernel's stable id, for example <c>gemm-s8s8s32-8x8k4-neondot</c>.</param>
-/// <param name="SourceHash">SHA-256 of the weights that were packed, 32 bytes.</param>
+/// <param name="SourceHash">Hash of all that the panel was made from, 32 bytes; the runtime defines it.</param>
 /// <param name="Data">The panel, which starts at a multiple of 64 bytes of the file.</param>
 public sealed record PrepackedPanel(string NodeName, string KernelId, ReadOnlyMemory<byte> SourceHash, ReadOnlyMemory<byte> Data);
