@@ -29,13 +29,12 @@ internal static class NetworkBenchmark
 
     public static void Run(string[] args)
     {
-        int rounds = int.Parse(Option(args, "--rounds") ?? "20", CultureInfo.InvariantCulture);
-        string only = Option(args, "--only") ?? "";
+        int rounds = int.Parse(Options.Text(args, "--rounds") ?? "20", CultureInfo.InvariantCulture);
+        string only = Options.Text(args, "--only") ?? "";
         if (!OnnxRuntimeLibrary.IsAvailable) throw new InvalidOperationException(OnnxRuntimeLibrary.Missing);
         StringBuilder table = new("| network | million MACs | ours µs (median) | ONNX Runtime µs (median) | ratio of minima |\n|---|---|---|---|---|\n");
-        foreach (var (name, file) in Networks.Where(n => n.Name.Contains(only, StringComparison.Ordinal)))
+        foreach (var (name, path) in Files(only))
         {
-            string path = SharedFolder.Locate("models/" + file) ?? throw new FileNotFoundException(SharedFolder.Missing("models/" + file));
             Graph graph = NetworkImporter.Load(path);
             GraphOptimizer.Optimize(graph);
             using InferenceSession ours = new(graph, new SessionOptions { Profile = args.Contains("--ops") });
@@ -50,8 +49,12 @@ internal static class NetworkBenchmark
             table.Append(row).Append('\n');
             if (args.Contains("--ops")) PrintSteps(ours);
         }
-        if (Option(args, "--write") is { } target) MarkdownTable.Replace(target, "networks", table.ToString());
+        if (Options.Text(args, "--write") is { } target) MarkdownTable.Replace(target, "networks", table.ToString());
     }
+
+    /// <summary>Names and paths of the networks whose names contain <paramref name="only"/>.</summary>
+    public static IEnumerable<(string Name, string Path)> Files(string only) => Networks.Where(n => n.Name.Contains(only, StringComparison.Ordinal))
+        .Select(n => (n.Name, SharedFolder.Locate("models/" + n.File) ?? throw new FileNotFoundException(SharedFolder.Missing("models/" + n.File))));
 
     private static void PrintSteps(InferenceSession session)
     {
@@ -80,6 +83,4 @@ internal static class NetworkBenchmark
             if (type == ElementType.Float32) BitConverter.TryWriteBytes(bytes[i..], (float)random.NextDouble() * 2 - 1);
             else bytes[i] = (byte)random.Next(256);
     }
-
-    private static string? Option(string[] args, string name) => Array.IndexOf(args, name) is >= 0 and var i && i + 1 < args.Length ? args[i + 1] : null;
 }

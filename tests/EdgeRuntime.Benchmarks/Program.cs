@@ -1,15 +1,17 @@
 namespace EdgeRuntime.Benchmarks;
 
-/// <summary>Benchmarks of kernels: <c>dotnet run -c Release --project tests/EdgeRuntime.Benchmarks -- conv-s8</c>.</summary>
+/// <summary>Benchmarks of kernels: <c>dotnet run -c Release --project tests/EdgeRuntime.Benchmarks -- lab</c>.</summary>
 internal static class Program
 {
     /// <summary>The subcommands; a new benchmark is one line here.</summary>
     private static readonly Dictionary<string, Action<string[]>> Commands = new()
     {
         ["networks"] = NetworkBenchmark.Run,
-        ["conv-s8"] = ConvolutionInt8Benchmark.Run,
-        ["conv-f32"] = ConvolutionFloat32Benchmark.Run,
         ["gemv"] = GemvBenchmark.Run,
+        ["lab"] = LabBenchmark.Run,
+        ["lab-arm"] = ArmBenchmark.Run,
+        ["load"] = LoadBenchmark.Run,
+        ["threads"] = ThreadsBenchmark.Run,
         ["elementwise"] = ElementwiseBenchmark.Run,
         ["binary"] = BinaryBenchmark.Run,
         ["once"] = OnceBenchmark.Run,

@@ -1,0 +1,80 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using EdgeRuntime.Kernels;
+
+namespace EdgeRuntime.Benchmarks;
+
+/// <summary>
+/// The kernel laboratory: every family on every list of layers beside the machine's limits and ONNX Runtime, on one thread, in
+/// one run. <c>lab [--family NAME,…] [--shapes LIST,…] [--only TEXT] [--cpu LIST] [--chosen] [--brief] [--json FILE] [--svg FILE]
+/// [--write FILE.md]</c>.
+/// </summary>
+internal static class LabBenchmark
+{
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
+
+    public static void Run(string[] args)
+    {
+        CpuFeatures cpu = CpuFeatures.Detect();
+        if (Options.Text(args, "--cpu") is { } features) cpu = cpu.Intersect(CpuFeatures.Parse(features));
+        LabFamily[] families = Options.Text(args, "--family") is { } names ? [.. names.Split(',').Select(LabFamilies.Find)] : [.. LabFamilies.All];
+        string[] lists = Options.Text(args, "--shapes")?.Split(',') ?? LabShapes.Lists;
+        string only = Options.Text(args, "--only") ?? "";
+        bool brief = args.Contains("--brief");
+        MachineLimits limits = MachineLimits.Measure();
+        string machine = Machine(limits);
+        Console.WriteLine($"{cpu}\n{machine}");
+        LabMeasurement measurement = new(limits, cpu, args.Contains("--chosen"));
+        List<LabResult> results = [];
+        foreach (string list in lists)
+            foreach (var (name, shape) in LabShapes.Of(list).Where(s => s.Name.Contains(only, StringComparison.Ordinal)))
+                foreach (LabFamily family in families)
+                {
+                    if (measurement.Measure(family, list, name, shape) is not { } result) continue;
+                    results.Add(result);
+                    if (!brief) Print(result);
+                }
+        string summary = Summary(results);
+        Console.WriteLine(summary);
+        if (Options.Text(args, "--json") is { } json) File.WriteAllText(json, JsonSerializer.Serialize(new { limits.Products, limits.Reads, Results = results }, Json));
+        if (Options.Text(args, "--svg") is { } svg) File.WriteAllText(svg, RooflinePlot.Draw(limits, results, "Layers by the kernels that sessions run, one thread"));
+        if (Options.Text(args, "--write") is { } document) MarkdownTable.Replace(document, "lab", machine + "\n\n" + summary);
+    }
+
+    private static string Machine(MachineLimits limits) => string.Create(CultureInfo.InvariantCulture,
+        $"Billion multiply-accumulates a second: {string.Join(", ", limits.Products.Select(p => FormattableString.Invariant($"{p.Name} {p.Giga:F0}")))}. "
+        + $"Reads in GB/s: {string.Join(", ", limits.Reads.Select(r => FormattableString.Invariant($"{r.Name} {r.Giga:F0}")))}.");
+
+    private static void Print(LabResult r)
+    {
+        string peer = r.OnnxRuntime is { } ort ? FormattableString.Invariant($", ONNX Runtime {ort:F2} us, ours / its {r.Chosen.Microseconds / ort:F2}") : "";
+        Console.WriteLine(FormattableString.Invariant($"{r.Family} {r.Layer}: {r.MultiplyAccumulates / 1e6:F2} M, {r.Bytes / 1024.0:F0} KiB{peer}"));
+        foreach (LabTime t in r.Kernels.OrderBy(t => t.Microseconds))
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {(t.Chosen ? '*' : ' ')} {t.Kernel,-36} {t.Microseconds,10:F2} us {t.Giga,8:F1} G/s {t.Share,5:P0} of {t.Limit}"));
+    }
+
+    /// <summary>Sums of each list: what the chosen kernels take, against the best of ours, the plain loops, and ONNX Runtime.</summary>
+    private static string Summary(List<LabResult> results)
+    {
+        StringBuilder table = new("| family | layers | number | M MACs | chosen kernels µs | G/s | of the peak | best kernels | plain loops | ONNX Runtime µs | ours / its | median ratio |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+        foreach (var group in results.GroupBy(r => (r.Family, r.List)))
+        {
+            double ours = group.Sum(r => r.Chosen.Microseconds), best = group.Sum(r => r.Kernels.Min(k => k.Microseconds)), macs = group.Sum(r => r.MultiplyAccumulates);
+            double peak = group.Sum(r => r.Chosen.Microseconds * r.Chosen.Share) / ours;
+            double? plain = group.All(r => r.Kernels.Any(k => k.Reference)) ? group.Sum(r => r.Kernels.First(k => k.Reference).Microseconds) : null;
+            LabResult[] compared = [.. group.Where(r => r.OnnxRuntime is not null)];
+            double theirs = compared.Sum(r => r.OnnxRuntime!.Value), same = compared.Sum(r => r.Chosen.Microseconds);
+            double[] ratios = [.. compared.Select(r => r.Chosen.Microseconds / r.OnnxRuntime!.Value).Order()];
+            table.Append(CultureInfo.InvariantCulture, $"| {group.Key.Family} | {group.Key.List} | {group.Count()} | {macs / 1e6:F2} | {ours:F1} | {macs / ours / 1e3:F1} | {peak:P0} | {best / ours:P0} | ")
+                .Append(plain is { } p ? FormattableString.Invariant($"{p / ours:F0} ×") : "–")
+                .Append(compared.Length == 0 ? " | – | – | – |\n" : FormattableString.Invariant($" | {theirs:F1} | {same / theirs:F2} | {ratios[ratios.Length / 2]:F2} |\n"));
+        }
+        return table.ToString();
+    }
+}
