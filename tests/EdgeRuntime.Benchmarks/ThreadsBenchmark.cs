@@ -41,42 +41,50 @@ internal static class ThreadsBenchmark
     private static string Barrier(int threads)
     {
         using WorkerPool pool = new(threads, []);
-        Nothing nothing = new();
+        Meeting meeting = new(threads);
         List<double> awake = [], parked = [];
-        for (int i = 0; i < 20_000; i++) awake.Add(Time(false));
+        for (int i = 0; i < 20_000; i++) awake.Add(Time());
         for (int i = 0; i < 50; i++)
         {
             while (pool.Parked < threads - 1) Thread.Sleep(1);
-            parked.Add(Time(true));
+            parked.Add(Time());
         }
         awake.Sort();
         parked.Sort();
-        return string.Create(CultureInfo.InvariantCulture,
-            $"An empty stage on {threads} workers takes {awake[0]:F2} µs (median {awake[awake.Count / 2]:F2}) while they spin, {parked[0]:F1} µs (median {parked[parked.Count / 2]:F1}) with waking parked ones.");
+        return string.Create(CultureInfo.InvariantCulture, $"A stage in which {threads} workers do nothing but meet takes {awake[awake.Count / 20]:F2} µs (fastest twentieth; median {awake[awake.Count / 2]:F2}) "
+            + $"while they spin, {parked[parked.Count / 20]:F0} µs (median {parked[parked.Count / 2]:F0}) where they must be woken.");
 
-        double Time(bool wakes)
+        double Time()
         {
             long start = Stopwatch.GetTimestamp();
-            pool.Run(nothing, 0, threads, threads, wakes);
-            return Stopwatch.GetElapsedTime(start).TotalMicroseconds;
+            pool.Run(meeting, 0, threads, threads, wakes: true);
+            return LatencySummary.Us(Stopwatch.GetTimestamp() - start);
         }
     }
 
     private static string Idle(int threads)
     {
         using WorkerPool pool = new(threads, []);
-        pool.Run(new Nothing(), 0, threads, threads, true);
+        Meeting meeting = new(threads);
+        for (int i = 0; i < 100; i++) pool.Run(meeting, 0, threads, threads, wakes: true);
         long start = Stopwatch.GetTimestamp();
-        while (pool.Parked < threads - 1) Thread.Yield();
-        double parking = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
+        while (pool.Parked < threads - 1) { }
+        double parking = LatencySummary.Us(Stopwatch.GetTimestamp() - start);
         TimeSpan before = Process.GetCurrentProcess().TotalProcessorTime;
         Thread.Sleep(1000);
         double used = (Process.GetCurrentProcess().TotalProcessorTime - before).TotalMilliseconds;
-        return string.Create(CultureInfo.InvariantCulture, $"They park {parking:F0} µs after the last stage; a second later the process has used {used:F0} ms of processor time.");
+        return string.Create(CultureInfo.InvariantCulture, $"They park {parking:F0} µs after the last stage; in a second after that the process uses {used:F0} ms of processor time.");
     }
 
-    private sealed class Nothing : IPortions
+    /// <summary>Every portion waits until all have begun, each on a worker of its own.</summary>
+    private sealed class Meeting(int workers) : IPortions
     {
-        public void Run(int stage, int first, int end, int worker) { }
+        private int _arrived;
+
+        public void Run(int stage, int first, int end, int worker)
+        {
+            int round = Interlocked.Increment(ref _arrived), all = (round + workers - 1) / workers * workers;
+            while (Volatile.Read(ref _arrived) < all) { }
+        }
     }
 }
