@@ -9,7 +9,14 @@ public readonly record struct KernelChoice<T>(T Kernel, string Reason) where T :
 public static class KernelCatalog
 {
     /// <summary>Every kernel of every family, in the order of the lists.</summary>
-    public static IEnumerable<Kernel> All => [.. ConvolutionInt8Kernels.All, .. ConvolutionFloat32Kernels.All, .. ConvolutionBinaryKernels.All, .. ElementwiseKernels.All];
+    public static IEnumerable<Kernel> All =>
+    [
+        .. ConvolutionInt8Kernels.All,
+        .. ConvolutionFloat32Kernels.All,
+        .. ConvolutionBinaryKernels.All,
+        .. ElementwiseKernels.All,
+        .. MatrixProductKernels.All,
+    ];
 
     /// <summary>The int8 convolution kernel with the least estimated cost; <paramref name="wish"/> names one to prefer.</summary>
     public static KernelChoice<ConvolutionInt8Kernel> Select(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, CpuFeatures cpu, string? wish = null)
@@ -38,6 +45,9 @@ public static class KernelCatalog
         ElementwiseKernel kernel = ElementwiseKernels.All.Last(k => cpu.Has(k.Descriptor.Requires));
         return new(kernel, $"strongest of {cpu}");
     }
+
+    /// <summary>The product of two float matrices with the strongest instruction set.</summary>
+    public static MatrixProductKernel SelectMatrixProduct(CpuFeatures cpu) => MatrixProductKernels.All.Last(k => cpu.Has(k.Descriptor.Requires));
 
     private static KernelChoice<T> Cheapest<T>(IReadOnlyList<T> kernels, CpuFeatures cpu, string? wish, Func<T, double> cost) where T : Kernel
     {

@@ -1,0 +1,90 @@
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Training;
+
+/// <summary>
+/// Gated recurrent unit (Cho et al. 2014) in the form whose reset gate acts after the product (ONNX: linear_before_reset = 1;
+/// cuDNN, Keras' default), gates in ONNX's order z, r, h:
+/// <code>
+/// z, r = σ(W x + b + R h + rb),  n = tanh(W x + b + r·(R h + rb)),  h' = (1 − z)·n + z·h
+/// </code>
+/// </summary>
+public static class GruOperator
+{
+    /// <summary>
+    /// x [T,N,I], weights [3H,I], recurrent weights [3H,H], bias and recurrent bias [3H], state [N,H] or null for zeros →
+    /// y [T,N,H], and the final state as a plain array.
+    /// </summary>
+    public static (Variable Y, float[] H) Gru(this Tape tape, Variable x, Variable weights, Variable recurrent, Variable bias, Variable recurrentBias, float[]? h0 = null, bool reverse = false)
+    {
+        int steps = x.Shape[0], batch = x.Shape[1], size = recurrent.Shape[1], state = batch * size;
+        Variable gates = tape.Dense(x, weights, bias);
+        Variable y = tape.New(new TensorShape(steps, batch, size), gates.RequiresGradient || recurrent.RequiresGradient || recurrentBias.RequiresGradient);
+        // `active` holds z, r, n of every step; `products` R h + rb.
+        float[] active = tape.Rent(steps * 3 * state), products = tape.Rent(steps * 3 * state), previous = tape.Rent(steps * state), hidden = tape.Rent(state);
+        LstmOperator.Start(h0, hidden);
+        for (int step = 0; step < steps; step++)
+        {
+            int t = reverse ? steps - 1 - step : step;
+            hidden.AsSpan().CopyTo(previous.AsSpan(t * state));
+            DenseOperator.FillRows(recurrentBias.Data, products, t * batch, (t + 1) * batch);
+            tape.Multiply(hidden, 0, false, recurrent.Data, 0, true, products, t * 3 * state, batch, 3 * size, size, true);
+            for (int n = 0; n < batch; n++)
+            {
+                int at = (t * batch + n) * 3 * size;
+                Cell(gates.Data.AsSpan(at, 3 * size), products.AsSpan(at, 3 * size), active.AsSpan(at, 3 * size), hidden.AsSpan(n * size, size));
+            }
+            hidden.AsSpan().CopyTo(y.Data.AsSpan(t * state));
+        }
+        tape.Record(y, dy => Backward(tape, dy, gates, recurrent, recurrentBias, active, products, previous, y.Shape, reverse));
+        return (y, hidden.ToArray());
+    }
+
+    private static void Cell(ReadOnlySpan<float> gates, ReadOnlySpan<float> products, Span<float> active, Span<float> h)
+    {
+        int size = h.Length;
+        for (int j = 0; j < size; j++)
+        {
+            float z = ElementwiseOperators.Sigmoid(gates[j] + products[j]), r = ElementwiseOperators.Sigmoid(gates[size + j] + products[size + j]);
+            float n = MathF.Tanh(gates[2 * size + j] + r * products[2 * size + j]);
+            h[j] = (1 - z) * n + z * h[j];
+            (active[j], active[size + j], active[2 * size + j]) = (z, r, n);
+        }
+    }
+
+    private static void Backward(Tape tape, float[] dy, Variable gates, Variable recurrent, Variable recurrentBias, float[] active, float[] products, float[] previous, TensorShape shape, bool reverse)
+    {
+        int steps = shape[0], batch = shape[1], size = shape[2], state = batch * size;
+        float[] dh = tape.Rent(state), dgates = tape.Rent(steps * 3 * state), dproducts = tape.Rent(steps * 3 * state);
+        Array.Clear(dh);
+        for (int step = steps - 1; step >= 0; step--)
+        {
+            int t = reverse ? steps - 1 - step : step;
+            VectorMath.Add(dy.AsSpan(t * state, state), dh);
+            for (int n = 0; n < batch; n++)
+            {
+                int at = (t * batch + n) * 3 * size;
+                CellBackward(active.AsSpan(at, 3 * size), products.AsSpan(at, 3 * size), previous.AsSpan((t * batch + n) * size, size), dh.AsSpan(n * size, size),
+                    dgates.AsSpan(at, 3 * size), dproducts.AsSpan(at, 3 * size));
+            }
+            tape.Multiply(dproducts, t * 3 * state, false, recurrent.Data, 0, false, dh, 0, batch, size, 3 * size, true);
+        }
+        if (recurrent.RequiresGradient) tape.ProductOfRows(dproducts, 3 * size, previous, size, steps * batch, tape.GradientOf(recurrent));
+        if (recurrentBias.RequiresGradient) DenseOperator.AddRows(tape, dproducts, steps * batch, 3 * size, tape.GradientOf(recurrentBias));
+        if (gates.RequiresGradient) tape.GiveGradient(gates, dgates);
+    }
+
+    /// <summary>On return <paramref name="dh"/> holds the part that reaches the state before directly, by z.</summary>
+    private static void CellBackward(ReadOnlySpan<float> active, ReadOnlySpan<float> products, ReadOnlySpan<float> h, Span<float> dh, Span<float> dgates, Span<float> dproducts)
+    {
+        int size = dh.Length;
+        for (int j = 0; j < size; j++)
+        {
+            float z = active[j], r = active[size + j], n = active[2 * size + j];
+            float dn = dh[j] * (1 - z) * (1 - n * n), dz = dh[j] * (h[j] - n) * z * (1 - z), dr = dn * products[2 * size + j] * r * (1 - r);
+            (dgates[j], dgates[size + j], dgates[2 * size + j]) = (dz, dr, dn);
+            (dproducts[j], dproducts[size + j], dproducts[2 * size + j]) = (dz, dr, dn * r);
+            dh[j] *= z;
+        }
+    }
+}

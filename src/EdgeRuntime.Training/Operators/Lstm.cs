@@ -1,0 +1,98 @@
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Training;
+
+/// <summary>
+/// Long short-term memory (Hochreiter and Schmidhuber 1997, with forget gates), gates in ONNX's order i, o, f, c:
+/// <code>
+/// i, o, f = σ(W x + R h + b),  g = tanh(W x + R h + b),  c' = f·c + i·g,  h' = o·tanh(c')
+/// </code>
+/// The product with x is one dense layer over all steps; the operator here runs the steps. Truncated back-propagation
+/// through time is had by handing the final state on as constants.
+/// </summary>
+public static class LstmOperator
+{
+    /// <summary>
+    /// x [T,N,I], weights [4H,I], recurrent weights [4H,H], bias [4H] (both of ONNX's halves added), state h and c [N,H] or
+    /// null for zeros → y [T,N,H], and the final h and c as plain arrays.
+    /// </summary>
+    public static (Variable Y, float[] H, float[] C) Lstm(this Tape tape, Variable x, Variable weights, Variable recurrent, Variable bias,
+        float[]? h0 = null, float[]? c0 = null, bool reverse = false)
+    {
+        int steps = x.Shape[0], batch = x.Shape[1], size = recurrent.Shape[1], state = batch * size;
+        Variable gates = tape.Dense(x, weights, bias);
+        Variable y = tape.New(new TensorShape(steps, batch, size), gates.RequiresGradient || recurrent.RequiresGradient);
+        // After the loop `active` holds the gates' values, `cells` every c; the first state stands before them.
+        float[] active = tape.Rent(steps * 4 * state), cells = tape.Rent((steps + 1) * state), hidden = tape.Rent(state);
+        Start(c0, cells.AsSpan(0, state));
+        Start(h0, hidden);
+        float[] firstHidden = tape.Rent(state);
+        hidden.AsSpan().CopyTo(firstHidden);
+        gates.Data.AsSpan().CopyTo(active);
+        for (int step = 0; step < steps; step++)
+        {
+            int t = reverse ? steps - 1 - step : step;
+            tape.Multiply(hidden, 0, false, recurrent.Data, 0, true, active, t * 4 * state, batch, 4 * size, size, true);
+            for (int n = 0; n < batch; n++)
+                Cell(active.AsSpan((t * batch + n) * 4 * size, 4 * size), cells.AsSpan(step * state + n * size, size),
+                    cells.AsSpan((step + 1) * state + n * size, size), y.Data.AsSpan((t * batch + n) * size, size));
+            y.Data.AsSpan(t * state, state).CopyTo(hidden);
+        }
+        tape.Record(y, dy => Backward(tape, dy, gates, recurrent, y, active, cells, firstHidden, reverse));
+        return (y, hidden.ToArray(), cells.AsSpan(steps * state, state).ToArray());
+    }
+
+    private static void Cell(Span<float> gates, ReadOnlySpan<float> before, Span<float> after, Span<float> y)
+    {
+        int size = y.Length;
+        for (int j = 0; j < size; j++)
+        {
+            float i = ElementwiseOperators.Sigmoid(gates[j]), o = ElementwiseOperators.Sigmoid(gates[size + j]);
+            float f = ElementwiseOperators.Sigmoid(gates[2 * size + j]), g = MathF.Tanh(gates[3 * size + j]);
+            after[j] = f * before[j] + i * g;
+            y[j] = o * MathF.Tanh(after[j]);
+            (gates[j], gates[size + j], gates[2 * size + j], gates[3 * size + j]) = (i, o, f, g);
+        }
+    }
+
+    private static void Backward(Tape tape, float[] dy, Variable gates, Variable recurrent, Variable y, float[] active, float[] cells, float[] firstHidden, bool reverse)
+    {
+        int steps = y.Shape[0], batch = y.Shape[1], size = y.Shape[2], state = batch * size;
+        float[] dh = tape.Rent(state), dc = tape.Rent(state), dgates = tape.Rent(steps * 4 * state), previous = tape.Rent(steps * state);
+        Array.Clear(dh);
+        Array.Clear(dc);
+        for (int step = steps - 1; step >= 0; step--)
+        {
+            int t = reverse ? steps - 1 - step : step, before = reverse ? t + 1 : t - 1;
+            (step == 0 ? firstHidden.AsSpan() : y.Data.AsSpan(before * state, state)).CopyTo(previous.AsSpan(t * state));
+            VectorMath.Add(dy.AsSpan(t * state, state), dh);
+            for (int n = 0; n < batch; n++)
+                CellBackward(active.AsSpan((t * batch + n) * 4 * size, 4 * size), cells.AsSpan(step * state + n * size, size), cells.AsSpan((step + 1) * state + n * size, size),
+                    dh.AsSpan(n * size, size), dc.AsSpan(n * size, size), dgates.AsSpan((t * batch + n) * 4 * size, 4 * size));
+            tape.Multiply(dgates, t * 4 * state, false, recurrent.Data, 0, false, dh, 0, batch, size, 4 * size, false);
+        }
+        if (recurrent.RequiresGradient) tape.ProductOfRows(dgates, 4 * size, previous, size, steps * batch, tape.GradientOf(recurrent));
+        if (gates.RequiresGradient) tape.GiveGradient(gates, dgates);
+    }
+
+    private static void CellBackward(ReadOnlySpan<float> gates, ReadOnlySpan<float> before, ReadOnlySpan<float> after, ReadOnlySpan<float> dh, Span<float> dc, Span<float> dgates)
+    {
+        int size = dh.Length;
+        for (int j = 0; j < size; j++)
+        {
+            float i = gates[j], o = gates[size + j], f = gates[2 * size + j], g = gates[3 * size + j], tanh = MathF.Tanh(after[j]);
+            float d = dc[j] + dh[j] * o * (1 - tanh * tanh);
+            dgates[j] = d * g * i * (1 - i);
+            dgates[size + j] = dh[j] * tanh * o * (1 - o);
+            dgates[2 * size + j] = d * before[j] * f * (1 - f);
+            dgates[3 * size + j] = d * i * (1 - g * g);
+            dc[j] = d * f;
+        }
+    }
+
+    internal static void Start(float[]? given, Span<float> state)
+    {
+        if (given is null) state.Clear();
+        else given.CopyTo(state);
+    }
+}
