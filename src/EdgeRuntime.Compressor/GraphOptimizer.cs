@@ -27,6 +27,19 @@ public static class GraphOptimizer
         return graph;
     }
 
+    /// <summary>
+    /// Brings what an importer delivers to the form that training wants: NHWC without removable transposes, constants folded,
+    /// weights float; batch normalisation stays, as it is trained as well.
+    /// </summary>
+    /// <exception cref="ModelException">The graph is not valid.</exception>
+    public static Graph PrepareForTraining(Graph graph)
+    {
+        GraphValidator.Validate(graph);
+        Repeat(graph, [new FoldConstants(), new SimplifyLayout(), new DequantizeConstants()]);
+        GraphValidator.Validate(graph);
+        return graph;
+    }
+
     private static void Repeat(Graph graph, ICompressionPass[] passes)
     {
         for (int round = 0; round < MaxRounds; round++)

@@ -36,6 +36,9 @@ public sealed class TrainableNetwork
     /// <summary>Parameters and running statistics: all that a checkpoint holds of the network.</summary>
     public IReadOnlyList<Variable> State => [.. _constants.Values];
 
+    /// <summary>The outputs before their softmax, if they have one: what losses of classifiers take.</summary>
+    public IReadOnlyList<ValueInfo> Logits => [.. Graph.Outputs.Select(y => Graph.Nodes.Find(n => n.Output == y) is { Type: OperatorType.Softmax } softmax ? softmax.Input(0) : y)];
+
     /// <summary>The variable of a constant.</summary>
     public Variable this[ValueInfo constant] => _constants[constant];
 

@@ -3,7 +3,7 @@ using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Training;
 
-/// <summary>The loss of one step: from the network's outputs for a batch, with its samples' numbers and labels.</summary>
+/// <summary>The loss of one step: from the network's outputs for a batch (<see cref="TrainableNetwork.Logits"/>), with its samples' numbers and labels.</summary>
 public delegate Variable LossFunction(Tape tape, TrainingBatch batch, Variable[] outputs);
 
 /// <summary>One batch.</summary>
@@ -29,7 +29,7 @@ public sealed class Trainer
     private readonly TrainingCheckpoint _checkpoint;
     private readonly TensorShape _sample;
 
-    /// <summary>Prepares training on <paramref name="data"/>; without a loss function it is the cross-entropy of output 0 as logits.</summary>
+    /// <summary>Prepares training on <paramref name="data"/>; without a loss function it is the cross-entropy of the first output.</summary>
     public Trainer(TrainableNetwork network, Dataset data, Dataset? validation = null, TrainingOptions? options = null, LossFunction? loss = null)
     {
         _network = network;
@@ -121,7 +121,7 @@ public sealed class Trainer
     private double Step(int[] indices, int stepsPerEpoch, RandomSource random)
     {
         TrainingBatch batch = Batch(_data, indices, random);
-        Variable loss = _loss(_tape, batch, _network.Forward(_tape, [batch.Input]));
+        Variable loss = _loss(_tape, batch, _network.Forward(_tape, [batch.Input], _network.Logits));
         double value = loss.Data[0];
         if (!double.IsFinite(value)) throw new Model.ModelException(Model.ModelErrorKind.InvalidData, _network.Graph.Name, $"the loss became {value} at step {_optimizer.Steps + 1}; a smaller learning rate or a gradient limit helps");
         _tape.Backward(loss);

@@ -15,6 +15,7 @@ internal static class Program
         ["elementwise"] = ElementwiseBenchmark.Run,
         ["binary"] = BinaryBenchmark.Run,
         ["once"] = OnceBenchmark.Run,
+        ["training"] = TrainingBenchmark.Run,
     };
 
     private static int Main(string[] args)
