@@ -16,6 +16,7 @@ public static class KernelCatalog
         .. ConvolutionBinaryKernels.All,
         .. ElementwiseKernels.All,
         .. MatrixProductKernels.All,
+        .. NibbleLinearKernels.All,
     ];
 
     /// <summary>The int8 convolution kernel with the least estimated cost; <paramref name="wish"/> names one to prefer.</summary>
@@ -23,6 +24,20 @@ public static class KernelCatalog
     {
         ConvolutionShape s = shape;
         return Cheapest(ConvolutionInt8Kernels.All, cpu, wish, k => k.Supports(s, parameters) ? k.EstimateCycles(s, parameters) : double.PositiveInfinity);
+    }
+
+    /// <summary>The kernel with nibble weights and the least estimated cost, for layers whose input is quantised while running.</summary>
+    public static KernelChoice<ConvolutionInt4Kernel> SelectDynamic(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, CpuFeatures cpu, string? wish = null)
+    {
+        ConvolutionShape s = shape;
+        return Cheapest(ConvolutionInt4Kernels.All, cpu, wish, k => k.EstimateCycles(s, parameters));
+    }
+
+    /// <summary>The kernel for float rows and weights of few bits with the least estimated cost.</summary>
+    public static KernelChoice<NibbleLinearKernel> Select(in NibbleLinearShape shape, CpuFeatures cpu, string? wish = null)
+    {
+        NibbleLinearShape s = shape;
+        return Cheapest(NibbleLinearKernels.All, cpu, wish, k => k.EstimateCycles(s));
     }
 
     /// <summary>The float convolution kernel with the least estimated cost; <paramref name="wish"/> names one to prefer.</summary>

@@ -44,25 +44,7 @@ public static class HostEvaluator
     public static double[] ToReals(Tensor tensor, QuantizationParameters? quantization)
     {
         if (quantization is null) return Array.ConvertAll(tensor.ToFloats(), f => (double)f);
-        int[] integers = tensor.ToInts();
-        double[] reals = new double[integers.Length];
-        for (int i = 0; i < reals.Length; i++)
-        {
-            int c = quantization.ChannelOf(tensor.Shape, i);
-            reals[i] = Requantize.Dequantize(integers[i], quantization.Scales[c], quantization.ZeroPoints[c]);
-        }
-        return reals;
-    }
-
-    /// <summary>Index into scales and zero points of element <paramref name="element"/> of a tensor of shape <paramref name="shape"/>.</summary>
-    internal static int ChannelOf(this QuantizationParameters quantization, TensorShape shape, long element)
-    {
-        if (quantization.IsPerTensor) return 0;
-        long channel = quantization.Axis < 0 ? 0 : element / shape.CountOf(quantization.Axis + 1, shape.Rank) % shape[quantization.Axis];
-        if (quantization.GroupSize == 0) return (int)channel;
-        long inner = shape.CountOf(Math.Max(quantization.Axis, -1) + 1, shape.Rank);
-        long groups = (inner + quantization.GroupSize - 1) / quantization.GroupSize;
-        return (int)(channel * groups + element % inner / quantization.GroupSize);
+        return Array.ConvertAll(quantization.Dequantize(tensor), f => (double)f);
     }
 
     /// <summary><paramref name="reals"/> rounded to the type and quantisation of <paramref name="value"/>.</summary>

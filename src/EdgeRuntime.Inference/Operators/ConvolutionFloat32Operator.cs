@@ -1,11 +1,9 @@
-using System.Runtime.InteropServices;
 using EdgeRuntime.Kernels;
 using EdgeRuntime.Model;
-using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Inference;
 
-/// <summary>A float convolution or fully connected layer with constant weights (float32, or float16 widened while packing).</summary>
+/// <summary>A float convolution or fully connected layer with constant weights (float32; float16 and integers are widened while packing).</summary>
 internal sealed unsafe class ConvolutionFloat32Operator : Operator
 {
     private readonly ConvolutionFloat32Kernel _kernel;
@@ -22,7 +20,7 @@ internal sealed unsafe class ConvolutionFloat32Operator : Operator
         ScratchBytes = _kernel.ScratchBytes(shape, context.Workers);
         Stages = _kernel.Stages(shape);
         ConvolutionShape s = shape;
-        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, Floats(node, 1), Floats(node, 2), to), context);
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, FloatConstants.Of(node, 1), FloatConstants.Of(node, 2), to), context);
         _call = new ConvolutionFloat32Call
         {
             Shape = shape,
@@ -55,12 +53,4 @@ internal sealed unsafe class ConvolutionFloat32Operator : Operator
     public override void Run(int stage, int first, int end, int worker) => _kernel.Run(_call, stage, first, end, worker);
 
     public override void Dispose() => _packed.Dispose();
-
-    private static ReadOnlySpan<float> Floats(Node node, int index) => node.OptionalInput(index) switch
-    {
-        null when index > 1 => [],
-        { Constant: { Type: ElementType.Float32 } constant } => MemoryMarshal.Cast<byte, float>(constant.Data.Span),
-        { Constant: { Type: ElementType.Float16 } constant } => constant.ToFloats(),
-        var value => throw Unsupported(node, $"weights and bias of a float layer must be float constants, not {value}"),
-    };
 }

@@ -4,7 +4,7 @@ using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Inference;
 
-/// <summary>A quantised convolution or fully connected layer: int8 in, int8 weights, int8 out.</summary>
+/// <summary>A quantised convolution or fully connected layer: int8 in, weights of 8 or 4 bits, int8 out.</summary>
 internal sealed unsafe class ConvolutionInt8Operator : Operator
 {
     private readonly ConvolutionInt8Kernel _kernel;
@@ -13,7 +13,7 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
     private ConvolutionInt8Call _call;
 
     private ConvolutionInt8Operator(Node node, KernelChoice<ConvolutionInt8Kernel> choice, in ConvolutionShape shape, ConvolutionInt8Parameters parameters,
-        Tensor weights, PrepareContext context) : base(node, choice.Kernel.Descriptor.Id, choice.Reason)
+        Int8Weights weights, PrepareContext context) : base(node, choice.Kernel.Descriptor.Id, choice.Reason)
     {
         _kernel = choice.Kernel;
         _shape = shape;
@@ -21,7 +21,7 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
         ScratchBytes = _kernel.ScratchBytes(shape, context.Workers);
         Stages = _kernel.Stages(shape);
         ConvolutionShape s = shape;
-        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s, parameters), to => _kernel.Pack(s, parameters, weights.AsSpan<sbyte>(), to), context);
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s, parameters), to => _kernel.Pack(s, parameters, weights.Values, to), context);
         _call = new ConvolutionInt8Call
         {
             Shape = shape,
@@ -45,10 +45,8 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
 
     public static ConvolutionInt8Operator Create(Node node, in ConvolutionShape shape, PrepareContext context)
     {
-        if (node.Input(1).Constant is not { Type: ElementType.Int8 or ElementType.Binary } weights)
-            throw Unsupported(node, $"quantised weights must be an int8 or binary constant, not {node.Input(1)}");
-        if (weights.Type == ElementType.Binary) weights = Tensor.From<sbyte>(weights.Shape, Array.ConvertAll(weights.ToInts(), w => (sbyte)w));
         if (node.Output.Type != ElementType.Int8) throw Unsupported(node, $"an int8 layer must give int8, not {node.Output.Type}");
+        Int8Weights weights = Weights(node);
         ConvolutionInt8Parameters parameters = Parameters(node, shape, weights);
         return new(node, KernelCatalog.Select(shape, parameters, context.Cpu, context.Wish(node)), shape, parameters, weights, context);
     }
@@ -66,25 +64,34 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
 
     public override void Dispose() => _packed.Dispose();
 
-    private static ConvolutionInt8Parameters Parameters(Node node, in ConvolutionShape shape, Tensor weights)
+    /// <summary>The constant weights of <paramref name="node"/>.</summary>
+    public static Int8Weights Weights(Node node)
+    {
+        if (node.Input(1).Constant is not { Type: ElementType.Int8 or ElementType.Int4 or ElementType.Binary } constant)
+            throw Unsupported(node, $"quantised weights must be an Int8, Int4 or Binary constant, not {node.Input(1)}");
+        QuantizationParameters q = node.Input(1).Quantization ?? throw Invalid(node, $"weights {node.Input(1).Name} have no scale");
+        return Int8Weights.From(constant, q)
+            ?? throw Unsupported(node, $"{constant.Type} weights must be quantised per tensor{(constant.Type == ElementType.Int4 ? ", per group" : "")} or per output channel, not with {q}");
+    }
+
+    private static ConvolutionInt8Parameters Parameters(Node node, in ConvolutionShape shape, Int8Weights w)
     {
         QuantizationParameters x = PerTensor(node, node.Input(0)), y = PerTensor(node, node.Output);
-        QuantizationParameters w = node.Input(1).Quantization ?? throw Invalid(node, $"weights {node.Input(1).Name} have no scale");
         int outputs = shape.OutChannels;
-        if (w.GroupSize != 0 || !(w.IsPerTensor || (w.Axis == 0 && w.Scales.Length == outputs)))
-            throw Unsupported(node, $"int8 weights must be quantised per tensor or per output channel, not with {w}");
         double[] factors = new double[outputs];
-        for (int o = 0; o < outputs; o++) factors[o] = (double)x.Scale * w.Scales[w.IsPerTensor ? 0 : o] / y.Scale;
+        for (int o = 0; o < outputs; o++) factors[o] = (double)x.Scale * w.Scale(o) / y.Scale;
         int shift = factors.Max(f => Factor(node, f).Shift);
         int[] bias = Bias(node, outputs, x, w);
-        int[] zeros = w.IsSymmetric ? [] : [.. Enumerable.Range(0, outputs).Select(o => w.ZeroPoints[w.IsPerTensor ? 0 : o])];
         int[] multipliers = Array.ConvertAll(factors, f => FixedPointMultiplier.From(f, shift).Multiplier);
-        for (int o = 0; o < outputs; o++) FitAccumulator(node, weights, o, zeros, x.ZeroPoint, shift, bias, multipliers);
+        for (int o = 0; o < outputs; o++) FitAccumulator(node, w, o, x.ZeroPoint, shift, bias, multipliers);
         var (min, max) = ClampOf(node, node.Output);
         return new ConvolutionInt8Parameters
         {
             InputZeroPoint = x.ZeroPoint,
-            WeightZeroPoints = zeros,
+            WeightZeroPoints = w.ZeroPoints,
+            WeightBits = w.Bits,
+            WeightGroup = w.GroupSize,
+            WeightMultipliers = w.Multipliers,
             Bias = bias,
             Multipliers = multipliers,
             Shift = shift,
@@ -95,7 +102,7 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
     }
 
     /// <summary>The bias in units of input scale · weight scale; one stored with other scales is converted.</summary>
-    private static int[] Bias(Node node, int outputs, QuantizationParameters x, QuantizationParameters w)
+    private static int[] Bias(Node node, int outputs, QuantizationParameters x, Int8Weights w)
     {
         if (node.OptionalInput(2) is not { } value) return new int[outputs];
         if (value.Constant is not { Type: ElementType.Int32 } constant) throw Unsupported(node, $"the bias must be an int32 constant, not {value}");
@@ -103,7 +110,7 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
         if (value.Quantization is not { } q) return bias;
         for (int o = 0; o < outputs; o++)
         {
-            double unit = (double)x.Scale * w.Scales[w.IsPerTensor ? 0 : o], stored = q.Scales[q.IsPerTensor ? 0 : o];
+            double unit = (double)x.Scale * w.Scale(o), stored = q.Scales[q.IsPerTensor ? 0 : o];
             if (Math.Abs(stored / unit - 1) > 1e-4) bias[o] = checked((int)Math.Round(bias[o] * (stored / unit)));
         }
         return bias;
@@ -113,11 +120,11 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
     /// Makes sure that no input can take channel <paramref name="o"/> out of the accumulator. Trained networks have dead
     /// channels, all weights 0, whose tiny scale makes the bias enormous: their constant output is kept with a smaller bias.
     /// </summary>
-    private static void FitAccumulator(Node node, Tensor weights, int o, int[] zeros, int inputZero, int shift, int[] bias, int[] multipliers)
+    private static void FitAccumulator(Node node, Int8Weights weights, int o, int inputZero, int shift, int[] bias, int[] multipliers)
     {
-        int depth = weights.Count / bias.Length, reach = Math.Max(inputZero + 128, 127 - inputZero);
+        int depth = weights.Values.Length / bias.Length, zero = weights.ZeroPoints.Length == 0 ? 0 : weights.ZeroPoints[o], reach = Math.Max(inputZero + 128, 127 - inputZero);
         long sum = 0;
-        foreach (sbyte v in weights.AsSpan<sbyte>().Slice(o * depth, depth)) sum += Math.Abs(v - (zeros.Length == 0 ? 0 : zeros[o]));
+        foreach (sbyte v in weights.Values.AsSpan(o * depth, depth)) sum += Math.Abs(v - zero);
         if (sum * reach + Math.Abs((long)bias[o]) < Requantize.AccumulatorLimit) return;
         if (sum != 0)
             throw Invalid(node, $"output channel {o} can exceed the 30-bit accumulator; its weights sum to {sum} in magnitude and its bias is {bias[o]}");

@@ -16,6 +16,9 @@ internal static class OperatorRegistry
             OperatorType.Convolution or OperatorType.FullyConnected when node.Input(0).Type == ElementType.Binary =>
                 ConvolutionBinaryOperator.Create(node, ConvolutionShapes.Of(node), context),
             OperatorType.Convolution or OperatorType.FullyConnected when isInt8 => ConvolutionInt8Operator.Create(node, ConvolutionShapes.Of(node), context),
+            OperatorType.Convolution or OperatorType.FullyConnected when IsFloat(node) && node.Attributes.Int("dynamic", 0) != 0 =>
+                ConvolutionDynamicOperator.Create(node, ConvolutionShapes.Of(node), context),
+            OperatorType.FullyConnected when IsFloat(node) && NibbleLinearOperator.Fits(node) => NibbleLinearOperator.Create(node, context),
             OperatorType.Convolution or OperatorType.FullyConnected when IsFloat(node) => ConvolutionFloat32Operator.Create(node, ConvolutionShapes.Of(node), context),
             OperatorType.Add or OperatorType.Sub or OperatorType.Mul or OperatorType.Div => new BinaryOperator(node, context.Elementwise),
             OperatorType.AveragePool or OperatorType.MaxPool or OperatorType.ReduceMean => new PoolOperator(node, context),

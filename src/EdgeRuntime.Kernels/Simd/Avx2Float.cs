@@ -79,4 +79,11 @@ internal readonly unsafe struct Avx2Float : IFloatVector<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector256<int> FirstLanes(int count) =>
         Avx2.CompareGreaterThan(Avx2.BroadcastScalarToVector256(Vector128.CreateScalarUnsafe(count)), Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Nibbles(byte* words, int position)
+    {
+        Vector256<int> all = Vector256.Load((int*)words);
+        return Vector256.ConvertToSingle(position == 7 ? all >>> 28 : all & Vector256.Create(15 << (4 * position)));
+    }
 }

@@ -70,4 +70,11 @@ internal readonly unsafe struct Avx512Float : IFloatVector<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector512<float> v) => Avx2Float.Sum(Avx.Add(v.GetLower(), v.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Nibbles(byte* words, int position)
+    {
+        Vector512<int> all = Vector512.Load((int*)words);
+        return Vector512.ConvertToSingle(position == 7 ? all >>> 28 : all & Vector512.Create(15 << (4 * position)));
+    }
 }

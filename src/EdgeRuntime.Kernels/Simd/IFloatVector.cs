@@ -58,6 +58,12 @@ internal unsafe interface IFloatVector<V> where V : unmanaged
     /// <summary>v, but 0 where <paramref name="x"/> is below <paramref name="limit"/>.</summary>
     static abstract V ZeroBelow(V v, V x, V limit);
 
+    /// <summary>
+    /// Nibble number <paramref name="position"/> of each 32-bit word at <paramref name="words"/>, unsigned, times 16^position; the
+    /// last one, whose power would be the sign's, times 1.
+    /// </summary>
+    static abstract V Nibbles(byte* words, int position);
+
     /// <summary>The sum of all lanes.</summary>
     static abstract float Sum(V v);
 }

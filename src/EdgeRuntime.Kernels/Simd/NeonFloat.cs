@@ -79,4 +79,11 @@ internal readonly unsafe struct NeonFloat : IFloatVector<Vector128<float>>
         Vector128<float> pairs = AdvSimd.Arm64.AddPairwise(v, v);
         return AdvSimd.Arm64.AddPairwise(pairs, pairs).ToScalar();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Nibbles(byte* words, int position)
+    {
+        Vector128<int> all = Vector128.Load((int*)words);
+        return Vector128.ConvertToSingle(position == 7 ? all >>> 28 : all & Vector128.Create(15 << (4 * position)));
+    }
 }

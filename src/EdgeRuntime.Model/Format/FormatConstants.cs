@@ -26,7 +26,7 @@ public static class FormatConstants
     /// understands the file: the first version that has all that the graph uses.
     /// </summary>
     public static FormatVersion VersionOf(Graph graph) =>
-        graph.Nodes.Exists(n => n.Type > LastOperatorOf10 || n.Outputs.Count > 1) || graph.Values().Any(v => v.Sparsity is not null) ? Version : new(1, 0);
+        graph.Nodes.Exists(n => n.Type > LastOperatorOf10 || n.Outputs.Count > 1 || n.Attributes.Contains("dynamic")) || graph.Values().Any(v => v.Sparsity is not null) ? Version : new(1, 0);
 
     private const OperatorType LastOperatorOf10 = OperatorType.BatchNormalization;
 }

@@ -36,12 +36,13 @@ public sealed record OperatorSchema(OperatorType Type, int MinInputs, int MaxInp
 public static class OperatorSchemas
 {
     private static readonly AttributeSchema Min = new("min", AttributeKind.Float, false);
+    private static readonly AttributeSchema Dynamic = new("dynamic", AttributeKind.Int, false);
     private static readonly AttributeSchema Max = new("max", AttributeKind.Float, false);
 
     private static readonly Dictionary<OperatorType, OperatorSchema> ByType = new[]
     {
-        Schema(OperatorType.Convolution, 2, 3, Ints("strides"), Ints("dilations"), Ints("pads"), Int("group"), Min, Max),
-        Schema(OperatorType.FullyConnected, 2, 3, Min, Max),
+        Schema(OperatorType.Convolution, 2, 3, Ints("strides"), Ints("dilations"), Ints("pads"), Int("group"), Min, Max, Dynamic),
+        Schema(OperatorType.FullyConnected, 2, 3, Min, Max, Dynamic),
         Schema(OperatorType.Add, 2, 2, Min, Max),
         Schema(OperatorType.Sub, 2, 2, Min, Max),
         Schema(OperatorType.Mul, 2, 2, Min, Max),

@@ -9,11 +9,12 @@ public enum OperatorType : ushort
     /// <summary>
     /// 2-D convolution. x [N,H,W,C], weights [O,kH,kW,C/group], bias [O] optional → [N,H',W',O]. Attributes strides [2],
     /// dilations [2], pads [top,left,bottom,right], group, min, max (a fused clamp, in real numbers). Padding stands
-    /// for real 0. group = C is a depthwise convolution; O is then a multiple of C.
+    /// for real 0. group = C is a depthwise convolution; O is then a multiple of C. With a float x, weights may be quantised;
+    /// dynamic (1) then makes x int8 while the network runs, as one tensor, and the products integer.
     /// </summary>
     Convolution = 1,
 
-    /// <summary>x [..., K], weights [N,K], bias [N] optional → [..., N]. Attributes min, max.</summary>
+    /// <summary>x [..., K], weights [N,K], bias [N] optional → [..., N]. Attributes min, max, dynamic (each row by itself).</summary>
     FullyConnected = 2,
 
     /// <summary>a + b with broadcasting. Attributes min, max.</summary>

@@ -58,6 +58,27 @@ public sealed class QuantizationParameters : IEquatable<QuantizationParameters>
     /// <summary>The only zero point of a per-tensor quantisation.</summary>
     public int ZeroPoint => IsPerTensor ? _zeroPoints[0] : throw new InvalidOperationException("quantised per channel");
 
+    /// <summary>Index into scales and zero points of element <paramref name="element"/> of a tensor of shape <paramref name="shape"/>.</summary>
+    public int ChannelOf(TensorShape shape, long element)
+    {
+        if (IsPerTensor) return 0;
+        long inner = shape.CountOf(Axis + 1, shape.Rank), channel = Axis < 0 ? 0 : element / inner % shape[Axis];
+        return (int)(GroupSize == 0 ? channel : channel * ((inner + GroupSize - 1) / GroupSize) + element % inner / GroupSize);
+    }
+
+    /// <summary>The real numbers that the integers of <paramref name="tensor"/> stand for.</summary>
+    public float[] Dequantize(Tensor tensor)
+    {
+        int[] integers = tensor.ToInts();
+        float[] reals = new float[integers.Length];
+        for (int i = 0; i < reals.Length; i++)
+        {
+            int c = ChannelOf(tensor.Shape, i);
+            reals[i] = Requantize.Dequantize(integers[i], _scales[c], _zeroPoints[c]);
+        }
+        return reals;
+    }
+
     /// <summary>The same with all zero points moved by <paramref name="delta"/>.</summary>
     public QuantizationParameters ShiftZeroPoints(int delta) =>
         new(_scales, Array.ConvertAll(_zeroPoints, z => checked(z + delta)), Axis, GroupSize);

@@ -21,11 +21,22 @@ internal static class ConstantRules
         {
             if (node.Inputs[i] is not { Constant: { } constant } value) continue;
             if (value.Type != ElementType.Float16 && (value.Type == ElementType.Float32 || value.Quantization is null)) continue;
+            // Weights of few bits are executed as they are.
+            if (i == 1 && value.Type is ElementType.Int4 or ElementType.Int8 && node.Type is OperatorType.Convolution or OperatorType.FullyConnected) continue;
             double[] reals = HostEvaluator.ToReals(constant, value.Quantization);
             node.Inputs[i] = index.Constant(value, Tensor.From<float>(value.Shape, Array.ConvertAll(reals, r => (float)r)));
             changed = true;
         }
         return changed;
+    }
+
+    /// <summary>Int4 weights of an operator that computes in float stay what they are: it reads them directly.</summary>
+    public static bool KeepNibbles(Node node, GraphIndex index)
+    {
+        if (node.Type is not (OperatorType.Convolution or OperatorType.FullyConnected) || node.Output.Type != ElementType.Float32) return false;
+        if (index.DequantizedConstant(node.Input(1)) is not { Type: ElementType.Int4 } weights || Int8Weights.From(weights.Constant!, weights.Quantization!) is null) return false;
+        node.Inputs[1] = weights;
+        return true;
     }
 
     private static bool FoldAny(Node node, GraphIndex index)

@@ -44,7 +44,7 @@ internal static class QuantizationRules
         ValueInfo? bias = node.OptionalInput(2), integerBias = null;
         if (bias is not null)
         {
-            integerBias = AccumulatorBias(node, bias, x.Quantization!.Scale, signed.Quantization!, index);
+            integerBias = AccumulatorBias(node, bias, x.Quantization!.Scale, Int8Weights.From(signed.Constant!, signed.Quantization!)!.Scales, index);
             if (integerBias is null) return false;
             node.Inputs[2] = integerBias;
         }
@@ -103,10 +103,12 @@ internal static class QuantizationRules
         return Requantize.Dequantize(q, p.Scale, p.ZeroPoint) == value;
     }
 
-    // Int8 as it is; UInt8 with bytes and zero points 128 lower. Per tensor or per output only: that is what kernels take.
+    // Int8 and Int4 as they are; UInt8 with bytes and zero points 128 lower. Per tensor or per output, Int4 also per group: that is what kernels take.
     private static ValueInfo? SignedWeights(ValueInfo weights, GraphIndex index)
     {
-        if (weights.Quantization is not { GroupSize: 0, Axis: <= 0 } q) return null;
+        if (weights.Quantization is not { Axis: <= 0 } q) return null;
+        if (weights.Type == ElementType.Int4) return Int8Weights.From(weights.Constant!, q) is null ? null : weights;
+        if (q.GroupSize != 0) return null;
         return weights.Type switch
         {
             ElementType.Int8 => weights,
@@ -116,18 +118,18 @@ internal static class QuantizationRules
     }
 
     // round(real / (sx · sw[c])); integers that have that scale already, to the precision of a float product, stay as they are.
-    private static ValueInfo? AccumulatorBias(Node node, ValueInfo bias, float inputScale, QuantizationParameters weights, GraphIndex index)
+    private static ValueInfo? AccumulatorBias(Node node, ValueInfo bias, float inputScale, float[] weightScales, GraphIndex index)
     {
         ValueInfo? source = bias.IsConstant ? bias : index.DequantizedConstant(bias);
         if (source is null) return null;
         double[] reals = HostEvaluator.ToReals(source.Constant!, source.Quantization);
         int[]? given = source is { Type: ElementType.Int32, Quantization.IsSymmetric: true } ? source.Constant!.ToInts() : null;
         int[] integers = new int[reals.Length];
-        float[] scales = new float[weights.Scales.Length];
-        for (int c = 0; c < scales.Length; c++) scales[c] = Math.Max(inputScale * weights.Scales[c], float.Epsilon);
+        float[] scales = new float[weightScales.Length];
+        for (int c = 0; c < scales.Length; c++) scales[c] = Math.Max(inputScale * weightScales[c], float.Epsilon);
         for (int i = 0; i < integers.Length; i++)
         {
-            double step = (double)inputScale * weights.Scales[scales.Length == 1 ? 0 : i];
+            double step = (double)inputScale * weightScales[scales.Length == 1 ? 0 : i];
             bool same = given is not null && Math.Abs(source.Quantization!.Scales[source.Quantization.ChannelOf(source.Shape, i)] / step - 1) < 1e-5;
             double rounded = Math.Round(reals[i] / step, MidpointRounding.ToEven);
             if (!same && Math.Abs(rounded) >= Requantize.AccumulatorLimit)

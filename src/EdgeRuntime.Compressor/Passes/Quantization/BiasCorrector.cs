@@ -50,7 +50,7 @@ internal static class BiasCorrector
 
     private static void CorrectNode(Node node, double[][] target, byte[][] inputs, Graph graph, PassContext context)
     {
-        QuantizationParameters x = node.Input(0).Quantization!, w = node.Input(1).Quantization!;
+        QuantizationParameters x = node.Input(0).Quantization!;
         double[][] errors = new double[inputs.Length][];
         using (NodeRunner runner = NodeRunner.Unclamped(node, context))
             for (int s = 0; s < inputs.Length; s++)
@@ -59,7 +59,7 @@ internal static class BiasCorrector
                 double[] means = ChannelMeans(runner.Run(MemoryMarshal.AsBytes(reals.AsSpan()).ToArray()), node);
                 errors[s] = [.. target[s].Zip(means, (wanted, found) => wanted - found)];
             }
-        float[] scales = [.. w.Scales.ToArray().Select(s => Math.Max(x.Scale * s, float.Epsilon))];
+        float[] scales = [.. Int8Weights.From(node.Input(1).Constant!, node.Input(1).Quantization!)!.Scales.Select(s => Math.Max(x.Scale * s, float.Epsilon))];
         int[] bias = node.OptionalInput(2)?.Constant?.ToInts() ?? new int[node.Output.Shape[-1]];
         for (int c = 0; c < bias.Length; c++)
         {

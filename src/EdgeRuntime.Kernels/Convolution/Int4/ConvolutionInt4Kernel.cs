@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace EdgeRuntime.Kernels;
 
@@ -231,12 +232,18 @@ public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel
                     for (; x < end; x += Int4Block.Chunk)
                     {
                         *start++ = Start(x);
-                        if (block.IsBytes)
-                            for (int k = 0; k < Int4Block.Chunk; k++) sum += x[k];
+                        if (block.IsBytes) sum += SumOf(x);
                     }
                 }
             rowSums[i] = 8 * sum;
         }
+    }
+
+    private static int SumOf(sbyte* x)
+    {
+        (Vector128<short> a, Vector128<short> b) = Vector128.Widen(Vector128.Load(x));
+        (Vector128<short> c, Vector128<short> d) = Vector128.Widen(Vector128.Load(x + Int4Block.Chunk / 2));
+        return Vector128.Sum(a + b + (c + d));
     }
 
     private static void AddRowSums(in Int4Block block, int* rowSums)

@@ -27,6 +27,19 @@ public sealed class ConvolutionInt8Parameters
     /// <summary>For weights of 4 bits in groups: the multipliers [O, ⌈Depth / WeightGroup⌉], 1 to 16; else empty.</summary>
     public byte[] WeightMultipliers { get; init; } = [];
 
+    /// <summary>The same weights, known as int8 only.</summary>
+    public ConvolutionInt8Parameters WithoutGroups() => new()
+    {
+        InputZeroPoint = InputZeroPoint,
+        WeightZeroPoints = WeightZeroPoints,
+        Bias = Bias,
+        Multipliers = Multipliers,
+        Shift = Shift,
+        OutputZeroPoint = OutputZeroPoint,
+        Min = Min,
+        Max = Max,
+    };
+
     /// <summary>Biases [O].</summary>
     public required int[] Bias { get; init; }
 

@@ -1,0 +1,74 @@
+using System.Runtime.CompilerServices;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// Nibbles become floats without being moved: a mask leaves n · 16^i in its word, which converts exactly, and the row's element has
+/// been divided by 16^i. Mask, conversion and FMA for every vector of products; two chains of sums for each vector of channels.
+/// </summary>
+/// <typeparam name="S">The instruction set.</typeparam>
+/// <typeparam name="V">Its register.</typeparam>
+internal sealed unsafe class NibbleLinearGemv<S, V>(string name, CpuFeature requires, double productsPerCycle) : NibbleLinearKernel where S : struct, IFloatVector<V> where V : unmanaged
+{
+    private const int StepBytes = 4 * Int4Block.Columns;
+
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } = new($"linear-f32s4-gemv-{name}", "linear-f32s4", requires,
+        "float rows × nibble weights, masked and converted in registers; for few rows");
+
+    /// <inheritdoc/>
+    public override double EstimateCycles(in NibbleLinearShape shape) =>
+        200 + shape.Rows * (2.0 * shape.Inputs + (double)shape.Panels * Int4Block.Columns * shape.Inputs * (shape.Bits / 4) / productsPerCycle);
+
+    internal override void Multiply(in NibbleLinearShape shape, byte* panel, float* x, float* starts, float* sums)
+    {
+        for (int column = 0; column < Int4Block.Columns; column += 4 * S.Lanes) Pass(shape, panel, column, x, starts, sums);
+    }
+
+    private static void Pass(in NibbleLinearShape shape, byte* panel, int column, float* x, float* starts, float* sums)
+    {
+        V t0 = S.Create(0), t1 = t0, t2 = t0, t3 = t0;
+        bool grouped = shape.Group > 0;
+        int planes = shape.Bits / 4;
+        for (int chunk = 0; chunk < shape.Chunks; chunk++, panel += shape.ChunkBytes, x += Int4Block.Chunk)
+            for (int plane = 0; plane < planes; plane++)
+            {
+                V a0 = plane == 0 ? S.Broadcast(starts + chunk) : S.Create(0), a1 = a0, a2 = a0, a3 = a0, b0 = S.Create(0), b1 = b0, b2 = b0, b3 = b0;
+                byte* w = panel + plane * Int4Block.ChunkBytes + column * 4;
+                int next = S.Lanes * 4;
+                float* p = x;
+                for (int step = 0; step < Int4Block.Chunk / 8; step++, w += StepBytes, p += 8)
+                {
+                    V v = S.Broadcast(p);
+                    a0 = Add(a0, w, v, 0); a1 = Add(a1, w + next, v, 0); a2 = Add(a2, w + 2 * next, v, 0); a3 = Add(a3, w + 3 * next, v, 0);
+                    v = S.Broadcast(p + 1);
+                    b0 = Add(b0, w, v, 1); b1 = Add(b1, w + next, v, 1); b2 = Add(b2, w + 2 * next, v, 1); b3 = Add(b3, w + 3 * next, v, 1);
+                    v = S.Broadcast(p + 2);
+                    a0 = Add(a0, w, v, 2); a1 = Add(a1, w + next, v, 2); a2 = Add(a2, w + 2 * next, v, 2); a3 = Add(a3, w + 3 * next, v, 2);
+                    v = S.Broadcast(p + 3);
+                    b0 = Add(b0, w, v, 3); b1 = Add(b1, w + next, v, 3); b2 = Add(b2, w + 2 * next, v, 3); b3 = Add(b3, w + 3 * next, v, 3);
+                    v = S.Broadcast(p + 4);
+                    a0 = Add(a0, w, v, 4); a1 = Add(a1, w + next, v, 4); a2 = Add(a2, w + 2 * next, v, 4); a3 = Add(a3, w + 3 * next, v, 4);
+                    v = S.Broadcast(p + 5);
+                    b0 = Add(b0, w, v, 5); b1 = Add(b1, w + next, v, 5); b2 = Add(b2, w + 2 * next, v, 5); b3 = Add(b3, w + 3 * next, v, 5);
+                    v = S.Broadcast(p + 6);
+                    a0 = Add(a0, w, v, 6); a1 = Add(a1, w + next, v, 6); a2 = Add(a2, w + 2 * next, v, 6); a3 = Add(a3, w + 3 * next, v, 6);
+                    v = S.Broadcast(p + 7);
+                    b0 = Add(b0, w, v, 7); b1 = Add(b1, w + next, v, 7); b2 = Add(b2, w + 2 * next, v, 7); b3 = Add(b3, w + 3 * next, v, 7);
+                }
+                float* scales = (float*)(panel + planes * Int4Block.ChunkBytes) + column;
+                V factor = S.Create(planes == 2 && plane == 0 ? 16 : 1);
+                t0 = S.Fma(S.Add(a0, b0), grouped ? S.Load(scales) : factor, t0);
+                t1 = S.Fma(S.Add(a1, b1), grouped ? S.Load(scales + S.Lanes) : factor, t1);
+                t2 = S.Fma(S.Add(a2, b2), grouped ? S.Load(scales + 2 * S.Lanes) : factor, t2);
+                t3 = S.Fma(S.Add(a3, b3), grouped ? S.Load(scales + 3 * S.Lanes) : factor, t3);
+            }
+        S.Store(sums + column, t0);
+        S.Store(sums + column + S.Lanes, t1);
+        S.Store(sums + column + 2 * S.Lanes, t2);
+        S.Store(sums + column + 3 * S.Lanes, t3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Add(V sum, byte* words, V x, int position) => S.Fma(S.Nibbles(words, position), x, sum);
+}
