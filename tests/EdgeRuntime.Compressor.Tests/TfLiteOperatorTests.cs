@@ -99,6 +99,22 @@ public sealed class TfLiteOperatorTests
         Assert.Equal(6f, graph.Nodes[^1].Attributes.Float("max"));
     }
 
+    [Theory]
+    [InlineData(Float)]
+    [InlineData(Int8)]
+    public void Int4WeightsStayNibbles(byte type)
+    {
+        TfLiteWriter file = new();
+        float[] scale = [0.5f];
+        int x = file.Tensor("x", type, [1, 4], null, type == Int8 ? scale : null, type == Int8 ? [0] : null), y = file.Tensor("y", type, [1, 2], null, type == Int8 ? scale : null, type == Int8 ? [0] : null);
+        int w = file.Tensor("w", 17, [2, 4], [0x21, 0x83, 0x7F, 0x00], [0.25f, 0.125f], null, 0);
+        file.Operator(9, [x, w, -1], y, 8, new() { [0] = (byte)0 });
+        Node node = Assert.Single(GraphOptimizer.Optimize(Import(file, x, y)).Nodes);
+        Assert.Equal(ElementType.Int4, node.Input(1).Type);
+        Assert.Equal([1, 2, 3, -8, -1, 7, 0, 0], node.Input(1).Constant!.ToInts());
+        Assert.Equal([0.25f, 0.125f], node.Input(1).Quantization!.Scales.ToArray());
+    }
+
     [Fact]
     public void BiasScaleIsInputTimesWeightPerChannel()
     {

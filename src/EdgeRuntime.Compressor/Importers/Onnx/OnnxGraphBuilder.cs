@@ -9,6 +9,8 @@ internal sealed class OnnxGraphBuilder
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly HashSet<ValueInfo> _fresh = [];
     private readonly Dictionary<ValueInfo, Node> _producers = [];
+    private readonly Dictionary<ValueInfo, ValueInfo> _transposed = [];
+    private readonly HashSet<ValueInfo> _unsignedNibbles = [];
     private string _node = "";
 
     public OnnxGraphBuilder(Graph graph) => Graph = graph;
@@ -17,6 +19,12 @@ internal sealed class OnnxGraphBuilder
 
     /// <summary>Keeps a name of the source from being given to a value of the builder's own.</summary>
     public void Reserve(string name) => _names.Add(name);
+
+    /// <summary>Remembers a constant of bytes that the source has as uint4.</summary>
+    public void NoteUInt4(ValueInfo value) => _unsignedNibbles.Add(value);
+
+    /// <summary>Whether the source has it as uint4.</summary>
+    public bool IsUInt4(ValueInfo value) => _unsignedNibbles.Contains(value);
 
     /// <summary>What is made from here on belongs to the source node <paramref name="name"/>.</summary>
     public void Begin(string name)
@@ -65,10 +73,17 @@ internal sealed class OnnxGraphBuilder
         return Add(OperatorType.Reshape, [x], new ValueInfo(Unique(nameof(Reshape)), x.Type, shape, q), null);
     }
 
-    /// <summary>Axes permuted; constants, also behind a Dequantize, stay constants.</summary>
+    /// <summary>Axes permuted; constants, also behind a Dequantize, stay constants. Those in groups stay as they are: the transposed of the transposed is the matrix.</summary>
     public ValueInfo Transpose(ValueInfo x, params int[] perm)
     {
         if (perm.SequenceEqual(Enumerable.Range(0, x.Shape.Rank))) return x;
+        if (_transposed.TryGetValue(x, out ValueInfo? original)) return original;
+        if (ConstantBehind(x) is { Quantization.GroupSize: > 0, Shape.Rank: 2 })
+        {
+            ValueInfo turned = Emit(OperatorType.Transpose, [x], new AttributeSet().Set("perm", perm));
+            _transposed[turned] = x;
+            return turned;
+        }
         if (ConstantBehind(x) is { } integers) return Emit(OperatorType.Dequantize, [Transpose(integers, perm)]);
         if (x.Constant is not { } c) return Emit(OperatorType.Transpose, [x], new AttributeSet().Set("perm", perm));
         if (perm.Length != c.Shape.Rank || perm.Distinct().Count() != perm.Length || perm.Any(p => p < 0 || p >= perm.Length))
@@ -93,7 +108,7 @@ internal sealed class OnnxGraphBuilder
     }
 
     /// <summary>Whether the value is a constant, or a constant of integers behind a Dequantize.</summary>
-    public bool IsConstant(ValueInfo x) => x.IsConstant || ConstantBehind(x) is not null;
+    public bool IsConstant(ValueInfo x) => x.IsConstant || ConstantBehind(x) is not null || _transposed.ContainsKey(x);
 
     /// <summary>
     /// The floats behind int32 sums of products (ConvInteger, MatMulInteger), which are whole numbers: exact up to 2^24.

@@ -62,7 +62,11 @@ internal sealed class OnnxGraphReader
             if (tensor.Name.Length == 0) throw Damaged("", "an initializer has no name");
             if (_values.ContainsKey(tensor.Name) || _unknown.ContainsKey(tensor.Name)) throw Damaged(tensor.Name, "two initializers have this name");
             Guard(tensor.Name, "initializer", "", [tensor.Name], lazily: true,
-                () => _values[tensor.Name] = new ValueInfo(tensor.Name, OnnxTensors.Read(tensor, _folder)));
+                () =>
+                {
+                    _values[tensor.Name] = new ValueInfo(tensor.Name, OnnxTensors.Read(tensor, _folder));
+                    if (tensor.DataType == (int)TensorProto.Types.DataType.Uint4) _builder.NoteUInt4(_values[tensor.Name]);
+                });
         }
     }
 

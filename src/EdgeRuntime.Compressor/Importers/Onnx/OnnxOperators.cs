@@ -51,6 +51,7 @@ internal static class OnnxOperators
         ["Transpose"] = OnnxShapes.Transpose,
         ["Unsqueeze"] = OnnxShapes.Unsqueeze,
         ["com.microsoft.DequantizeLinear"] = OnnxQuantized.Dequantize,
+        ["com.microsoft.MatMulNBits"] = OnnxNibbles.MatrixProduct,
         ["com.microsoft.QGemm"] = OnnxQuantized.Gemm,
         ["com.microsoft.QLinearAdd"] = n => OnnxQuantized.Binary(n, OperatorType.Add),
         ["com.microsoft.QLinearAveragePool"] = OnnxQuantized.AveragePool,

@@ -22,7 +22,8 @@ internal static class OnnxQuantized
     /// <summary>DequantizeLinear: x, scale, zero point.</summary>
     public static ValueInfo Dequantize(OnnxNode node)
     {
-        CheckBlocks(node);
+        if (node.Int("block_size", 0) is var block and not 0) return OnnxNibbles.DequantizeBlocks(node, block);
+        if (node.Builder.IsUInt4(node.Input(0))) return OnnxNibbles.FromUnsigned(node, node.Input(0), Parameters(node, node.Input(0).Shape, 1, 2, node.Int("axis", 1)));
         return Real(node, 0, 1, 2, node.Int("axis", 1));
     }
 

@@ -26,7 +26,7 @@ internal static class TfLiteWindowConverters
         ValueInfo x = Input(op, g, 0), source = Input(op, g, 1);
         RequireRank4(g, x, source);
         Tensor contents = source.Constant ?? throw g.Unsupported($"weights {source.Name} are not constant");
-        if (contents.Type.Bits() < 8) throw g.Unsupported($"weights {source.Name} are {contents.Type}");
+        if (contents.Type == ElementType.Int4) contents = Tensor.From<sbyte>(contents.Shape, Array.ConvertAll(contents.ToInts(), w => (sbyte)w));
         QuantizationParameters? q = source.Quantization;
         if (q is { Axis: >= 0 })
         {
@@ -104,12 +104,12 @@ internal static class TfLiteWindowConverters
         if (x.Type == ElementType.Float32)
         {
             // TFLite runs float inputs on int8 weights by quantising the input on the fly; float arithmetic is nearer to the
-            // trained network, and the compressor can quantise again.
-            if (weights.Type != ElementType.Float32) weights = g.FreshConstant(weights.Name, g.Reals(weights));
+            // trained network, and the compressor can quantise again. Int4 weights stay as they are.
+            if (weights.Type is not (ElementType.Float32 or ElementType.Int4)) weights = g.FreshConstant(weights.Name, g.Reals(weights));
             if (bias is { Type: not ElementType.Float32 }) throw g.Unsupported($"bias {bias.Name} is {bias.Type}");
             return (weights, bias is null ? null : AsVector(g, bias, null));
         }
-        if (weights.Type is not (ElementType.Int8 or ElementType.UInt8) || weights.Quantization is not { Axis: -1 or 0 } q)
+        if (weights.Type is not (ElementType.Int8 or ElementType.UInt8 or ElementType.Int4) || weights.Quantization is not { Axis: -1 or 0 } q)
             throw g.Unsupported($"weights {weights} with an input of {x.Type}");
         if (bias is null) return (weights, null);
         if (bias.Type != ElementType.Int32) throw g.Unsupported($"bias {bias.Name} is {bias.Type}");
