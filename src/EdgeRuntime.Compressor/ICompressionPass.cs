@@ -8,6 +8,9 @@ public interface ICompressionPass
     /// <summary>The name by which recipes call it.</summary>
     string Name { get; }
 
+    /// <summary>Whether, with its options, it needs representative inputs, if passes of its kind can.</summary>
+    bool NeedsCalibration => true;
+
     /// <summary>
     /// Changes <paramref name="graph"/> in place. Names, order, shapes and types of graph inputs and outputs stay, unless
     /// an option of the pass says otherwise.

@@ -7,7 +7,7 @@ namespace EdgeRuntime.Compressor;
 /// <param name="Name">Its name.</param>
 /// <param name="Summary">What it does, in a line.</param>
 /// <param name="Options">Names of its options.</param>
-/// <param name="NeedsCalibration">Whether it runs the network on representative inputs.</param>
+/// <param name="NeedsCalibration">Whether it runs the network on representative inputs, at least by default.</param>
 /// <param name="Create">Makes the pass from its options in JSON, which may be absent.</param>
 public sealed record PassDescriptor(
     string Name, string Summary, IReadOnlyList<string> Options, bool NeedsCalibration, Func<JsonElement?, ICompressionPass> Create);
@@ -31,6 +31,9 @@ public static class PassCatalog
         Plain("make-signed", "bring UInt8 activations and weights to Int8", () => new MakeSigned()),
         new("quantize-int8", "int8 weights and activations, after training, from calibration data", Names(RecipeJson.Default.QuantizeOptions), true,
             json => new QuantizeInt8(Read(json, RecipeJson.Default.QuantizeOptions))),
+        new("quantize-int4", "int4 weights, per channel or in groups; activations int8 from calibration data or while running, or float", Names(RecipeJson.Default.QuantizeInt4Options), true,
+            json => new QuantizeInt4(Read(json, RecipeJson.Default.QuantizeInt4Options))),
+        Plain("store-fp16", "keep float weights in half precision", () => new StoreFloat16()),
     ];
 
     /// <summary>The pass named <paramref name="name"/>, or null.</summary>

@@ -17,7 +17,7 @@ public sealed class Recipe
         Json = JsonSerializer.Serialize(document, RecipeJson.Default.RecipeDocument);
         if (document.Passes.Count == 0 || document.Passes.Any(step => step is null)) throw new RecipeException(source, "a recipe lists at least one pass under \"passes\"");
         Passes = [.. document.Passes.Select((step, i) => Create(step, $"{source}, pass {i + 1}"))];
-        NeedsCalibration = document.Passes.Any(step => PassCatalog.Find(step.Pass)!.NeedsCalibration);
+        NeedsCalibration = Passes.Any(pass => pass.NeedsCalibration && PassCatalog.Find(pass.Name)!.NeedsCalibration);
     }
 
     /// <summary>Its name, by default the file's.</summary>

@@ -31,4 +31,5 @@ internal sealed record NoOptions;
 [JsonSerializable(typeof(RecipeDocument))]
 [JsonSerializable(typeof(NoOptions))]
 [JsonSerializable(typeof(QuantizeOptions))]
+[JsonSerializable(typeof(QuantizeInt4Options))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

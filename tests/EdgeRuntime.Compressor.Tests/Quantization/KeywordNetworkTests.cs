@@ -27,6 +27,21 @@ public sealed class KeywordNetworkTests
     }
 
     [SkippableTheory]
+    [InlineData("int4", 0.02, 16_500)]
+    [InlineData("fp16", 0.002, 47_000)]
+    public void SmallerWeightsCostLittle(string recipe, double loss, long bytes)
+    {
+        Graph source = Load();
+        Tensor[] inputs = Inputs();
+        int[] labels = LabelFile.Load(SharedFiles.Path("data", "mlperf-tiny-kws", "labels.csv"));
+        double floats = Share(Right(Classify(GraphOptimizer.Optimize(GraphCopy.Of(source)), inputs), labels), IsUnseen);
+        PipelineReport report = CompressionPipeline.Run(source, Recipe.Load(recipe), Context(inputs));
+        double found = Share(Right(Classify(source, inputs), labels), IsUnseen);
+        Assert.True(found >= floats - loss, $"{found:P1} right, {floats:P1} in float");
+        Assert.True(report.Passes[^1].ConstantBytes < bytes, $"{report.Passes[^1].ConstantBytes} bytes");
+    }
+
+    [SkippableTheory]
     [InlineData("min-max", true, true)]
     [InlineData("min-max", false, false)]
     [InlineData("percentile", true, true)]

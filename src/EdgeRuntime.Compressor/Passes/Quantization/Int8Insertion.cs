@@ -10,11 +10,18 @@ namespace EdgeRuntime.Compressor;
 internal static class Int8Insertion
 {
     /// <summary>Changes <paramref name="graph"/>; returns the integer value that stands for each float value, by the latter's name.</summary>
-    public static Dictionary<string, ValueInfo> Apply(Graph graph, Int8Ranges ranges, bool perChannel)
+    public static Dictionary<string, ValueInfo> Apply(Graph graph, Int8Ranges ranges, bool perChannel, QuantizeInt4? nibbles)
     {
         GraphIndex index = new(graph);
+        HashSet<Node> chosen = nibbles?.Choose(graph) ?? [];
         foreach (Node node in ranges.Nodes)
         {
+            if (chosen.Contains(node))
+            {
+                ValueInfo stored = nibbles!.Quantize(node, node.Input(1), LeastScales(Weights.Of(node)!, ranges.Parameters[node.Input(0)].Scale), index);
+                node.Inputs[1] = Dequantized(node, node.Input(1), stored, index);
+                continue;
+            }
             if (node.Type is OperatorType.Convolution or OperatorType.FullyConnected)
                 QuantizeWeights(node, ranges.Parameters[node.Input(0)].Scale, perChannel, index);
             else QuantizeOperands(node, index);
@@ -41,7 +48,10 @@ internal static class Int8Insertion
         return integers;
     }
 
-    // scale[c] = max |w| / 127, but large enough for the bias to stay below 2^29 steps of scale[c] · input scale.
+    // Large enough for the bias to stay below 2^29 steps of scale[c] · input scale.
+    private static float[] LeastScales(Weights weights, float inputScale) => Array.ConvertAll(weights.Bias, b => Math.Abs(b) / inputScale / (1 << 29));
+
+    // scale[c] = max |w| / 127, but not below the least.
     private static void QuantizeWeights(Node node, float inputScale, bool perChannel, GraphIndex index)
     {
         Weights weights = Weights.Of(node)!;
@@ -49,11 +59,12 @@ internal static class Int8Insertion
         for (int i = 0; i < weights.Values.Length; i++)
             largest[i / weights.PerOutput] = Math.Max(largest[i / weights.PerOutput], Math.Abs(weights.Values[i]));
         float most = Math.Max(largest.Max(), 1e-20f);
+        float[] least = LeastScales(weights, inputScale);
         float[] scales = new float[perChannel ? weights.Outputs : 1];
         for (int c = 0; c < weights.Outputs; c++)
         {
             // A channel of zeros has no scale of its own: its bias alone decides.
-            float wanted = Math.Max((perChannel && largest[c] > 0 ? largest[c] : most) / sbyte.MaxValue, Math.Abs(weights.Bias[c]) / inputScale / (1 << 29));
+            float wanted = Math.Max((perChannel && largest[c] > 0 ? largest[c] : most) / sbyte.MaxValue, least[c]);
             ref float scale = ref scales[perChannel ? c : 0];
             scale = Math.Max(scale, wanted);
         }
@@ -80,6 +91,11 @@ internal static class Int8Insertion
             integers[i] = (sbyte)Requantize.Quantize(values[i], parameters.Scales[c], parameters.ZeroPoints[c], least, sbyte.MaxValue);
         }
         ValueInfo stored = new(GraphEditor.UniqueName(index.Graph, constant.Name + ".int8"), Tensor.From<sbyte>(constant.Shape, integers), parameters);
+        return Dequantized(reader, constant, stored, index);
+    }
+
+    private static ValueInfo Dequantized(Node reader, ValueInfo constant, ValueInfo stored, GraphIndex index)
+    {
         ValueInfo reals = index.Derive(constant, ".dequantized");
         index.InsertBefore(reader, new Node(OperatorType.Dequantize, constant.Name, [stored], [reals]));
         return reals;

@@ -34,6 +34,9 @@ public sealed class QuantizeInt8 : ICompressionPass
     /// <inheritdoc/>
     public string Name => "quantize-int8";
 
+    /// <summary>Decides on int4 weights for some of the layers; null for none.</summary>
+    internal QuantizeInt4? Nibbles { get; init; }
+
     /// <summary>What it was created with.</summary>
     public QuantizeOptions Options { get; }
 
@@ -47,7 +50,7 @@ public sealed class QuantizeInt8 : ICompressionPass
         Graph reference = GraphCopy.Of(graph);
         Dictionary<ValueInfo, ValueStatistics> statistics = Calibrator.Observe(graph, context, _method != CalibrationMethod.MinMax);
         Int8Ranges ranges = Int8Ranges.Choose(graph, Options, v => RangeFinder.Find(statistics[v], _method, Options.Percentile));
-        Dictionary<string, ValueInfo> quantized = Int8Insertion.Apply(graph, ranges, Options.PerChannel);
+        Dictionary<string, ValueInfo> quantized = Int8Insertion.Apply(graph, ranges, Options.PerChannel, Nibbles);
         GraphOptimizer.Optimize(graph);
         if (Options.BiasCorrection) BiasCorrector.Correct(reference, graph, quantized, context);
         LayerReport[] layers = NoiseMeter.Measure(reference, graph, quantized, context);
