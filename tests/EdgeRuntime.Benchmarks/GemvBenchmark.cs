@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using EdgeRuntime.Compressor;
 using EdgeRuntime.Inference;
+using EdgeRuntime.Kernels;
 using EdgeRuntime.Model;
 using EdgeRuntime.TestSupport;
 
@@ -26,6 +27,11 @@ internal static class GemvBenchmark
         new("ONNX Runtime int8, QLinearMatMul", 8, n => OnnxRuntime(OnnxMatrixProduct.QLinear(n)), true),
         new("ONNX Runtime int8, MatMulInteger", 8, n => OnnxRuntime(OnnxMatrixProduct.Integer(n)), true),
         new("int8", 8, n => Ours(OnnxMatrixProduct.QLinear(n))),
+        new("int4 per channel", 4, n => Ours(LabInt4Graphs.Int8(ConvolutionShape.FullyConnected(1, n, n), 0)!)),
+        new("int4, groups of 32", 4.25, n => Ours(LabInt4Graphs.Int8(ConvolutionShape.FullyConnected(1, n, n), 32)!)),
+        new("int4, groups of 32, float input made int8 while running", 4.25, n => Ours(LabInt4Graphs.Float32(ConvolutionShape.FullyConnected(1, n, n), 32, true)!)),
+        new("int4 per channel × float input", 4, n => Ours(LabInt4Graphs.Float32(ConvolutionShape.FullyConnected(1, n, n), 0, false)!)),
+        new("int4, groups of 32 × float input", 5, n => Ours(LabInt4Graphs.Float32(ConvolutionShape.FullyConnected(1, n, n), 32, false)!)),
     ];
 
     public static void Run(string[] args)
@@ -47,8 +53,13 @@ internal static class GemvBenchmark
     {
         Graph graph = NetworkImporter.Load(path);
         GraphOptimizer.Optimize(graph);
+        return Ours(graph);
+    }
+
+    private static Action Ours(Graph graph)
+    {
         InferenceSession session = new(graph);
-        new Random(1).NextBytes(session.InputBytes(0));
+        BenchmarkRunner.FillInputs(session);
         return session.Run;
     }
 

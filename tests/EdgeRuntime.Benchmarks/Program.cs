@@ -13,6 +13,7 @@ internal static class Program
         ["load"] = LoadBenchmark.Run,
         ["threads"] = ThreadsBenchmark.Run,
         ["elementwise"] = ElementwiseBenchmark.Run,
+        ["conv-s4"] = ConvolutionInt4Benchmark.Run,
         ["binary"] = BinaryBenchmark.Run,
         ["once"] = OnceBenchmark.Run,
         ["training"] = TrainingBenchmark.Run,

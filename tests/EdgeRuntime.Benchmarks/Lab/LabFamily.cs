@@ -21,6 +21,9 @@ internal static class LabFamilies
     [
         new("f32", "convolution-f32", LabGraphs.Float32, LabOnnx.Float32, 32, Fma),
         new("s8", "convolution-s8", LabGraphs.Int8, LabOnnx.Int8, 8, Int8Products),
+        new("s4", "convolution-s8", s => LabInt4Graphs.Int8(s, 0), LabOnnx.Int8, 4, Int8Products),
+        new("s4g32", "convolution-s8", s => LabInt4Graphs.Int8(s, 32), LabOnnx.Int8, 4.25, Int8Products),
+        new("f32s4", "linear-f32s4", s => LabGraphs.IsProduct(s) && s.Height == 1 ? LabInt4Graphs.Float32(s, 0, false) : null, LabOnnx.Float32, 4, Fma),
         new("w1", "convolution-s8", LabGraphs.BinaryWeights, LabOnnx.Int8, 1, Int8Products),
         new("b1", "convolution-b1", LabGraphs.Binary, LabOnnx.Int8, 1, _ => MachineLimits.Bits),
     ];
@@ -35,6 +38,7 @@ internal static class LabFamilies
     private static string Int8Products(KernelDescriptor d) => d.Requires switch
     {
         var r when (r & (CpuFeature.AvxVnni | CpuFeature.NeonDot)) != 0 => MachineLimits.Dot,
+        _ when d.Id == "conv-s8s4-gemm-avx2" => MachineLimits.Int8Saturating,
         _ => MachineLimits.Int16,
     };
 }
