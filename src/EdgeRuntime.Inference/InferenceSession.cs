@@ -8,12 +8,19 @@ using EdgeRuntime.Tensors;
 namespace EdgeRuntime.Inference;
 
 /// <summary>What one step of the plan is; for tables and profiles.</summary>
-/// <param name="Name">The node's name.</param>
-/// <param name="Type">Its operator.</param>
-/// <param name="KernelId">The kernel that runs it.</param>
+/// <param name="Name">The node's name; of a chain, all names.</param>
+/// <param name="Type">Its operator; of a chain, the last one's.</param>
+/// <param name="KernelId">The kernel that runs it; of a chain, each layer's.</param>
 /// <param name="Reason">Why that kernel.</param>
-/// <param name="Node">The node itself.</param>
-public sealed record StepInfo(string Name, OperatorType Type, string KernelId, string Reason, Node Node);
+/// <param name="Nodes">The nodes that it computes: one, or a chain.</param>
+public sealed record StepInfo(string Name, OperatorType Type, string KernelId, string Reason, IReadOnlyList<Node> Nodes)
+{
+    /// <summary>The node that makes the step's output.</summary>
+    public Node Node => Nodes[^1];
+
+    /// <summary>Multiply-accumulates of all its nodes.</summary>
+    public long MultiplyAccumulates => Nodes.Sum(OperatorCosts.MultiplyAccumulates);
+}
 
 /// <summary>
 /// A network ready to run: kernels chosen, weights packed, one arena laid out. <see cref="Run"/> allocates nothing. Not
@@ -41,7 +48,8 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
         Graph = graph;
         CpuFeatures detected = CpuFeatures.Detect();
         Cpu = options.Cpu is { } cpu ? detected.Intersect(cpu) : detected;
-        _steps = Prepare(graph, new PrepareContext(options, Cpu, options.Packed is { Prepacked.Count: > 0 } file ? new PanelStore(file) : null));
+        PrepareContext context = new(options, Cpu, options.Packed is { Prepacked.Count: > 0 } file ? new PanelStore(file) : null);
+        _steps = ChainPlanner.Fuse(graph, Prepare(graph, context), options, context);
         _plan = new MemoryPlanner(graph, _steps, options.KeepIntermediates);
         _arena = new NativeBuffer(_plan.ArenaBytes);
         _scratch = new NativeBuffer(_steps.Select(s => s.ScratchBytes).DefaultIfEmpty().Max());
@@ -98,7 +106,8 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     public int ParkedWorkers => _pool?.Parked ?? 0;
 
     /// <summary>The steps in order.</summary>
-    public IReadOnlyList<StepInfo> Steps => [.. _steps.Select(s => new StepInfo(s.Node.Name, s.Node.Type, s.KernelId, s.Reason, s.Node))];
+    public IReadOnlyList<StepInfo> Steps => [.. _steps.Select(s =>
+        new StepInfo(string.Join(" > ", s.Nodes.Select(n => n.Name)), s.Node.Type, s.KernelId, s.Reason, s.Nodes))];
 
     /// <summary>Time spent in each step since <see cref="ResetProfile"/>, in <see cref="Stopwatch"/> ticks; zeros unless profiling.</summary>
     public ReadOnlySpan<long> StepTicks => _ticks;

@@ -21,9 +21,28 @@ public sealed record SessionOptions
     /// <summary>The file that the graph was read from, for the weights that it holds in kernels' layouts; null to pack all weights.</summary>
     public PackedModel? Packed { get; init; }
 
+    /// <summary>Caches of the machine; null to ask the system.</summary>
+    public CacheSizes? Caches { get; init; }
+
+    /// <summary>Whether consecutive layers become one step that runs band by band (never with <see cref="KeepIntermediates"/>).</summary>
+    public ChainFusion Fusion { get; init; }
+
     /// <summary>Whether to time every step (see <see cref="InferenceSession.StepTicks"/>).</summary>
     public bool Profile { get; init; }
 
     /// <summary>Whether every value keeps its own memory, so that it can be read after a run (calibration, debugging).</summary>
     public bool KeepIntermediates { get; init; }
+}
+
+/// <summary>When consecutive layers become one step.</summary>
+public enum ChainFusion
+{
+    /// <summary>Where it is estimated to pay; factors of one layer also where it makes no difference.</summary>
+    Auto,
+
+    /// <summary>Never.</summary>
+    Off,
+
+    /// <summary>Wherever it can be done.</summary>
+    Always,
 }

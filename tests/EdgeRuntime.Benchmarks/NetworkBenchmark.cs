@@ -70,7 +70,7 @@ internal static class NetworkBenchmark
         for (int i = 0; i < best.Length; i++)
         {
             StepInfo s = session.Steps[i];
-            double macs = OperatorCosts.MultiplyAccumulates(s.Node);
+            double macs = s.MultiplyAccumulates;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"    {best[i],8:F1} µs {macs / best[i] / 1e3,7:F1} GMAC/s  {s.Type,-15} {s.Node.Input(0).Shape,-16} -> {s.Node.Output.Shape,-16} {s.KernelId}"));
         }

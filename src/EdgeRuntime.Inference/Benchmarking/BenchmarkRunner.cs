@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Inference;
@@ -80,7 +79,7 @@ public static class BenchmarkRunner
         {
             double ticks = session.StepTicks[i];
             times.Add(new OperatorTime(steps[i].Name, steps[i].Type.ToString(), steps[i].KernelId, LatencySummary.Us(ticks / runs), ticks / all,
-                OperatorCosts.MultiplyAccumulates(steps[i].Node)));
+                steps[i].MultiplyAccumulates));
         }
         return times;
     }

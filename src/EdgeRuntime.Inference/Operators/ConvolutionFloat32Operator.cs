@@ -4,18 +4,16 @@ using EdgeRuntime.Model;
 namespace EdgeRuntime.Inference;
 
 /// <summary>A float convolution or fully connected layer with constant weights (float32; float16 and integers are widened while packing).</summary>
-internal sealed unsafe class ConvolutionFloat32Operator : Operator
+internal sealed unsafe class ConvolutionFloat32Operator : LayerOperator
 {
     private readonly ConvolutionFloat32Kernel _kernel;
-    private readonly ConvolutionShape _shape;
     private readonly PackedWeights _packed;
     private ConvolutionFloat32Call _call;
 
     private ConvolutionFloat32Operator(Node node, KernelChoice<ConvolutionFloat32Kernel> choice, in ConvolutionShape shape, PrepareContext context)
-        : base(node, choice.Kernel.Descriptor.Id, choice.Reason)
+        : base(node, choice.Kernel.Descriptor.Id, choice.Reason, shape)
     {
         _kernel = choice.Kernel;
-        _shape = shape;
         EstimatedCycles = _kernel.EstimateCycles(shape);
         ScratchBytes = _kernel.ScratchBytes(shape, context.Workers);
         Stages = _kernel.Stages(shape);
@@ -41,7 +39,7 @@ internal sealed unsafe class ConvolutionFloat32Operator : Operator
     public static ConvolutionFloat32Operator Create(Node node, in ConvolutionShape shape, PrepareContext context) =>
         new(node, KernelCatalog.Select(shape, context.Cpu, context.Wish(node)), shape, context);
 
-    public override int Portions(int stage) => _kernel.Portions(_shape, stage);
+    public override int Portions(int stage) => _kernel.Portions(Shape, stage);
 
     public override void Bind(IBinder binder)
     {
@@ -51,6 +49,24 @@ internal sealed unsafe class ConvolutionFloat32Operator : Operator
     }
 
     public override void Run(int stage, int first, int end, int worker) => _kernel.Run(_call, stage, first, end, worker);
+
+    public override double EstimateBand(in ConvolutionShape band) => _kernel.EstimateCycles(band);
+
+    public override long BandScratchBytes(in ConvolutionShape band) => _kernel.ScratchBytes(band, 1);
+
+    public override LayerOperator Repack(in ConvolutionShape band, PrepareContext context) =>
+        new ConvolutionFloat32Operator(Node, new(_kernel, Reason), band, context.WithoutPanels());
+
+    public override void RunBand(in ConvolutionShape band, object? plan, byte* input, byte* output, byte* scratch)
+    {
+        ConvolutionFloat32Call call = _call;
+        call.Shape = band;
+        call.Input = (float*)input;
+        call.Output = (float*)output;
+        call.Scratch = scratch;
+        int stages = _kernel.Stages(band);
+        for (int stage = 0; stage < stages; stage++) _kernel.Run(call, stage, 0, _kernel.Portions(band, stage), 0);
+    }
 
     public override void Dispose() => _packed.Dispose();
 }

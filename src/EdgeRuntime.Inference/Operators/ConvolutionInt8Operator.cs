@@ -5,18 +5,18 @@ using EdgeRuntime.Tensors;
 namespace EdgeRuntime.Inference;
 
 /// <summary>A quantised convolution or fully connected layer: int8 in, weights of 8 or 4 bits, int8 out.</summary>
-internal sealed unsafe class ConvolutionInt8Operator : Operator
+internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
 {
     private readonly ConvolutionInt8Kernel _kernel;
-    private readonly ConvolutionShape _shape;
+    private readonly ConvolutionInt8Parameters _parameters;
     private readonly PackedWeights _packed;
     private ConvolutionInt8Call _call;
 
     private ConvolutionInt8Operator(Node node, KernelChoice<ConvolutionInt8Kernel> choice, in ConvolutionShape shape, ConvolutionInt8Parameters parameters,
-        Int8Weights weights, PrepareContext context) : base(node, choice.Kernel.Descriptor.Id, choice.Reason)
+        Int8Weights weights, PrepareContext context) : base(node, choice.Kernel.Descriptor.Id, choice.Reason, shape)
     {
         _kernel = choice.Kernel;
-        _shape = shape;
+        _parameters = parameters;
         EstimatedCycles = _kernel.EstimateCycles(shape, parameters);
         ScratchBytes = _kernel.ScratchBytes(shape, context.Workers);
         Stages = _kernel.Stages(shape);
@@ -51,7 +51,7 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
         return new(node, KernelCatalog.Select(shape, parameters, context.Cpu, context.Wish(node)), shape, parameters, weights, context);
     }
 
-    public override int Portions(int stage) => _kernel.Portions(_shape, stage);
+    public override int Portions(int stage) => _kernel.Portions(Shape, stage);
 
     public override void Bind(IBinder binder)
     {
@@ -61,6 +61,27 @@ internal sealed unsafe class ConvolutionInt8Operator : Operator
     }
 
     public override void Run(int stage, int first, int end, int worker) => _kernel.Run(_call, stage, first, end, worker);
+
+    public override double EstimateBand(in ConvolutionShape band) => _kernel.EstimateCycles(band, _parameters);
+
+    public override long BandScratchBytes(in ConvolutionShape band) => _kernel.ScratchBytes(band, 1);
+
+    public override object? PlanBand(in ConvolutionShape band) => _kernel.Plan(band);
+
+    public override LayerOperator Repack(in ConvolutionShape band, PrepareContext context) =>
+        new ConvolutionInt8Operator(Node, new(_kernel, Reason), band, _parameters, Weights(Node), context.WithoutPanels());
+
+    public override void RunBand(in ConvolutionShape band, object? plan, byte* input, byte* output, byte* scratch)
+    {
+        ConvolutionInt8Call call = _call;
+        call.Shape = band;
+        call.Plan = plan;
+        call.Input = (sbyte*)input;
+        call.Output = (sbyte*)output;
+        call.Scratch = scratch;
+        int stages = _kernel.Stages(band);
+        for (int stage = 0; stage < stages; stage++) _kernel.Run(call, stage, 0, _kernel.Portions(band, stage), 0);
+    }
 
     public override void Dispose() => _packed.Dispose();
 

@@ -9,12 +9,17 @@ internal sealed class PrepareContext(SessionOptions options, CpuFeatures cpu, Pa
 {
     public int Workers => options.Threads;
 
+    public CacheSizes Caches { get; } = options.Caches ?? CacheSizes.Detect(options.Threads);
+
     public CpuFeatures Cpu => cpu;
 
     public ElementwiseKernel Elementwise { get; } = KernelCatalog.SelectElementwise(cpu).Kernel;
 
     /// <summary>Where packed weights are looked for, or collected; null to pack all.</summary>
     public PanelStore? Panels => panels;
+
+    /// <summary>For weights that are packed again in another form, which no file holds.</summary>
+    public PrepareContext WithoutPanels() => new(options, cpu);
 
     /// <summary>The kernel id asked for by the user for this node, or null.</summary>
     public string? Wish(Node node) => options.KernelOverrides.TryGetValue(node.Name, out string? id)
@@ -36,7 +41,11 @@ internal unsafe interface IBinder
 /// </summary>
 internal abstract unsafe class Operator(Node node, string kernelId, string reason) : IDisposable
 {
+    /// <summary>The node that makes this step's output.</summary>
     public Node Node => node;
+
+    /// <summary>All nodes that this step computes, in order.</summary>
+    public virtual IReadOnlyList<Node> Nodes => [node];
 
     public string KernelId => kernelId;
 

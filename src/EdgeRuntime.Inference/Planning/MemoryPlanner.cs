@@ -17,7 +17,8 @@ internal sealed class MemoryPlanner
         int end = steps.Count;
         ILookup<ValueInfo, Node> consumers = graph.Consumers();
         Dictionary<Node, int> position = [];
-        for (int i = 0; i < end; i++) position[steps[i].Node] = i;
+        for (int i = 0; i < end; i++)
+            foreach (Node node in steps[i].Nodes) position[node] = i;
         int LastUse(ValueInfo v) => keepAll || graph.Outputs.Contains(v) ? end : consumers[v].Select(n => position[n]).DefaultIfEmpty(-1).Max();
 
         foreach (ValueInfo v in graph.Inputs) _buffers[v] = new Buffer(v.RuntimeBytes, -1, end) { IsPinned = true };

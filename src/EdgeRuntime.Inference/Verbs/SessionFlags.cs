@@ -12,6 +12,7 @@ public static class SessionFlags
         new("--threads", "N", "threads of one inference, each pinned to a processor (1, or the profile's)"),
         new("--cpu", "LIST", "instruction sets to use, for example avx2 or portable (all there are)"),
         new("--profile", "NAME|FILE", "board profile: threads, pinning, kernel choices"),
+        new("--fuse", "WHEN", "layers as one step, band by band: auto (where it pays), off or always (auto)"),
         new("--kernel", "WHERE=ID", "prefer a kernel for a node or operator type") { IsRepeatable = true },
     ];
 
@@ -43,6 +44,8 @@ public static class SessionFlags
             Processors = Processors(profile, threads),
             Cpu = call.Text("--cpu") is { } list ? ParseCpu(list) : profile?.Features,
             KernelOverrides = kernels,
+            Caches = profile is null ? null : CacheSizes.Of(profile.Caches, threads),
+            Fusion = ParseFusion(call.Text("--fuse")),
         };
     }
 
@@ -53,6 +56,14 @@ public static class SessionFlags
         if (profile is not null) return [.. profile.Threads.Pin.Where(allowed.Contains).Take(threads)];
         return threads > 1 && threads <= allowed.Count ? [.. allowed.Take(threads)] : [];
     }
+
+    private static ChainFusion ParseFusion(string? text) => text switch
+    {
+        null or "auto" => ChainFusion.Auto,
+        "off" => ChainFusion.Off,
+        "always" => ChainFusion.Always,
+        _ => throw new UsageException($"--fuse is '{text}'; auto, off or always expected"),
+    };
 
     private static CpuFeatures ParseCpu(string list)
     {

@@ -36,6 +36,13 @@ public readonly record struct ConvolutionShape(
     /// <summary>Whether any border is padded.</summary>
     public bool IsPadded => (PadTop | PadLeft | PadBottom | PadRight) != 0;
 
+    /// <summary>
+    /// What the layout of packed weights may depend on: shapes with the same value share packed weights. Kernels' packing
+    /// looks at neither batch nor rows, and at vertical padding only as far as it makes the shape padded.
+    /// </summary>
+    public ConvolutionShape Packing() => IsPointwise ? FullyConnected(1, Channels, OutChannels)
+        : this with { Batch = 1, Height = (KernelHeight - 1) * DilationY + 1, PadTop = IsPadded ? 1 : 0, PadBottom = 0 };
+
     /// <summary>Multiply-accumulates, padding included.</summary>
     public long MultiplyAccumulates => (long)Positions * OutChannels * Depth;
 

@@ -1,0 +1,132 @@
+using EdgeRuntime.Kernels;
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Inference;
+
+/// <summary>
+/// Several layers as one step. A worker takes a band of the last layer's rows through all layers before it turns to the
+/// next, so that what lies between them never leaves its near caches and has no place in the arena. The layers' own
+/// kernels compute the bands: integers are the same as those of the layers one by one.
+/// </summary>
+internal sealed unsafe class ChainOperator : Operator
+{
+    private readonly LayerOperator[] _layers;
+
+    /// <summary>For each layer, its twin with weights packed for bands that are padded where the whole layer is not, or the reverse; mostly null.</summary>
+    private readonly LayerOperator?[] _twins;
+    private readonly ChainGeometry _geometry;
+
+    /// <summary>For each layer and each shape that its bands can have: who computes it, and the kernel's plan.</summary>
+    private readonly Dictionary<ConvolutionShape, (LayerOperator Layer, object? Plan)>[] _bands;
+
+    /// <summary>Bytes of a row of each layer's input and output; where each layer's rows begin in a worker's scratch, and the kernels' own.</summary>
+    private readonly long[] _inputPitch, _outputPitch, _bufferOffset;
+    private readonly long _kernelOffset, _workerBytes;
+    private byte* _input, _output, _scratch;
+
+    /// <param name="layers">The layers, which this step takes over.</param>
+    /// <param name="geometry">Their bands.</param>
+    /// <param name="reason">Why they are one step.</param>
+    /// <param name="cycles">Estimate for the whole.</param>
+    /// <param name="context">For packing weights.</param>
+    public ChainOperator(LayerOperator[] layers, ChainGeometry geometry, string reason, double cycles, PrepareContext context)
+        : base(layers[^1].Node, string.Join(" > ", layers.Select(l => l.KernelId)), reason)
+    {
+        int count = layers.Length;
+        (_layers, _twins, _geometry) = (layers, new LayerOperator?[count], geometry);
+        _bands = [.. layers.Select(_ => new Dictionary<ConvolutionShape, (LayerOperator, object?)>())];
+        Nodes = [.. layers.Select(l => l.Node)];
+        EstimatedCycles = cycles;
+        _inputPitch = [.. layers.Select((l, j) => l.Node.Input(0).Type.ByteCount((long)geometry[j].Width * geometry[j].Channels))];
+        _outputPitch = [.. layers.Select((l, j) => l.Node.Output.Type.ByteCount((long)geometry[j].OutWidth * geometry[j].OutChannels))];
+        _bufferOffset = new long[count];
+        long[] buffers = new long[count];
+        long kernel = 0;
+        foreach (RowRange[] rows in geometry.AllRows())
+            for (int j = 0; j < count; j++)
+            {
+                if (rows[j].Count == 0) continue;
+                ConvolutionShape band = geometry.Band(j, rows[j]);
+                if (j > 0) buffers[j - 1] = Math.Max(buffers[j - 1], geometry.Input(j, rows[j]).Count * _inputPitch[j]);
+                if (_bands[j].ContainsKey(band)) continue;
+                LayerOperator layer = band.Packing() == layers[j].Shape.Packing() ? layers[j] : _twins[j] ??= layers[j].Repack(band, context);
+                _bands[j][band] = (layer, layer.PlanBand(band));
+                kernel = Math.Max(kernel, layer.BandScratchBytes(band));
+            }
+        for (int j = 0; j < count; j++)
+        {
+            _bufferOffset[j] = _kernelOffset;
+            _kernelOffset += RoundUp(buffers[j]);
+        }
+        _workerBytes = _kernelOffset + RoundUp(kernel);
+        ScratchBytes = _workerBytes * context.Workers;
+    }
+
+    public override IReadOnlyList<Node> Nodes { get; }
+
+    public override long WeightBytes => _layers.Concat(_twins).Sum(l => l?.WeightBytes ?? 0);
+
+    public override long ScratchBytes { get; }
+
+    public override double EstimatedCycles { get; }
+
+    public override int Portions(int stage) => _geometry.Bands;
+
+    public override void Bind(IBinder binder)
+    {
+        _input = binder.Address(_layers[0].Node.Input(0));
+        _output = binder.Address(Node.Output);
+        _scratch = binder.Scratch;
+    }
+
+    public override void Run(int stage, int first, int end, int worker)
+    {
+        Span<int> made = stackalloc int[_layers.Length], kept = stackalloc int[_layers.Length];
+        Span<RowRange> rows = stackalloc RowRange[_layers.Length];
+        for (int portion = first; portion < end; portion++)
+        {
+            (int image, int band) = Math.DivRem(portion, _geometry.BandsPerImage);
+            if (portion == first || band == 0) made.Clear();
+            _geometry.Rows(band, made, rows);
+            RunBand(image, rows, kept, _scratch + worker * _workerBytes);
+        }
+    }
+
+    public override void Dispose()
+    {
+        foreach (LayerOperator? layer in _layers.Concat(_twins)) layer?.Dispose();
+    }
+
+    /// <param name="image">Number in the batch.</param>
+    /// <param name="rows">Rows that each layer makes.</param>
+    /// <param name="kept">Which row each layer's buffer begins with; brought up to date here.</param>
+    /// <param name="scratch">The worker's.</param>
+    private void RunBand(int image, ReadOnlySpan<RowRange> rows, Span<int> kept, byte* scratch)
+    {
+        int last = _layers.Length - 1;
+        for (int j = 0; j <= last; j++)
+        {
+            if (rows[j].Count == 0) continue;
+            int read = _geometry.Input(j, rows[j]).First;
+            byte* input = j == 0 ? _input + ((long)image * _geometry[0].Height + read) * _inputPitch[0]
+                : scratch + _bufferOffset[j - 1] + (read - kept[j - 1]) * _inputPitch[j];
+            byte* output = j == last ? _output + ((long)image * _geometry[j].OutHeight + rows[j].First) * _outputPitch[j]
+                : Place(rows[j], _geometry.Input(j + 1, rows[j + 1]).First, ref kept[j], scratch + _bufferOffset[j], _outputPitch[j]);
+            ConvolutionShape band = _geometry.Band(j, rows[j]);
+            (LayerOperator layer, object? plan) = _bands[j][band];
+            layer.RunBand(band, plan, input, output, scratch + _kernelOffset);
+        }
+    }
+
+    /// <summary>Brings the rows still wanted, from <paramref name="wanted"/> on, to the buffer's start; returns where the new ones go.</summary>
+    private static byte* Place(RowRange made, int wanted, ref int kept, byte* buffer, long pitch)
+    {
+        long bytes = (made.First - wanted) * pitch;
+        if (bytes > 0 && wanted != kept) Buffer.MemoryCopy(buffer + (wanted - kept) * pitch, buffer, bytes, bytes);
+        kept = wanted;
+        return buffer + bytes;
+    }
+
+    private static long RoundUp(long bytes) => (bytes + NativeBuffer.Alignment - 1) / NativeBuffer.Alignment * NativeBuffer.Alignment;
+}
