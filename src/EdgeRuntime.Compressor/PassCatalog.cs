@@ -29,6 +29,8 @@ public static class PassCatalog
         Plain("fuse-clips", "make ReLU and the like part of the operator before", () => new FuseClips()),
         Plain("fold-quantization", "make operators between Dequantize and Quantize integer operators", () => new FoldQuantization()),
         Plain("make-signed", "bring UInt8 activations and weights to Int8", () => new MakeSigned()),
+        new("factorize", "split layers into chains of cheaper ones by low-rank decompositions", Names(RecipeJson.Default.FactorizeOptions), false,
+            json => new Factorize(Read(json, RecipeJson.Default.FactorizeOptions))),
         new("quantize-int8", "int8 weights and activations, after training, from calibration data", Names(RecipeJson.Default.QuantizeOptions), true,
             json => new QuantizeInt8(Read(json, RecipeJson.Default.QuantizeOptions))),
         new("quantize-int4", "int4 weights, per channel or in groups; activations int8 from calibration data or while running, or float", Names(RecipeJson.Default.QuantizeInt4Options), true,

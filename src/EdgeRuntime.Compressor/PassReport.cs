@@ -6,6 +6,15 @@ namespace EdgeRuntime.Compressor;
 /// <param name="SignalToNoise">10·log10(Σ float² / Σ (float − changed)²) over the calibration data, in dB.</param>
 public sealed record LayerReport(string Name, string Operator, double SignalToNoise);
 
+/// <summary>How one layer was split in factors.</summary>
+/// <param name="Name">The node.</param>
+/// <param name="Method">The form of the chain.</param>
+/// <param name="Ranks">Channels between the factors.</param>
+/// <param name="RelativeError">‖weights − product of the factors‖ / ‖weights‖; over calibration data, of the outputs.</param>
+/// <param name="MacsBefore">Multiply-accumulates of the layer.</param>
+/// <param name="MacsAfter">Multiply-accumulates of its factors.</param>
+public sealed record FactorReport(string Name, string Method, IReadOnlyList<int> Ranks, double RelativeError, long MacsBefore, long MacsAfter);
+
 /// <summary>What a pass did. The pipeline adds sizes and costs.</summary>
 /// <param name="Pass">Name of the pass.</param>
 /// <param name="Changes">Rewrites made, or layers changed.</param>
@@ -13,6 +22,9 @@ public sealed record PassReport(string Pass, int Changes)
 {
     /// <summary>Per-layer results, in execution order, of passes that measure.</summary>
     public IReadOnlyList<LayerReport> Layers { get; init; } = [];
+
+    /// <summary>Layers split in factors, in execution order.</summary>
+    public IReadOnlyList<FactorReport> Factors { get; init; } = [];
 
     /// <summary>Remarks for the reader: layers left alone, and why.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];

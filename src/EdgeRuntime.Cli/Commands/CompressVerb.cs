@@ -102,6 +102,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
         {
             output.WriteLine($"{pass.Pass}: {pass.Changes} changes; {pass.Nodes} layers, {pass.ConstantBytes:N0} bytes of constants");
             foreach (string note in pass.Notes) output.WriteLine($"  {note}");
+            if (pass.Factors.Count > 0) PrintFactors(pass.Factors, output);
             if (pass.Layers.Count == 0) continue;
             TextTable layers = new("layer", "operator", ">signal to noise dB");
             foreach (LayerReport l in pass.Layers) layers.Add(l.Name, l.Operator, $"{l.SignalToNoise:F1}");
@@ -109,6 +110,13 @@ public sealed class CompressVerb(ModelSource source) : Verb
         }
         output.WriteLine($"{report.Model}: {report.Bytes:N0} bytes (source {report.SourceBytes:N0}), {report.Nodes} layers, {report.Macs:N0} multiply-accumulates");
         if (report.PanelBytes > 0) output.WriteLine($"with {report.PanelBytes:N0} bytes of weights packed for {report.Profile}");
+    }
+
+    private static void PrintFactors(IReadOnlyList<FactorReport> factors, TextWriter output)
+    {
+        TextTable table = new("layer", "factors", ">ranks", ">error", ">MACs before", ">after");
+        foreach (FactorReport f in factors) table.Add(f.Name, f.Method, string.Join(" ", f.Ranks), $"{f.RelativeError:P1}", $"{f.MacsBefore:N0}", $"{f.MacsAfter:N0}");
+        table.Write(output);
     }
 }
 

@@ -32,4 +32,5 @@ internal sealed record NoOptions;
 [JsonSerializable(typeof(NoOptions))]
 [JsonSerializable(typeof(QuantizeOptions))]
 [JsonSerializable(typeof(QuantizeInt4Options))]
+[JsonSerializable(typeof(FactorizeOptions))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

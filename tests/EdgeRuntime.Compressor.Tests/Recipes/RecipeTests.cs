@@ -8,6 +8,7 @@ public sealed class RecipeTests
     [Theory]
     [InlineData("int8", true)]
     [InlineData("float", false)]
+    [InlineData("lowrank", true)]
     [InlineData("none", false)]
     public void ShippedRecipesLoad(string name, bool needsCalibration)
     {
@@ -48,7 +49,7 @@ public sealed class RecipeTests
     }
 
     [Fact]
-    public void UnknownRecipeNamesTheShippedOnes() => Assert.Contains("float, fp16, int4, int8, none", Assert.Throws<RecipeException>(() => Recipe.Load("int7")).Message, StringComparison.Ordinal);
+    public void UnknownRecipeNamesTheShippedOnes() => Assert.Contains("float, fp16, int4, int8, lowrank, none", Assert.Throws<RecipeException>(() => Recipe.Load("int7")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void ThePipelineReportsSizesAndWritesTheRecipeIntoTheModel()

@@ -1,0 +1,135 @@
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Compressor;
+
+/// <summary>
+/// Splits dense layers and convolutions into chains of cheaper ones by low-rank decompositions of their weights. The chains
+/// are ordinary layers; the runtime runs each as one step.
+/// </summary>
+public sealed class Factorize : ICompressionPass
+{
+    private static readonly string[] Methods = ["auto", "channel", "spatial", "tucker", "cp"];
+
+    /// <summary>Creates the pass.</summary>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public Factorize(FactorizeOptions options)
+    {
+        Options = options;
+        if (!Methods.Contains(options.Method)) throw new ArgumentException($"no method \"{options.Method}\"; known: {string.Join(", ", Methods)}");
+        if (!(options.Ratio is > 0 and < 1)) throw new ArgumentException($"ratio {options.Ratio} is not in (0, 1)");
+        if (options.Energy is { } energy && !(energy is > 0 and < 1)) throw new ArgumentException($"energy {energy} is not in (0, 1)");
+        if (options is { Method: "cp", Energy: not null }) throw new ArgumentException("method cp takes ratio or rank, not energy");
+        if (options.Rank < 1 || options.RankMultiple < 1) throw new ArgumentException("rank and rankMultiple are at least 1");
+        if (options is { Rank: not null, Energy: not null }) throw new ArgumentException("rank and energy exclude each other");
+        if (!(options.LeastSaving < 1)) throw new ArgumentException($"leastSaving {options.LeastSaving} is not below 1");
+        if (!(options.MaxError > 0)) throw new ArgumentException($"maxError {options.MaxError} is not positive");
+    }
+
+    /// <inheritdoc/>
+    public string Name => "factorize";
+
+    /// <summary>What it was created with.</summary>
+    public FactorizeOptions Options { get; }
+
+    /// <inheritdoc/>
+    public PassReport Apply(Graph graph, PassContext context)
+    {
+        GraphOptimizer.Optimize(graph);
+        Node[] layers = [.. graph.Nodes.Where(n => Weights.Of(n) is { } w && w.Outputs > 1 && n.Attributes.Int("group", 1) == 1 && !Options.Skip.Contains(n.Name))];
+        Dictionary<ValueInfo, InputMoments> moments = Options.Calibrated && context.Calibration is { Count: > 0 }
+            ? InputMoments.Observe(graph, context, layers.Select(n => n.Input(0))) : [];
+        List<FactorReport> reports = [];
+        List<string> notes = [.. Options.Skip.Where(name => !graph.Nodes.Exists(n => n.Name == name)).Select(name => $"there is no node {name} to skip")];
+        foreach (Node node in layers)
+        {
+            Weights weights = Weights.Of(node)!;
+            Matrix matrix = new(weights.Outputs, weights.PerOutput, Array.ConvertAll(weights.Values, v => (double)v));
+            InputMoments? moment = moments.GetValueOrDefault(node.Input(0));
+            LayerSize size = Size(node);
+            if (Best(size, moment?.Weigh(matrix) ?? matrix) is not (LowRankForm form, Factors factors)) notes.Add($"{node} stays whole: no ranks save enough");
+            else if (factors.Error > Options.MaxError) notes.Add($"{node} stays whole: its factors would have an error of {factors.Error:P0}");
+            else
+            {
+                Replace(graph, node, factors, moment);
+                reports.Add(new FactorReport(node.Name, form.Name, factors.Ranks, factors.Error, size.Macs, form.Macs(factors.Ranks)));
+            }
+        }
+        return new PassReport(Name, reports.Count) { Factors = reports, Notes = notes };
+    }
+
+    private static LayerSize Size(Node node)
+    {
+        TensorShape x = node.Input(0).Shape, y = node.Output.Shape, w = node.Input(1).Shape;
+        return node.Type == OperatorType.FullyConnected
+            ? new LayerSize(1, (int)x.CountOf(0, x.Rank - 1), 1, w[1], (int)x.CountOf(0, x.Rank - 1), 1, w[0], 1, 1)
+            : new LayerSize(x[0], x[1], x[2], x[3], y[1], y[2], w[0], w[1], w[2]);
+    }
+
+    /// <summary>Of the forms that save enough: the cheapest where the error is given, else the one with the least error.</summary>
+    private (LowRankForm Form, Factors Factors)? Best(LayerSize size, Matrix weights)
+    {
+        if (weights.Energy() == 0) return null;
+        (LowRankForm Form, Factors Factors)? best = null;
+        foreach (LowRankForm form in LowRankForm.For(Options.Method, size, weights))
+        {
+            if (Ranks(form, size) is not { } ranks || form.Macs(ranks) > (1 - Options.LeastSaving) * size.Macs) continue;
+            Factors factors = form.Split(ranks);
+            if (best is not { } b || (Options.Energy is null ? factors.Error < b.Factors.Error : form.Macs(ranks) < b.Form.Macs(b.Factors.Ranks))) best = (form, factors);
+        }
+        return best;
+    }
+
+    private int[]? Ranks(LowRankForm form, LayerSize size)
+    {
+        int[] largest = form.LargestRanks;
+        if (Options.Rank is { } rank) return [.. largest.Select(most => Math.Min(rank, most))];
+        if (Options.Energy is { } energy) return [.. form.RanksFor(energy).Zip(largest, (r, most) => Math.Min(most, Round(r, Options.RankMultiple / 2)))];
+        // Ranks shrink together, in proportion to the largest.
+        int top = largest.Max();
+        for (int r = top; r > 0; r--)
+        {
+            int[] ranks = [.. largest.Select(most => Math.Max(1, Round((int)((long)most * r / top), 0)))];
+            if (form.Macs(ranks) <= Options.Ratio * size.Macs) return ranks;
+        }
+        return null;
+    }
+
+    private int Round(int rank, int half) => rank < Options.RankMultiple ? rank : (rank + half) / Options.RankMultiple * Options.RankMultiple;
+
+    /// <summary>Puts the first factors before <paramref name="node"/>, which becomes the last one and keeps name, bias and clamp.</summary>
+    private static void Replace(Graph graph, Node node, Factors factors, InputMoments? moments)
+    {
+        ValueInfo x = node.Input(0);
+        AttributeSet whole = node.Attributes.Clone();
+        TensorShape window = node.Input(1).Shape;
+        for (int i = 0; i < factors.Chain.Count; i++)
+        {
+            Factor factor = factors.Chain[i];
+            bool isLast = i == factors.Chain.Count - 1;
+            Node layer = isLast ? node : new Node(node.Type, $"{node.Name}.factor{i + 1}", [x, null], []);
+            layer.Inputs[0] = x;
+            Matrix numbers = i == 0 && moments is not null ? moments.Restore(factor.Weights) : factor.Weights;
+            TensorShape shape = node.Type == OperatorType.FullyConnected ? new TensorShape(numbers.Rows, numbers.Columns) : Window(factor, window, x.Shape[3]);
+            layer.Inputs[1] = new ValueInfo(GraphEditor.UniqueName(graph, $"{node.Name}.factor{i + 1}.weights"), Tensor.From<float>(shape, numbers.ToFloats()));
+            if (node.Type == OperatorType.Convolution) Place(layer.Attributes, whole, factor);
+            if (isLast) break;
+            layer.Outputs.Add(new ValueInfo(GraphEditor.UniqueName(graph, $"{node.Name}.factor{i + 1}"), ElementType.Float32, x.Shape));
+            layer.Output.Shape = ShapeInference.Infer(layer);
+            graph.Nodes.Insert(graph.Nodes.IndexOf(node), layer);
+            x = layer.Output;
+        }
+    }
+
+    private static TensorShape Window(Factor factor, TensorShape whole, int channels) => new(factor.Outputs, factor.Axes.HasFlag(FactorAxes.Vertical) ? whole[1] : 1,
+        factor.Axes.HasFlag(FactorAxes.Horizontal) ? whole[2] : 1, factor.IsDepthwise ? 1 : channels);
+
+    /// <summary>Strides, dilations and padding go with the axes of the window.</summary>
+    private static void Place(AttributeSet layer, AttributeSet whole, Factor factor)
+    {
+        bool y = factor.Axes.HasFlag(FactorAxes.Vertical), x = factor.Axes.HasFlag(FactorAxes.Horizontal);
+        int[] strides = whole.Ints("strides").ToArray(), dilations = whole.Ints("dilations").ToArray(), pads = whole.Ints("pads").ToArray();
+        layer.Set("strides", y ? strides[0] : 1, x ? strides[1] : 1).Set("dilations", y ? dilations[0] : 1, x ? dilations[1] : 1)
+            .Set("pads", y ? pads[0] : 0, x ? pads[1] : 0, y ? pads[2] : 0, x ? pads[3] : 0).Set("group", factor.IsDepthwise ? factor.Outputs : 1);
+    }
+}
