@@ -15,6 +15,7 @@ internal static class Program
         ["elementwise"] = ElementwiseBenchmark.Run,
         ["conv-s4"] = ConvolutionInt4Benchmark.Run,
         ["binary"] = BinaryBenchmark.Run,
+        ["lowrank"] = LowRankBenchmark.Run,
         ["once"] = OnceBenchmark.Run,
         ["training"] = TrainingBenchmark.Run,
     };
