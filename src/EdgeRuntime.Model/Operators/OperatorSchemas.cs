@@ -63,6 +63,13 @@ public static class OperatorSchemas
         Schema(OperatorType.Tanh, 1, 1),
         Schema(OperatorType.BatchNormalization, 5, 5, new("epsilon", AttributeKind.Float, true), Int("axis")),
         Schema(OperatorType.Binarize, 1, 2),
+        Recurrent(OperatorType.Lstm, 3, Int("stateful", false), new("clip", AttributeKind.Float, false), new("cell_clip", AttributeKind.Float, false),
+            Int("cell_exponent", false), new("lengths", AttributeKind.Ints, false)),
+        Recurrent(OperatorType.Gru, 2, Int("stateful", false), new("clip", AttributeKind.Float, false), Int("linear_before_reset"),
+            new("lengths", AttributeKind.Ints, false)),
+        Schema(OperatorType.Slice, 1, 1, Ints("starts"), Ints("ends"), Ints("steps")),
+        Schema(OperatorType.ReflectPad, 1, 1, Ints("pads")),
+        Schema(OperatorType.Sqrt, 1, 1),
     }.ToDictionary(s => s.Type);
 
     /// <summary>All schemas, by operator number.</summary>
@@ -74,6 +81,9 @@ public static class OperatorSchemas
         : throw new ModelException(ModelErrorKind.InvalidGraph, $"operator {(int)type}", "no such operator in this version");
 
     private static OperatorSchema Schema(OperatorType type, int min, int max, params AttributeSchema[] attributes) => new(type, min, max, attributes);
+
+    private static OperatorSchema Recurrent(OperatorType type, int outputs, params AttributeSchema[] attributes) =>
+        new(type, 3, RecurrentShape.MaxInputs, [Int("direction"), .. attributes]) { MaxOutputs = outputs };
 
     private static AttributeSchema Int(string name, bool required = true) => new(name, AttributeKind.Int, required);
 

@@ -78,8 +78,37 @@ public enum OperatorType : ushort
     BatchNormalization = 21,
 
     /// <summary>
+    /// Long short-term memory over a sequence; <see cref="RecurrentShape"/> names the sizes. x [T,N,I] → hidden states y
+    /// [T,N,D·H]; the last hidden state [D,N,H] and the last cell [D,N,H] are optional outputs. Inputs x, W [D·4H,I],
+    /// R [D·4H,H], bias [D·4H] of W and of R, first hidden state [D,N,H], first cell [D,N,H] (zeros where absent), second
+    /// factors of W and of R: where one is given, W is [D·4H,r] and stands for W·W2 with W2 [D·r,I], R likewise. The gates
+    /// i, o, f, g lie one after another (ONNX's order), the directions outside them:
+    /// c' = σ(f) · c + σ(i) · tanh(g), h' = σ(o) · tanh(c'). Attributes: direction (0 forward, 1 backward, 2 both: forward
+    /// first), stateful (the states stay in the session from run to run until they are reset), clip (bounds the sums that
+    /// enter the functions), cell_clip (bounds c'), lengths [N] (steps of each sequence; what lies behind gives 0).
+    /// Quantised: x, W, R and y int8, biases int32; c is int16 with the scale 2^cell_exponent (−15 to 0).
+    /// </summary>
+    Lstm = 22,
+
+    /// <summary>
+    /// Gated recurrent unit. Inputs, outputs and attributes as of <see cref="Lstm"/>, without a cell; 3 gates z, r, n:
+    /// n' = tanh(Wx + r·(Rh + b)) where linear_before_reset is 1, else tanh(Wx + R(r·h) + b), and h' = (1 − z)·n' + z·h.
+    /// Quantised: h lives as int16 with the scale 2^−15, which is also the form of the first and last hidden state.
+    /// </summary>
+    Gru = 23,
+
+    /// <summary>
     /// Signs: +1 where x ≥ threshold of its channel, else −1. Inputs x, thresholds [C] or [1] optional (absent = 0), along
     /// the innermost axis: float for a float x; for an int8 x int32, in its integer steps. Output Binary.
     /// </summary>
     Binarize = 24,
+
+    /// <summary>Elements starts, starts + steps, … below ends, on every axis. Attributes starts, ends, steps (at least 1).</summary>
+    Slice = 25,
+
+    /// <summary>Borders mirrored at the first and last element, which are not repeated. Attribute pads as of <see cref="Pad"/>.</summary>
+    ReflectPad = 26,
+
+    /// <summary>Square root.</summary>
+    Sqrt = 27,
 }

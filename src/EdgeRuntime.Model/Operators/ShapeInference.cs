@@ -48,7 +48,8 @@ public static class ShapeInference
     }
 
     /// <summary>Operators of several outputs stand here, the others in <see cref="Compute"/>.</summary>
-    private static TensorShape[] ComputeAll(Node node) => [Compute(node)];
+    private static TensorShape[] ComputeAll(Node node) =>
+        node.Type is OperatorType.Lstm or OperatorType.Gru ? RecurrentShape.Of(node).Outputs(node.Outputs.Count) : [Compute(node)];
 
     private static TensorShape Compute(Node node)
     {
@@ -69,6 +70,8 @@ public static class ShapeInference
                 return node.Output.Shape;
             case OperatorType.Transpose: return Transpose(node, x);
             case OperatorType.Pad: return Pad(node, x);
+            case OperatorType.ReflectPad: return ReflectPad(node, x);
+            case OperatorType.Slice: return Slice(node, x);
             case OperatorType.Concat: return Concat(node, x);
             case OperatorType.BatchNormalization:
                 int axis = Axis(node, node.Attributes.Int("axis"), x.Rank);
@@ -143,6 +146,26 @@ public static class ShapeInference
         ReadOnlySpan<int> pads = List(node, "pads", 2 * x.Rank, 0);
         int[] result = x.Dimensions.ToArray();
         for (int i = 0; i < result.Length; i++) result[i] = checked(result[i] + pads[i] + pads[i + result.Length]);
+        return new TensorShape(result);
+    }
+
+    private static TensorShape ReflectPad(Node node, TensorShape x)
+    {
+        ReadOnlySpan<int> pads = List(node, "pads", 2 * x.Rank, 0);
+        for (int i = 0; i < pads.Length; i++)
+            if (pads[i] > 0 && pads[i] >= x[i % x.Rank]) throw Bad(node, $"{pads[i]} elements can't be mirrored on axis {i % x.Rank} of {x}");
+        return Pad(node, x);
+    }
+
+    private static TensorShape Slice(Node node, TensorShape x)
+    {
+        ReadOnlySpan<int> starts = List(node, "starts", x.Rank, 0), ends = List(node, "ends", x.Rank, 0), steps = List(node, "steps", x.Rank, 1);
+        int[] result = new int[x.Rank];
+        for (int i = 0; i < result.Length; i++)
+        {
+            if (starts[i] > ends[i] || ends[i] > x[i]) throw Bad(node, $"elements {starts[i]} to {ends[i]} of axis {i} of {x}");
+            result[i] = checked(ends[i] - starts[i] + steps[i] - 1) / steps[i];
+        }
         return new TensorShape(result);
     }
 
