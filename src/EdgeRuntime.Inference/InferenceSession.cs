@@ -166,7 +166,7 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     void IPortions.Run(int stage, int first, int end, int worker) => _current!.Run(stage, first, end, worker);
 
     /// <summary>The stages that have anything to do.</summary>
-    private static Stage[] StagesOf(Operator step, int chunks) => [.. Enumerable.Range(0, step.IsAlias ? 0 : step.Stages)
+    private static Stage[] StagesOf(Operator step, int chunks) => [.. Enumerable.Range(0, step.IsAlias && !step.Node.Input(0).IsConstant ? 0 : step.Stages)
         .Select(i => new Stage(i, step.Portions(i), Math.Min(chunks, step.Portions(i)))).Where(s => s.Portions > 0)];
 
     /// <summary>Creates all operators; reports everything that can't be run at once.</summary>

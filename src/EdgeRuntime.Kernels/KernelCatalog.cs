@@ -14,6 +14,8 @@ public static class KernelCatalog
         .. ConvolutionInt8Kernels.All,
         .. ConvolutionFloat32Kernels.All,
         .. ConvolutionBinaryKernels.All,
+        .. RecurrentInt8Kernels.All,
+        .. RecurrentFloat32Kernels.All,
         .. ElementwiseKernels.All,
         .. MatrixProductKernels.All,
         .. NibbleLinearKernels.All,
@@ -52,6 +54,24 @@ public static class KernelCatalog
     {
         ConvolutionShape s = shape;
         return Cheapest(ConvolutionBinaryKernels.All, cpu, wish, k => k.Supports(s, output) ? k.EstimateCycles(s) : double.PositiveInfinity);
+    }
+
+    /// <summary>The float recurrent kernel with the least estimated cost; <paramref name="wish"/> names one to prefer.</summary>
+    public static KernelChoice<RecurrentFloat32Kernel> SelectRecurrent(in RecurrentCellShape shape, CpuFeatures cpu, string? wish = null)
+    {
+        RecurrentCellShape s = shape;
+        return Cheapest(RecurrentFloat32Kernels.All, cpu, wish, k => k.EstimateCycles(s));
+    }
+
+    /// <summary>The int8 recurrent kernel with the least estimated cost; <paramref name="wish"/> names one to prefer.</summary>
+    public static KernelChoice<RecurrentInt8Kernel> SelectRecurrent(in RecurrentCellShape shape, ReadOnlySpan<sbyte> weights, ReadOnlySpan<sbyte> recurrent,
+        CpuFeatures cpu, string? wish = null)
+    {
+        RecurrentCellShape s = shape;
+        List<RecurrentInt8Kernel> fit = [];
+        foreach (RecurrentInt8Kernel kernel in RecurrentInt8Kernels.All)
+            if (kernel.Supports(shape, weights, recurrent)) fit.Add(kernel);
+        return Cheapest(fit, cpu, wish, k => k.EstimateCycles(s));
     }
 
     /// <summary>The element-by-element kernels of the strongest instruction set: the last in the list that may run.</summary>

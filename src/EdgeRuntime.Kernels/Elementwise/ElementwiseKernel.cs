@@ -63,6 +63,9 @@ public abstract unsafe class ElementwiseKernel : Kernel
     /// <summary>Hyperbolic tangent.</summary>
     public abstract void Tanh(float* x, float* y, long count);
 
+    /// <summary>Square root.</summary>
+    public abstract void Sqrt(float* x, float* y, long count);
+
     /// <summary>y[c, r] = x[r, c] for columns c of x in [<paramref name="firstColumn"/>, <paramref name="endColumn"/>); elements of 1, 2, 4 or 8 bytes.</summary>
     public abstract void Transpose(byte* x, byte* y, int rows, int columns, int elementBytes, int firstColumn, int endColumn);
 }

@@ -175,6 +175,12 @@ public unsafe class ElementwiseReference : ElementwiseKernel
     }
 
     /// <inheritdoc/>
+    public override void Sqrt(float* x, float* y, long count)
+    {
+        for (long i = 0; i < count; i++) y[i] = MathF.Sqrt(x[i]);
+    }
+
+    /// <inheritdoc/>
     public override void Transpose(byte* x, byte* y, int rows, int columns, int elementBytes, int firstColumn, int endColumn)
     {
         switch (elementBytes)

@@ -1,0 +1,227 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// Panels of as many units as a vector has lanes: all gates of a unit lie in one panel, [bias, then k] × [gate][lane], so that the
+/// product of the hidden state with a panel is followed at once by the gates' functions, and only the new states are written.
+/// </summary>
+/// <typeparam name="S">The instruction set.</typeparam>
+/// <typeparam name="V">Its register.</typeparam>
+internal abstract unsafe class RecurrentFloat32<S, V> : RecurrentFloat32Kernel where S : struct, IFloatVector<V> where V : unmanaged
+{
+    /// <summary>Floats multiplied in a cycle where the weights come from the second-level cache.</summary>
+    private protected abstract double ProductsPerCycle { get; }
+
+    /// <inheritdoc/>
+    public override double EstimateCycles(in RecurrentCellShape shape) => (double)shape.Steps * shape.Batch * shape.Directions * shape.Gates
+        * (shape.Hidden + S.Lanes - 1) / S.Lanes * (shape.Hidden * S.Lanes / ProductsPerCycle + 30);
+
+    /// <inheritdoc/>
+    public override long PackedBytes(in RecurrentCellShape shape) =>
+        (long)shape.Directions * Panels(shape) * shape.Gates * S.Lanes * (1 + shape.Hidden) * sizeof(float);
+
+    /// <summary>For each direction the panels of the gates that are computed together, then of those that are computed after them.</summary>
+    public override void Pack(in RecurrentCellShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination)
+    {
+        Span<float> packed = MemoryMarshal.Cast<byte, float>(destination)[..(int)(PackedBytes(shape) / sizeof(float))];
+        int hidden = shape.Hidden, at = 0, together = Together(shape.Cell);
+        packed.Clear();
+        for (int d = 0; d < shape.Directions; d++)
+            foreach ((int first, int end) in (ReadOnlySpan<(int, int)>)[(0, together), (together, shape.Gates)])
+                for (int u = 0; u < hidden && first < end; u += S.Lanes)
+                {
+                    int step = (end - first) * S.Lanes;
+                    for (int g = first; g < end; g++)
+                        for (int lane = 0; lane < S.Lanes && u + lane < hidden; lane++)
+                        {
+                            int row = (d * shape.Gates + g) * hidden + u + lane, to = at + (g - first) * S.Lanes + lane;
+                            if (!bias.IsEmpty) packed[to] = bias[row];
+                            for (int k = 0; k < hidden; k++) packed[to + (1 + k) * step] = weights[row * hidden + k];
+                        }
+                    at += step * (1 + hidden);
+                }
+    }
+
+    /// <inheritdoc/>
+    public override int Portions(in RecurrentCellShape shape, int stage) => shape.Directions * Panels(shape);
+
+    /// <inheritdoc/>
+    public override void Run(in RecurrentFloat32Call call, int stage, int first, int end)
+    {
+        RecurrentCellShape s = call.Shape;
+        bool two = s.Cell == RecurrentCell.GruResetBefore;
+        int panels = Panels(s), step = two ? stage / 2 : stage, together = Together(s.Cell);
+        bool late = two && stage % 2 == 1;
+        nint floats = S.Lanes * (1 + s.Hidden);
+        for (int portion = first; portion < end; portion++)
+        {
+            int d = portion / panels, panel = portion % panels;
+            float* weights = (float*)call.Packed + (nint)d * panels * s.Gates * floats
+                + (late ? (nint)panels * together + panel : (nint)panel * together) * floats;
+            for (int n = 0; n < s.Batch; n++) Unit(call, new Place(call, d, step, n, panel * S.Lanes), weights, late);
+        }
+    }
+
+    private static int Panels(in RecurrentCellShape s) => (s.Hidden + S.Lanes - 1) / S.Lanes;
+
+    /// <summary>Gates of the first stage of a step.</summary>
+    private static int Together(RecurrentCell cell) => cell switch { RecurrentCell.Lstm => 4, RecurrentCell.GruResetAfter => 3, _ => 2 };
+
+    /// <summary>One vector of units of one sequence.</summary>
+    private static void Unit(in RecurrentFloat32Call call, in Place p, float* weights, bool late)
+    {
+        if (p.IsPast)
+        {
+            S.StoreFirst(p.Output, default, p.Count);
+            return;
+        }
+        float* sums = stackalloc float[4 * S.Lanes];
+        float* source = late ? p.Reset - p.Unit : p.Previous;
+        float** rows = &source;
+        GemmFloat32Task product = new() { Rows = rows, Length = call.Shape.Hidden, Panel = weights, Output = sums, Min = float.NegativeInfinity, Max = float.PositiveInfinity };
+        switch (call.Shape.Cell)
+        {
+            case RecurrentCell.Lstm:
+                GemvFloat32Tile<S, V>.Run<N4>(product);
+                Lstm(call, p, sums);
+                break;
+            case RecurrentCell.GruResetAfter:
+                GemvFloat32Tile<S, V>.Run<N3>(product);
+                V reset = Sigmoid(Sum(call, p, sums, 1));
+                Gru(p, Sigmoid(Sum(call, p, sums, 0)), Bound(S.Fma(reset, S.Load(sums + 2 * S.Lanes), p.Load(p.Gate(2))), call.Clip));
+                break;
+            case RecurrentCell.GruResetBefore when !late:
+                GemvFloat32Tile<S, V>.Run<N2>(product);
+                p.Store(p.Update, Sigmoid(Sum(call, p, sums, 0)));
+                p.Store(p.Reset, S.Mul(Sigmoid(Sum(call, p, sums, 1)), p.Load(p.Previous + p.Unit)));
+                break;
+            default:
+                GemvFloat32Tile<S, V>.Run<N1>(product);
+                Gru(p, p.Load(p.Update), Bound(S.Add(S.Load(sums), p.Load(p.Gate(2))), call.Clip));
+                break;
+        }
+    }
+
+    private static void Lstm(in RecurrentFloat32Call call, in Place p, float* sums)
+    {
+        V kept = S.Mul(Sigmoid(Sum(call, p, sums, 2)), p.Load(p.Cell));
+        V cell = S.Fma(Sigmoid(Sum(call, p, sums, 0)), Tanh(Sum(call, p, sums, 3)), kept);
+        if (call.CellClip < float.PositiveInfinity) cell = S.Clamp(cell, S.Create(-call.CellClip), S.Create(call.CellClip));
+        p.Store(p.Cell, cell);
+        p.Store(p.Output, S.Mul(Sigmoid(Sum(call, p, sums, 1)), Tanh(cell)));
+    }
+
+    /// <summary>n + z·(h − n).</summary>
+    private static void Gru(in Place p, V update, V candidate)
+    {
+        V n = Tanh(candidate);
+        p.Store(p.Output, S.Fma(update, S.Sub(p.Load(p.Previous + p.Unit), n), n));
+    }
+
+    /// <summary>What the input and the hidden state contribute to a gate.</summary>
+    private static V Sum(in RecurrentFloat32Call call, in Place p, float* sums, int gate) =>
+        Bound(S.Add(S.Load(sums + gate * S.Lanes), p.Load(p.Gate(gate))), call.Clip);
+
+    private static V Bound(V x, float clip) => clip < float.PositiveInfinity ? S.Clamp(x, S.Create(-clip), S.Create(clip)) : x;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Sigmoid(V x) => FloatSigmoid.Apply<S, V>(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Tanh(V x) => FloatTanh.Apply<S, V>(x);
+
+    /// <summary>Where the operands of one vector of units lie.</summary>
+    private readonly ref struct Place
+    {
+        private readonly float* _gates;
+        private readonly int _hidden;
+
+        public Place(in RecurrentFloat32Call call, int d, int step, int n, int unit)
+        {
+            RecurrentCellShape s = call.Shape;
+            nint state = ((nint)d * s.Batch + n) * s.Hidden;
+            _hidden = s.Hidden;
+            _gates = call.InputGates + (((nint)s.Time(d, step, n, call.Lengths) * s.Batch + n) * s.Directions + d) * s.Gates * s.Hidden + unit;
+            Unit = unit;
+            Count = Math.Min(S.Lanes, s.Hidden - unit);
+            IsPast = call.Lengths != null && step >= call.Lengths[n];
+            Previous = step == 0 ? call.Hidden + state : call.Output + s.OutputOffset(d, step - 1, n, call.Lengths);
+            Output = call.Output + s.OutputOffset(d, step, n, call.Lengths) + unit;
+            Cell = call.Cell + state + unit;
+            Reset = (float*)call.Scratch + state + unit;
+            Update = Reset + (nint)s.Directions * s.Batch * s.Hidden;
+        }
+
+        public int Unit { get; }
+
+        /// <summary>Units there are, at most a vector.</summary>
+        public int Count { get; }
+
+        /// <summary>Whether the sequence is shorter.</summary>
+        public bool IsPast { get; }
+
+        /// <summary>The whole last hidden state.</summary>
+        public float* Previous { get; }
+
+        public float* Output { get; }
+
+        public float* Cell { get; }
+
+        /// <summary>r·h of this unit, in scratch; and z.</summary>
+        public float* Reset { get; }
+
+        public float* Update { get; }
+
+        public float* Gate(int gate) => _gates + (nint)gate * _hidden;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V Load(float* p) => Count == S.Lanes ? S.Load(p) : S.LoadFirst(p, Count);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Store(float* p, V v)
+        {
+            if (Count == S.Lanes) S.Store(p, v);
+            else S.StoreFirst(p, v, Count);
+        }
+    }
+}
+
+/// <summary>Eight units at a time.</summary>
+internal sealed class RecurrentFloat32Avx2 : RecurrentFloat32<Avx2Float, System.Runtime.Intrinsics.Vector256<float>>
+{
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } =
+        new("recurrent-f32-avx2", "recurrent-f32", CpuFeature.Avx2, "8 units of all gates a panel, functions fused with the product");
+
+    private protected override double ProductsPerCycle => 8;
+}
+
+/// <summary>Sixteen units at a time.</summary>
+internal sealed class RecurrentFloat32Avx512 : RecurrentFloat32<Avx512Float, System.Runtime.Intrinsics.Vector512<float>>
+{
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } =
+        new("recurrent-f32-avx512", "recurrent-f32", CpuFeature.Avx512, "16 units of all gates a panel, functions fused with the product");
+
+    private protected override double ProductsPerCycle => 12;
+}
+
+/// <summary>Four units at a time.</summary>
+internal sealed class RecurrentFloat32Neon : RecurrentFloat32<NeonFloat, System.Runtime.Intrinsics.Vector128<float>>
+{
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } =
+        new("recurrent-f32-neon", "recurrent-f32", CpuFeature.Neon, "4 units of all gates a panel, functions fused with the product");
+
+    private protected override double ProductsPerCycle => 4;
+}
+
+/// <summary>The list of float recurrent kernels. A new kernel is one line here.</summary>
+public static class RecurrentFloat32Kernels
+{
+    /// <summary>All kernels; which one runs is decided by <see cref="KernelCatalog"/>.</summary>
+    public static IReadOnlyList<RecurrentFloat32Kernel> All { get; } =
+        [new RecurrentFloat32Reference(), new RecurrentFloat32Neon(), new RecurrentFloat32Avx2(), new RecurrentFloat32Avx512()];
+}

@@ -1,0 +1,59 @@
+namespace EdgeRuntime.Kernels;
+
+/// <summary>One execution of the recurrent part of a float layer. All pointers are valid for the extents that the shape implies.</summary>
+public unsafe struct RecurrentFloat32Call
+{
+    /// <summary>Sizes.</summary>
+    public RecurrentCellShape Shape;
+
+    /// <summary>What the input contributes, biases included: [T·N, D·G·H].</summary>
+    public float* InputGates;
+
+    /// <summary>What <see cref="RecurrentFloat32Kernel.Pack"/> wrote, 64-byte aligned.</summary>
+    public byte* Packed;
+
+    /// <summary>Steps of each sequence [N], or null where all have T.</summary>
+    public int* Lengths;
+
+    /// <summary>The hidden state before the first step [D,N,H]; only read.</summary>
+    public float* Hidden;
+
+    /// <summary>The cell [D,N,H], read and written; unused by GRUs.</summary>
+    public float* Cell;
+
+    /// <summary>Hidden states [T,N,D·H].</summary>
+    public float* Output;
+
+    /// <summary>Bounds of the sums that enter the functions, and of the cell; +∞ for none.</summary>
+    public float Clip, CellClip;
+
+    /// <summary><see cref="RecurrentFloat32Kernel.ScratchBytes"/> bytes shared by all workers, 64-byte aligned, contents undefined.</summary>
+    public byte* Scratch;
+}
+
+/// <summary>
+/// The recurrent part of float LSTM and GRU layers: for every step the product of the last hidden state with R, and the gates'
+/// functions. <see cref="RecurrentCellShape.Stages"/> stages run one after another; their portions on any worker. It may differ
+/// from the reference by rounding: in one step at most 2^-20 · (1 + H · max Σ|R|).
+/// </summary>
+public abstract class RecurrentFloat32Kernel : Kernel
+{
+    /// <summary>Estimated cost in cycles of a typical core of the required instruction set; the catalog takes the least.</summary>
+    public abstract double EstimateCycles(in RecurrentCellShape shape);
+
+    /// <summary>Bytes that <see cref="Pack"/> writes.</summary>
+    public abstract long PackedBytes(in RecurrentCellShape shape);
+
+    /// <summary>Brings R [D·G·H, H] and its biases [D·G·H] (or none) to this kernel's layout.</summary>
+    public abstract void Pack(in RecurrentCellShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination);
+
+    /// <summary>Bytes of scratch.</summary>
+    public virtual long ScratchBytes(in RecurrentCellShape shape) =>
+        shape.Cell == RecurrentCell.GruResetBefore ? 2L * shape.Directions * shape.Batch * shape.Hidden * sizeof(float) : 0;
+
+    /// <summary>Into how many portions a stage divides.</summary>
+    public abstract int Portions(in RecurrentCellShape shape, int stage);
+
+    /// <summary>Computes portions [<paramref name="first"/>, <paramref name="end"/>) of a stage.</summary>
+    public abstract void Run(in RecurrentFloat32Call call, int stage, int first, int end);
+}

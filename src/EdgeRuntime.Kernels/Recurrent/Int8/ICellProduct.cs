@@ -1,0 +1,38 @@
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// The product of one int8 vector with a panel of weights on one instruction set. A panel lies [step][gate][unit][element of
+/// the step]; steps are <see cref="Step"/> elements of the vector.
+/// </summary>
+internal unsafe interface ICellProduct
+{
+    /// <summary>The instruction set's name in kernel ids.</summary>
+    static abstract string Name { get; }
+
+    /// <summary>What it needs.</summary>
+    static abstract CpuFeature Requires { get; }
+
+    /// <summary>Units of a panel.</summary>
+    static abstract int Units { get; }
+
+    /// <summary>Elements of the vector that one instruction takes.</summary>
+    static abstract int Step { get; }
+
+    /// <summary>Products a cycle where the weights come from the second-level cache; for estimates.</summary>
+    static abstract double ProductsPerCycle { get; }
+
+    /// <summary>Whether no product pair may reach 2^15: then weights of −128 are refused.</summary>
+    static abstract bool NeedsSmallWeights { get; }
+
+    /// <summary>Bytes of a converted element.</summary>
+    static abstract int ElementBytes { get; }
+
+    /// <summary>What an element is multiplied as, minus the element.</summary>
+    static abstract int Offset(int zeroPoint);
+
+    /// <summary>Converts elements, and fills with the value for nothing up to a whole step.</summary>
+    static abstract void Convert(sbyte* source, byte* destination, int count, int zeroPoint);
+
+    /// <summary>sums[gate][unit] = Σ of <paramref name="steps"/> steps.</summary>
+    static abstract void Run<TGates>(byte* x, sbyte* weights, int steps, int* sums) where TGates : struct, ICount;
+}
