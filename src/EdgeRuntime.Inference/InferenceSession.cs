@@ -149,6 +149,15 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
         }
     }
 
+    /// <summary>Bytes of the states that last from run to run.</summary>
+    public long StateBytes => _steps.OfType<RecurrentOperator>().Where(s => s.IsStateful).Sum(s => s.StateBytes);
+
+    /// <summary>Lets the next run begin a new sequence: the states of stateful layers are as after construction.</summary>
+    public void ResetState()
+    {
+        foreach (Operator step in _steps) (step as RecurrentOperator)?.ResetState();
+    }
+
     /// <summary>Sets all of <see cref="StepTicks"/> to zero.</summary>
     public void ResetProfile() => Array.Clear(_ticks);
 

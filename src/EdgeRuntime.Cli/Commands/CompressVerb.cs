@@ -32,6 +32,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
         new("--report", "FILE", "where to write what every pass did, as JSON"),
         new("--threads", "N", "threads for running the network (all)"),
         .. DataFlags.Options,
+        .. source.Options,
     ];
 
     /// <inheritdoc/>

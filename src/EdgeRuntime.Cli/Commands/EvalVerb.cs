@@ -27,6 +27,7 @@ public sealed class EvalVerb(ModelSource source) : Verb
         new("--confusion", null, "show how often each class is taken for each other"),
         .. DataFlags.Options,
         .. SessionFlags.Options,
+        .. source.Options,
     ];
 
     /// <inheritdoc/>
@@ -68,6 +69,7 @@ public sealed class EvalVerb(ModelSource source) : Verb
         for (int s = first; s < end; s++)
         {
             samples.Copy(s, session.InputBytes(0));
+            session.ResetState();
             session.Run();
             Scores(session, scores);
             int best = 0;

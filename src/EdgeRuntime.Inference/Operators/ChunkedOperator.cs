@@ -71,6 +71,48 @@ internal sealed unsafe class QuantizeOperator(Node node, ElementwiseKernel kerne
     protected override void RunRange(long from, long count) => Kernel.Quantize(_input + from, _output + from, count, _q.Scale, _q.ZeroPoint, _min, _max);
 }
 
+/// <summary>Float to 16 bits: states of recurrent layers, which are small.</summary>
+internal sealed unsafe class QuantizeInt16Operator(Node node, ElementwiseKernel kernel) : ChunkedOperator(node, kernel)
+{
+    private readonly Tensors.QuantizationParameters _q = PerTensor(node, node.Output);
+    private float* _input;
+    private short* _output;
+
+    public override ReadOnlySpan<int> InPlaceInputs => [];
+
+    public override void Bind(IBinder binder)
+    {
+        _input = (float*)binder.Address(Node.Input(0));
+        _output = (short*)binder.Address(Node.Output);
+    }
+
+    protected override void RunRange(long from, long count)
+    {
+        for (long i = from; i < from + count; i++) _output[i] = (short)Tensors.Requantize.Quantize(_input[i], _q.Scale, _q.ZeroPoint, short.MinValue, short.MaxValue);
+    }
+}
+
+/// <summary>16 bits to float.</summary>
+internal sealed unsafe class DequantizeInt16Operator(Node node, ElementwiseKernel kernel) : ChunkedOperator(node, kernel)
+{
+    private readonly Tensors.QuantizationParameters _q = PerTensor(node, node.Input(0));
+    private short* _input;
+    private float* _output;
+
+    public override ReadOnlySpan<int> InPlaceInputs => [];
+
+    public override void Bind(IBinder binder)
+    {
+        _input = (short*)binder.Address(Node.Input(0));
+        _output = (float*)binder.Address(Node.Output);
+    }
+
+    protected override void RunRange(long from, long count)
+    {
+        for (long i = from; i < from + count; i++) _output[i] = Tensors.Requantize.Dequantize(_input[i], _q.Scale, _q.ZeroPoint);
+    }
+}
+
 /// <summary>8 bits to float.</summary>
 internal sealed unsafe class DequantizeOperator(Node node, ElementwiseKernel kernel) : ChunkedOperator(node, kernel)
 {
@@ -90,7 +132,7 @@ internal sealed unsafe class DequantizeOperator(Node node, ElementwiseKernel ker
     protected override void RunRange(long from, long count) => Kernel.Dequantize(_input + from, _output + from, count, _q.Scale, _q.ZeroPoint, _isUnsigned);
 }
 
-/// <summary>Float functions of one operand: clamp, sigmoid, tanh.</summary>
+/// <summary>Float functions of one operand: clamp, sigmoid, tanh, square root.</summary>
 internal sealed unsafe class UnaryFloatOperator(Node node, ElementwiseKernel kernel) : ChunkedOperator(node, kernel)
 {
     private readonly float _min = node.Attributes.Float("min", float.NegativeInfinity), _max = node.Attributes.Float("max", float.PositiveInfinity);
@@ -108,6 +150,7 @@ internal sealed unsafe class UnaryFloatOperator(Node node, ElementwiseKernel ker
         {
             case OperatorType.Sigmoid: Kernel.Sigmoid(_input + from, _output + from, count); break;
             case OperatorType.Tanh: Kernel.Tanh(_input + from, _output + from, count); break;
+            case OperatorType.Sqrt: Kernel.Sqrt(_input + from, _output + from, count); break;
             default: Kernel.Clip(_input + from, _output + from, count, _min, _max); break;
         }
     }

@@ -24,6 +24,7 @@ internal static class LookupTables
     {
         OperatorType.Sigmoid => x => (float)(1 / (1 + Math.Exp(-x))),
         OperatorType.Tanh => x => (float)Math.Tanh(x),
+        OperatorType.Sqrt => MathF.Sqrt,
         OperatorType.Clip => Clamp(node.Attributes.Float("min", float.NegativeInfinity), node.Attributes.Float("max", float.PositiveInfinity)),
         _ => x => x,
     };

@@ -25,15 +25,19 @@ internal static class OperatorRegistry
             OperatorType.Softmax => new SoftmaxOperator(node, context),
             OperatorType.Reshape => new ReshapeOperator(node),
             OperatorType.Transpose => new TransposeOperator(node, context.Elementwise),
+            OperatorType.Lstm or OperatorType.Gru => isInt8 ? RecurrentInt8Operator.Create(node, context) : RecurrentFloat32Operator.Create(node, context),
             OperatorType.Pad => new PadOperator(node),
+            OperatorType.Slice or OperatorType.ReflectPad => new PickOperator(node),
             OperatorType.Concat => new ConcatOperator(node, context.Elementwise),
-            OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh when IsFloat(node) => new UnaryFloatOperator(node, context.Elementwise),
-            OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh or OperatorType.Requantize when IsByte(node.Input(0)) && IsByte(node.Output) =>
+            OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh or OperatorType.Sqrt when IsFloat(node) => new UnaryFloatOperator(node, context.Elementwise),
+            OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh or OperatorType.Sqrt or OperatorType.Requantize when IsByte(node.Input(0)) && IsByte(node.Output) =>
                 new LookupOperator(node, context.Elementwise, LookupTables.MapOf(node)),
             OperatorType.Binarize => new BinarizeOperator(node, context.Elementwise),
             OperatorType.Dequantize when node.Input(0).Type == ElementType.Binary && node.Output.Type == ElementType.Float32 =>
                 new DequantizeSignsOperator(node, context.Elementwise),
             OperatorType.Quantize when IsFloat(node) && IsByte(node.Output) => new QuantizeOperator(node, context.Elementwise),
+            OperatorType.Quantize when IsFloat(node) && node.Output.Type == ElementType.Int16 => new QuantizeInt16Operator(node, context.Elementwise),
+            OperatorType.Dequantize when node.Input(0).Type == ElementType.Int16 && node.Output.Type == ElementType.Float32 => new DequantizeInt16Operator(node, context.Elementwise),
             OperatorType.Dequantize when IsByte(node.Input(0)) && node.Output.Type == ElementType.Float32 => new DequantizeOperator(node, context.Elementwise),
             _ => throw new ModelException(ModelErrorKind.Unsupported, node.ToString(),
                 $"the runtime has no {node.Type} from {node.Input(0)} to {node.Output}; run the optimiser on the network first"),

@@ -19,6 +19,7 @@ public sealed class BenchVerb(ModelSource source) : Verb
     public override IReadOnlyList<VerbOption> Options { get; } =
     [
         .. SessionFlags.Options,
+        .. source.Options,
         new("--seconds", "S", "time to measure each model for (1)"),
         new("--warm-up", "S", "time before that which does not count (0.3)"),
         new("--runs", "N", "runs to count, whatever their time"),

@@ -17,25 +17,25 @@ public sealed class InspectVerb(ModelSource source) : Verb
     public override VerbArgument Argument => new("MODEL", $"the model ({source.Formats})", 1, 1);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<VerbOption> Options { get; } = [];
+    public override IReadOnlyList<VerbOption> Options { get; } = source.Options;
 
     /// <inheritdoc/>
     public override int Run(VerbCall call)
     {
         using OpenedModel model = source.Open(call.Arguments[0], call);
         ModelSummary summary = model.Packed is { } packed ? ModelSummary.Of(packed) : ModelSummary.Of(model.Graph);
-        long? arena = null, weights = null;
+        long? arena = null, weights = null, states = null;
         string? problem = null;
         try
         {
             using InferenceSession session = model.NewSession();
-            (arena, weights) = (session.ArenaBytes, session.WeightBytes);
+            (arena, weights, states) = (session.ArenaBytes, session.WeightBytes, session.StateBytes);
         }
         catch (ModelException e)
         {
             problem = e.Message;
         }
-        InspectReport report = new(model.Path, arena, weights, problem, summary);
+        InspectReport report = new(model.Path, arena, weights, states, problem, summary);
         if (call.IsJson) call.WriteJson(report, VerbJson.Default.InspectReport);
         else Print(report, call.Output);
         return 0;
@@ -57,7 +57,8 @@ public sealed class InspectVerb(ModelSource source) : Verb
         layers.Write(output);
         output.WriteLine();
         output.WriteLine($"{s.Totals.Layers} layers, {s.Totals.Parameters:N0} parameters, {s.Totals.ConstantBytes:N0} bytes of constants, {s.Totals.MultiplyAccumulates:N0} multiply-accumulates");
-        output.WriteLine(report.Problem is { } problem ? $"can't be run here: {problem}" : $"in memory: arena {report.ArenaBytes:N0} bytes, packed weights {report.WeightBytes:N0} bytes");
+        output.WriteLine(report.Problem is { } problem ? $"can't be run here: {problem}" : $"in memory: arena {report.ArenaBytes:N0} bytes, packed weights {report.WeightBytes:N0} bytes"
+            + (report.StateBytes > 0 ? $", states kept from run to run {report.StateBytes:N0} bytes" : ""));
     }
 
     private static void PrintFile(FileSummary file, TextWriter output)

@@ -30,13 +30,16 @@ public abstract class ModelSource
         call.CurrentFile = path;
         if (Directory.Exists(path)) throw new UsageException($"{path} is a directory, not a model ({Formats})");
         if (!File.Exists(path)) throw new UsageException($"there is no file {path}");
-        return OpenFile(path);
+        return OpenFile(path, call);
     }
 
-    /// <summary>Opens <paramref name="path"/>, which exists.</summary>
+    /// <summary>What the user may say about files that are opened.</summary>
+    public virtual IReadOnlyList<VerbOption> Options => [];
+
+    /// <summary>Opens <paramref name="path"/>, which exists, as the options of <paramref name="call"/> say.</summary>
     /// <exception cref="ModelException">The file is damaged or uses what is not supported.</exception>
     /// <exception cref="IOException">It can't be read.</exception>
-    public abstract OpenedModel OpenFile(string path);
+    public abstract OpenedModel OpenFile(string path, VerbCall call);
 }
 
 /// <summary>Opens packed models only: all that the board needs.</summary>
@@ -46,7 +49,7 @@ public sealed class PackedModelSource : ModelSource
     public override string Formats => ".edge";
 
     /// <inheritdoc/>
-    public override OpenedModel OpenFile(string path)
+    public override OpenedModel OpenFile(string path, VerbCall call)
     {
         PackedModel packed = ModelReader.Open(path);
         return new OpenedModel(path, packed.Graph, packed);

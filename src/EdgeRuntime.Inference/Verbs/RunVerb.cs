@@ -23,8 +23,10 @@ public sealed class RunVerb(ModelSource source) : Verb
     [
         new("--input", "[NAME=]FILE", "data of an input (.npy, .npz, .bin, IDX), any number of samples stacked on the first axis; without it: zeros") { IsRepeatable = true },
         new("--output", "[NAME=]FILE", "where to write an output (.npy)") { IsRepeatable = true },
+        new("--keep-state", null, "samples are one sequence: the states of recurrent layers last from sample to sample; else each begins anew"),
         .. DataFlags.Options,
         .. SessionFlags.Options,
+        .. source.Options,
     ];
 
     /// <inheritdoc/>
@@ -39,6 +41,7 @@ public sealed class RunVerb(ModelSource source) : Verb
         for (int s = 0; s < samples; s++)
         {
             for (int i = 0; i < inputs.Length; i++) inputs[i]?.Copy(s, session.InputBytes(i));
+            if (!call.Has("--keep-state")) session.ResetState();
             long start = Stopwatch.GetTimestamp();
             session.Run();
             ticks[s] = Stopwatch.GetTimestamp() - start;

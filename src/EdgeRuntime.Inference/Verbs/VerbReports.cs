@@ -57,9 +57,10 @@ public sealed record RunElement(int Index, string? Label, float Value);
 /// <param name="Model">The file.</param>
 /// <param name="ArenaBytes">Memory of all activations; null where the network can't be run.</param>
 /// <param name="WeightBytes">Packed weights; null where the network can't be run.</param>
+/// <param name="StateBytes">States that recurrent layers keep from run to run; null where the network can't be run.</param>
 /// <param name="Problem">Why it can't be run; null where it can.</param>
 /// <param name="Summary">Header, sections, inputs, outputs and layers.</param>
-public sealed record InspectReport(string Model, long? ArenaBytes, long? WeightBytes, string? Problem, ModelSummary Summary);
+public sealed record InspectReport(string Model, long? ArenaBytes, long? WeightBytes, long? StateBytes, string? Problem, ModelSummary Summary);
 
 /// <summary>What <c>doctor</c> reports.</summary>
 /// <param name="Version">The program's version.</param>

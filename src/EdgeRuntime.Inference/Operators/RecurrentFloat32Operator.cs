@@ -1,0 +1,200 @@
+using System.Runtime.InteropServices;
+using EdgeRuntime.Kernels;
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Inference;
+
+/// <summary>
+/// A float LSTM or GRU: what the inputs of all steps contribute is one matrix product (two where W comes in factors), by the same
+/// kernels as fully connected layers; then the recurrent kernel goes through the steps.
+/// </summary>
+internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
+{
+    private readonly RecurrentFloat32Kernel _kernel;
+    private readonly List<Product> _products = [];
+    private readonly PackedWeights _packed;
+    private readonly NativeBuffer _states;
+    private readonly long _productScratch;
+    private RecurrentFloat32Call _call;
+    private float* _firstHidden, _firstCell, _lastHidden, _lastCell;
+
+    private RecurrentFloat32Operator(Node node, KernelChoice<RecurrentFloat32Kernel> choice, PrepareContext context)
+        : base(node, choice.Kernel.Descriptor.Id, choice.Reason)
+    {
+        _kernel = choice.Kernel;
+        RecurrentShape s = Sizes;
+        RecurrentCellShape shape = Shape;
+        int rows = s.Steps * s.Batch;
+        if (s.InputRank > 0)
+        {
+            _products.Add(new Product(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Directions * s.InputRank), RecurrentShape.W2, -1, context));
+            _products.Add(new Product(node, ConvolutionShape.FullyConnected(rows, s.Directions * s.InputRank, s.Rows) with { Group = s.Directions },
+                RecurrentShape.W, RecurrentShape.Bias, context));
+        }
+        else _products.Add(new Product(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Rows), RecurrentShape.W, RecurrentShape.Bias, context));
+        float[] recurrent = Recurrent(node, s);
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(shape), to => _kernel.Pack(shape, recurrent, Floats(node, RecurrentShape.RecurrentBias), to));
+        _productScratch = _products.Max(p => p.ScratchBytes);
+        EstimatedCycles = (_kernel.EstimateCycles(shape) + _products.Sum(p => p.Cycles)) / Math.Max(1, shape.Stages);
+        ScratchBytes = Align(_productScratch) + _products.Sum(p => Align(p.OutputBytes)) + _kernel.ScratchBytes(shape);
+        _states = new NativeBuffer(2 * s.State.ElementCount * sizeof(float));
+        _call = new RecurrentFloat32Call
+        {
+            Shape = shape,
+            Packed = _packed.Pointer,
+            Lengths = Lengths,
+            Hidden = (float*)_states.Pointer,
+            Cell = (float*)_states.Pointer + s.State.ElementCount,
+            Clip = Bound(node, "clip"),
+            CellClip = Bound(node, "cell_clip"),
+        };
+    }
+
+    public override long WeightBytes => _packed.Bytes + _products.Sum(p => p.WeightBytes);
+
+    public override long ScratchBytes { get; }
+
+    public override double EstimatedCycles { get; }
+
+    public override long StateBytes => Node.Type == OperatorType.Lstm ? _states.Length : _states.Length / 2;
+
+    protected override int InnerStages => _products.Sum(p => p.Stages) + Shape.Stages;
+
+    public static RecurrentFloat32Operator Create(Node node, PrepareContext context)
+    {
+        foreach (ValueInfo v in node.Outputs.Concat(node.Inputs.OfType<ValueInfo>()))
+            if (v.Type != ElementType.Float32 && !(v.IsConstant && v.Type == ElementType.Float16)) throw Unsupported(node, $"{v} in a float layer");
+        return new(node, KernelCatalog.SelectRecurrent(ShapeOf(node), context.Cpu, context.Wish(node)), context);
+    }
+
+    public override void Bind(IBinder binder)
+    {
+        byte* at = binder.Scratch + Align(_productScratch);
+        float* from = (float*)binder.Address(Node.Input(0));
+        foreach (Product p in _products)
+        {
+            p.Bind(from, (float*)at, binder.Scratch);
+            from = (float*)at;
+            at += Align(p.OutputBytes);
+        }
+        _call.InputGates = from;
+        _call.Scratch = at;
+        _call.Output = (float*)binder.Address(Node.Output);
+        _firstHidden = (float*)OptionalInput(binder, RecurrentShape.FirstHidden);
+        _firstCell = (float*)OptionalInput(binder, RecurrentShape.FirstCell);
+        _lastHidden = (float*)OptionalOutput(binder, RecurrentShape.LastHidden);
+        _lastCell = (float*)OptionalOutput(binder, RecurrentShape.LastCell);
+    }
+
+    public override void Dispose()
+    {
+        foreach (Product p in _products) p.Dispose();
+        _packed.Dispose();
+        _states.Dispose();
+        base.Dispose();
+    }
+
+    protected override int InnerPortions(int stage)
+    {
+        foreach (Product p in _products)
+        {
+            if (stage < p.Stages) return p.Portions(stage);
+            stage -= p.Stages;
+        }
+        return _kernel.Portions(Shape, stage);
+    }
+
+    protected override void RunInner(int stage, int first, int end, int worker)
+    {
+        foreach (Product p in _products)
+        {
+            if (stage < p.Stages)
+            {
+                p.Run(stage, first, end, worker);
+                return;
+            }
+            stage -= p.Stages;
+        }
+        _kernel.Run(_call, stage, first, end);
+    }
+
+    protected override void LoadStates()
+    {
+        _states.Span<byte>(0, (int)_states.Length).Clear();
+        if (_firstHidden != null) Copy(_firstHidden, _call.Hidden, Sizes.State.ElementCount);
+        if (_firstCell != null) Copy(_firstCell, _call.Cell, Sizes.State.ElementCount);
+    }
+
+    protected override void StoreStates()
+    {
+        TakeLastHidden(_call.Output, _call.Hidden);
+        if (_lastHidden != null) Copy(_call.Hidden, _lastHidden, Sizes.State.ElementCount);
+        if (_lastCell != null) Copy(_call.Cell, _lastCell, Sizes.State.ElementCount);
+    }
+
+    private static float Bound(Node node, string name) => node.Attributes.Float(name) is > 0 and var bound ? bound : float.PositiveInfinity;
+
+    private static long Align(long bytes) => (bytes + NativeBuffer.Alignment - 1) / NativeBuffer.Alignment * NativeBuffer.Alignment;
+
+    private static ReadOnlySpan<float> Floats(Node node, int index) => node.OptionalInput(index) switch
+    {
+        null => [],
+        { Constant: { Type: ElementType.Float32 } constant } => MemoryMarshal.Cast<byte, float>(constant.Data.Span),
+        { Constant: { } constant } => constant.ToFloats(),
+        var value => throw Unsupported(node, $"weights and biases must be constants, not {value}"),
+    };
+
+    /// <summary>R, multiplied out where it comes in factors.</summary>
+    private static float[] Recurrent(Node node, RecurrentShape s)
+    {
+        ReadOnlySpan<float> r = Floats(node, RecurrentShape.R);
+        if (s.RecurrentRank == 0) return r.ToArray();
+        ReadOnlySpan<float> second = Floats(node, RecurrentShape.R2);
+        float[] whole = new float[s.Rows * s.HiddenSize];
+        for (int row = 0; row < s.Rows; row++)
+            for (int k = 0; k < s.RecurrentRank; k++)
+            {
+                int from = (row / (s.Gates * s.HiddenSize) * s.RecurrentRank + k) * s.HiddenSize;
+                for (int c = 0; c < s.HiddenSize; c++) whole[row * s.HiddenSize + c] += r[row * s.RecurrentRank + k] * second[from + c];
+            }
+        return whole;
+    }
+
+    /// <summary>A product of rows with constant weights.</summary>
+    private sealed class Product : IDisposable
+    {
+        private readonly ConvolutionFloat32Kernel _kernel;
+        private readonly PackedWeights _packed;
+        private ConvolutionFloat32Call _call;
+
+        public Product(Node node, in ConvolutionShape shape, int weights, int bias, PrepareContext context)
+        {
+            ConvolutionShape s = shape;
+            _kernel = KernelCatalog.Select(s, context.Cpu).Kernel;
+            _packed = new PackedWeights(node, _kernel.Descriptor.Id, _kernel.PackedBytes(s), to => _kernel.Pack(s, Floats(node, weights), bias < 0 ? [] : Floats(node, bias), to));
+            _call = new ConvolutionFloat32Call { Shape = s, Min = float.NegativeInfinity, Max = float.PositiveInfinity, Packed = _packed.Pointer };
+            ScratchBytes = _kernel.ScratchBytes(s, context.Workers);
+            Stages = _kernel.Stages(s);
+            Cycles = _kernel.EstimateCycles(s);
+        }
+
+        public long ScratchBytes { get; }
+
+        public int Stages { get; }
+
+        public double Cycles { get; }
+
+        public long OutputBytes => (long)_call.Shape.Positions * _call.Shape.OutChannels * sizeof(float);
+
+        public long WeightBytes => _packed.Bytes;
+
+        public void Bind(float* input, float* output, byte* scratch) => (_call.Input, _call.Output, _call.Scratch) = (input, output, scratch);
+
+        public int Portions(int stage) => _kernel.Portions(_call.Shape, stage);
+
+        public void Run(int stage, int first, int end, int worker) => _kernel.Run(_call, stage, first, end, worker);
+
+        public void Dispose() => _packed.Dispose();
+    }
+}

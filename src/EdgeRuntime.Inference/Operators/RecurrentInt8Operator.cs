@@ -1,0 +1,194 @@
+using EdgeRuntime.Kernels;
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Inference;
+
+/// <summary>A quantised LSTM or GRU: int8 input, weights and hidden state, int16 cell.</summary>
+internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
+{
+    private readonly RecurrentInt8Kernel _kernel;
+    private readonly PackedWeights _packed;
+    private readonly NativeBuffer _hidden, _state;
+    private readonly int _row;
+    private RecurrentInt8Call _call;
+    private sbyte* _firstHidden, _lastHidden;
+    private short* _firstState, _lastState;
+
+    private RecurrentInt8Operator(Node node, KernelChoice<RecurrentInt8Kernel> choice, Tensor weights, Tensor recurrent, PrepareContext context)
+        : base(node, choice.Kernel.Descriptor.Id, choice.Reason)
+    {
+        _kernel = choice.Kernel;
+        RecurrentCellShape s = Shape;
+        RecurrentInt8Parameters p = Parameters(node, Sizes);
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, p, weights.AsSpan<sbyte>(), recurrent.AsSpan<sbyte>(), to));
+        _row = _kernel.StateRow(s);
+        _hidden = new NativeBuffer(Sizes.State.ElementCount);
+        _state = new NativeBuffer((long)s.Directions * s.Batch * _row * sizeof(short));
+        EstimatedCycles = _kernel.EstimateCycles(s) / Math.Max(1, s.Stages);
+        ScratchBytes = _kernel.ScratchBytes(s, context.Workers);
+        _call = new RecurrentInt8Call
+        {
+            Shape = s,
+            InputZeroPoint = p.InputZeroPoint,
+            HiddenZeroPoint = p.HiddenZeroPoint,
+            HiddenMultiplier = p.HiddenMultiplier,
+            CellExponent = p.CellExponent,
+            GateClip = p.GateClip,
+            CellClip = p.CellClip,
+            Packed = _packed.Pointer,
+            Lengths = Lengths,
+            Hidden = (sbyte*)_hidden.Pointer,
+            State = (short*)_state.Pointer,
+        };
+    }
+
+    public override long WeightBytes => _packed.Bytes;
+
+    public override long ScratchBytes { get; }
+
+    public override double EstimatedCycles { get; }
+
+    public override long StateBytes => _hidden.Length + _state.Length;
+
+    protected override int InnerStages => 1 + Shape.Stages;
+
+    private bool IsLstm => Node.Type == OperatorType.Lstm;
+
+    public static RecurrentInt8Operator Create(Node node, PrepareContext context)
+    {
+        RecurrentShape sizes = RecurrentShape.Of(node);
+        if (sizes.InputRank + sizes.RecurrentRank > 0) throw Unsupported(node, "factored weights of a quantised layer; keep it in float, or multiply the factors out before quantising");
+        if (node.Output.Type != ElementType.Int8) throw Unsupported(node, $"an int8 layer must give int8, not {node.Output.Type}");
+        Tensor weights = Weights(node, RecurrentShape.W), recurrent = Weights(node, RecurrentShape.R);
+        CheckStates(node);
+        return new(node, KernelCatalog.SelectRecurrent(ShapeOf(node), weights.AsSpan<sbyte>(), recurrent.AsSpan<sbyte>(), context.Cpu, context.Wish(node)), weights, recurrent, context);
+    }
+
+    public override void Bind(IBinder binder)
+    {
+        _call.Input = (sbyte*)binder.Address(Node.Input(0));
+        _call.Output = (sbyte*)binder.Address(Node.Output);
+        _call.Scratch = binder.Scratch;
+        byte* firstHidden = OptionalInput(binder, RecurrentShape.FirstHidden), lastHidden = OptionalOutput(binder, RecurrentShape.LastHidden);
+        (_firstHidden, _lastHidden) = IsLstm ? ((sbyte*)firstHidden, (sbyte*)lastHidden) : (null, null);
+        _firstState = (short*)(IsLstm ? OptionalInput(binder, RecurrentShape.FirstCell) : firstHidden);
+        _lastState = (short*)(IsLstm ? OptionalOutput(binder, RecurrentShape.LastCell) : lastHidden);
+    }
+
+    public override void Dispose()
+    {
+        _packed.Dispose();
+        _hidden.Dispose();
+        _state.Dispose();
+        base.Dispose();
+    }
+
+    protected override int InnerPortions(int stage) => _kernel.Portions(Shape, stage);
+
+    protected override void RunInner(int stage, int first, int end, int worker) => _kernel.Run(_call, stage, first, end, worker);
+
+    protected override void LoadStates()
+    {
+        new Span<sbyte>(_call.Hidden, (int)_hidden.Length).Fill((sbyte)_call.HiddenZeroPoint);
+        _state.Span<byte>(0, (int)_state.Length).Clear();
+        if (_firstHidden != null) Copy(_firstHidden, _call.Hidden, _hidden.Length);
+        if (_firstState == null) return;
+        for (int row = 0; row < Shape.Directions * Shape.Batch; row++)
+            for (int u = 0; u < Shape.Hidden; u++)
+            {
+                short state = _call.State[row * _row + u] = _firstState[row * Shape.Hidden + u];
+                if (!IsLstm) _call.Hidden[row * Shape.Hidden + u] = (sbyte)Requantize.Apply(state, _call.HiddenMultiplier, 0, _call.HiddenZeroPoint, sbyte.MinValue, sbyte.MaxValue);
+            }
+    }
+
+    protected override void StoreStates()
+    {
+        TakeLastHidden(_call.Output, _call.Hidden);
+        if (_lastHidden != null) Copy(_call.Hidden, _lastHidden, _hidden.Length);
+        for (int row = 0; _lastState != null && row < Shape.Directions * Shape.Batch; row++)
+            Copy(_call.State + row * _row, _lastState + row * Shape.Hidden, Shape.Hidden);
+    }
+
+    private static Tensor Weights(Node node, int index)
+    {
+        if (node.Input(index).Constant is not { Type: ElementType.Int8 } weights) throw Unsupported(node, $"quantised weights must be an int8 constant, not {node.Input(index)}");
+        if (node.Input(index).Quantization is not { IsSymmetric: true, GroupSize: 0, Axis: <= 0 })
+            throw Unsupported(node, $"int8 weights must be symmetric, per tensor or per row, not {node.Input(index)}");
+        return weights;
+    }
+
+    /// <summary>First and last states must have the form in which the layer keeps them.</summary>
+    private static void CheckStates(Node node)
+    {
+        bool lstm = node.Type == OperatorType.Lstm;
+        QuantizationParameters state = new(MathF.ScaleB(1, lstm ? node.Attributes.Int("cell_exponent", -12) : -15), 0);
+        foreach (int index in (ReadOnlySpan<int>)[0, 1])
+        {
+            bool isHidden = index == 0 && lstm;
+            foreach (ValueInfo? v in (ReadOnlySpan<ValueInfo?>)[node.OptionalInput(RecurrentShape.FirstHidden + index), node.Outputs.ElementAtOrDefault(RecurrentShape.LastHidden + index)])
+                if (v is not null && (v.Type != (isHidden ? ElementType.Int8 : ElementType.Int16) || !Equals(v.Quantization, isHidden ? node.Output.Quantization : state)))
+                    throw Unsupported(node, $"state {v} must be {(isHidden ? $"int8 {node.Output.Quantization}" : $"int16 {state}")}");
+        }
+    }
+
+    private static RecurrentInt8Parameters Parameters(Node node, RecurrentShape s)
+    {
+        QuantizationParameters x = PerTensor(node, node.Input(0)), y = PerTensor(node, node.Output);
+        double hidden = 1.0 / (1 << 15) / y.Scale;
+        if (!(hidden < 1)) throw Unsupported(node, $"the output's scale {y.Scale} is below 2^-15");
+        int exponent = node.Attributes.Int("cell_exponent", -12);
+        (int[] bias, int[] multipliers, int[] shifts) = Rows(node, RecurrentShape.W, RecurrentShape.Bias, x, s);
+        (int[] recurrentBias, int[] recurrentMultipliers, int[] recurrentShifts) = Rows(node, RecurrentShape.R, RecurrentShape.RecurrentBias, y, s);
+        return new RecurrentInt8Parameters
+        {
+            InputZeroPoint = x.ZeroPoint,
+            HiddenZeroPoint = y.ZeroPoint,
+            Bias = bias,
+            InputMultipliers = multipliers,
+            InputShifts = shifts,
+            RecurrentBias = recurrentBias,
+            RecurrentMultipliers = recurrentMultipliers,
+            RecurrentShifts = recurrentShifts,
+            HiddenMultiplier = FixedPointMultiplier.From(hidden).Multiplier,
+            CellExponent = exponent,
+            GateClip = Bound(node, "clip", -12),
+            CellClip = Bound(node, "cell_clip", exponent),
+        };
+    }
+
+    private static int Bound(Node node, string name, int exponent) =>
+        node.Attributes.Float(name) is > 0 and var bound ? (int)Math.Clamp(Math.Round(Math.ScaleB(bound, -exponent)), 1, short.MaxValue) : short.MaxValue;
+
+    /// <summary>Biases, multipliers and shifts that bring the sums of each row to steps of 2^-12.</summary>
+    private static (int[] Bias, int[] Multipliers, int[] Shifts) Rows(Node node, int weights, int bias, QuantizationParameters x, RecurrentShape s)
+    {
+        QuantizationParameters w = node.Input(weights).Quantization!;
+        ReadOnlySpan<sbyte> values = node.Input(weights).Constant!.AsSpan<sbyte>();
+        int[] sums = Biases(node, bias, x, w, s.Rows), multipliers = new int[s.Rows], shifts = new int[s.Rows];
+        int length = values.Length / Math.Max(1, s.Rows), reach = Math.Max(x.ZeroPoint + 128, 127 - x.ZeroPoint);
+        for (int o = 0; o < s.Rows; o++)
+        {
+            (multipliers[o], shifts[o]) = Factor(node, (double)x.Scale * w.Scales[w.IsPerTensor ? 0 : o] * (1 << 12));
+            long most = Math.Abs((long)sums[o]);
+            foreach (sbyte v in values.Slice(o * length, length)) most += Math.Abs((int)v) * reach;
+            if (most << shifts[o] >= Requantize.AccumulatorLimit)
+                throw Invalid(node, $"row {o} of {node.Input(weights).Name} can exceed the accumulator: sums up to {most}, times 2^{shifts[o]}; quantise it with a smaller scale");
+        }
+        return (sums, multipliers, shifts);
+    }
+
+    /// <summary>The biases in units of x scale · weight scale; those stored with other scales are converted.</summary>
+    private static int[] Biases(Node node, int index, QuantizationParameters x, QuantizationParameters w, int rows)
+    {
+        if (node.OptionalInput(index) is not { } value) return new int[rows];
+        if (value.Constant is not { Type: ElementType.Int32 } constant || value.Quantization is not { } q) throw Unsupported(node, $"the bias must be a quantised int32 constant, not {value}");
+        int[] bias = constant.ToInts();
+        for (int o = 0; o < rows; o++)
+        {
+            double unit = (double)x.Scale * w.Scales[w.IsPerTensor ? 0 : o], stored = q.Scales[q.IsPerTensor ? 0 : o];
+            if (Math.Abs(stored / unit - 1) > 1e-4) bias[o] = checked((int)Math.Round(bias[o] * (stored / unit)));
+        }
+        return bias;
+    }
+}
