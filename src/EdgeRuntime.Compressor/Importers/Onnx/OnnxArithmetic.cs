@@ -7,7 +7,22 @@ namespace EdgeRuntime.Compressor;
 internal static class OnnxArithmetic
 {
     /// <summary>Add, Sub, Mul, Div.</summary>
-    public static ValueInfo Binary(OnnxNode node, OperatorType type) => node.Builder.Emit(type, [node.Input(0), node.Input(1)]);
+    public static ValueInfo Binary(OnnxNode node, OperatorType type) =>
+        OnnxFolding.ZeroProduct(node, type) is { } zeros ? node.Builder.Constant(zeros) : node.Builder.Emit(type, [node.Input(0), node.Input(1)]);
+
+    /// <summary>Pow with the exponents that have an operator: 1, 2 and 1/2.</summary>
+    public static ValueInfo Pow(OnnxNode node)
+    {
+        ValueInfo x = node.Input(0);
+        Tensor exponent = node.Constant(1, "the exponent");
+        return (exponent.Count == 1 ? exponent.ToFloats()[0] : float.NaN) switch
+        {
+            1 => x,
+            2 => node.Builder.Emit(OperatorType.Mul, [x, x]),
+            0.5f => node.Builder.Emit(OperatorType.Sqrt, [x]),
+            var e => throw OnnxNode.Unsupported($"the power {e}; 1, 2 and 0.5 are"),
+        };
+    }
 
     /// <summary>Sum of any number of operands.</summary>
     public static ValueInfo Sum(OnnxNode node)

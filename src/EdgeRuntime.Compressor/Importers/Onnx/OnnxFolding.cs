@@ -37,6 +37,9 @@ internal static class OnnxFolding
             "Cast" => Cast(x, OnnxTensors.ElementTypeOf(node.Int("to", 0))),
             "Gather" => Gather(x, node.Input(1).Constant!, OnnxNode.Axis(node.Int("axis", 0), x.Shape.Rank)),
             "Slice" => Slice(node, x),
+            "Equal" => Equal(x, node.Input(1).Constant!),
+            "Not" => Tensor.From<bool>(x.Shape, Array.ConvertAll(x.ToInts(), v => v == 0)),
+            "Expand" => Expand(x, new TensorShape(node.Input(1).Constant!.ToInts())),
             "Concat" => Concat(node, x),
             "ConstantOfShape" => Fill(node, x),
             "Add" or "Sub" or "Mul" or "Div" when x.Type is ElementType.Int64 or ElementType.Int32 => Arithmetic(node, x),
@@ -68,23 +71,58 @@ internal static class OnnxFolding
     /// <summary>Slice; starts, ends and axes are attributes until operator set 9, then inputs.</summary>
     private static Tensor Slice(OnnxNode node, Tensor x)
     {
-        bool inputs = node.Opset >= 10;
-        long[] starts = Bounds(node, 1, "starts", inputs), ends = Bounds(node, 2, "ends", inputs);
-        int[] axes = (inputs ? node.OptionalConstant(3, "the axes")?.ToInts() : node.Ints("axes")) ?? [.. Enumerable.Range(0, starts.Length)];
-        int[] steps = (inputs ? node.OptionalConstant(4, "the steps")?.ToInts() : null) ?? [.. Enumerable.Repeat(1, starts.Length)];
-        if (ends.Length != starts.Length || axes.Length != starts.Length || steps.Length != starts.Length)
-            throw OnnxNode.Damaged("starts, ends, axes and steps differ in number");
-        for (int i = 0; i < axes.Length; i++)
+        foreach ((int axis, int first, int last, int step) in SliceRanges(node, x.Shape))
         {
-            int axis = OnnxNode.Axis(axes[i], x.Shape.Rank), size = x.Shape[axis], step = steps[i];
-            if (step == 0) throw OnnxNode.Damaged("a step of 0");
-            int first = Clamp(starts[i], step > 0 ? size : size - 1, 0, size), last = Clamp(ends[i], size, step > 0 ? 0 : -1, size);
             List<int> picked = [];
             for (long at = first; step > 0 ? at < last : at > last; at += step) picked.Add((int)at);
             x = Pick(x, axis, [.. picked], x.Shape.With(axis, picked.Count));
         }
         return x;
     }
+
+    /// <summary>What a Slice takes of each of its axes: from first on in steps, up to but without last.</summary>
+    public static List<(int Axis, int First, int Last, int Step)> SliceRanges(OnnxNode node, TensorShape shape)
+    {
+        bool inputs = node.Opset >= 10;
+        long[] starts = Bounds(node, 1, "starts", inputs), ends = Bounds(node, 2, "ends", inputs);
+        int[] axes = (inputs ? node.OptionalConstant(3, "the axes")?.ToInts() : node.Ints("axes")) ?? [.. Enumerable.Range(0, starts.Length)];
+        int[] steps = (inputs ? node.OptionalConstant(4, "the steps")?.ToInts() : null) ?? [.. Enumerable.Repeat(1, starts.Length)];
+        if (ends.Length != starts.Length || axes.Length != starts.Length || steps.Length != starts.Length)
+            throw OnnxNode.Damaged("starts, ends, axes and steps differ in number");
+        List<(int Axis, int First, int Last, int Step)> ranges = [];
+        for (int i = 0; i < axes.Length; i++)
+        {
+            int axis = OnnxNode.Axis(axes[i], shape.Rank), size = shape[axis], step = steps[i];
+            if (step == 0) throw OnnxNode.Damaged("a step of 0");
+            int first = Clamp(starts[i], step > 0 ? size : size - 1, 0, size), last = Clamp(ends[i], size, step > 0 ? 0 : -1, size);
+            ranges.Add((axis, first, last, step));
+        }
+        return ranges;
+    }
+
+    /// <summary>Zeros, where <paramref name="node"/> multiplies integers by constant zeros: exporters keep an input alive so.</summary>
+    public static Tensor? ZeroProduct(OnnxNode node, OperatorType type)
+    {
+        ValueInfo a = node.Input(0), b = node.Input(1);
+        if (type != OperatorType.Mul || a.Type != b.Type || a.Type is not (ElementType.Int32 or ElementType.Int64)) return null;
+        if (!IsZero(a) && !IsZero(b)) return null;
+        TensorShape shape = ShapeInference.Broadcast(new Node(type, "", [a, b], []), a.Shape, b.Shape);
+        return new Tensor(a.Type, shape, new byte[a.Type.ByteCount(shape.ElementCount)]);
+    }
+
+    private static bool IsZero(ValueInfo v) => v.Constant is { } c && !c.Data.Span.ContainsAnyExcept((byte)0);
+
+    private static Tensor? Equal(Tensor a, Tensor b)
+    {
+        if (a.Type != b.Type || (a.Count != 1 && b.Count != 1 && a.Shape != b.Shape)) return null;
+        TensorShape shape = a.Count == 1 && b.Shape.Rank >= a.Shape.Rank ? b.Shape : a.Shape;
+        float[] x = a.ToFloats(), y = b.ToFloats();
+        return Tensor.From<bool>(shape, [.. Enumerable.Range(0, (int)shape.ElementCount).Select(i => x[x.Length == 1 ? 0 : i] == y[y.Length == 1 ? 0 : i])]);
+    }
+
+    /// <summary>One element under any shape; others are left.</summary>
+    private static Tensor? Expand(Tensor x, TensorShape shape) =>
+        x.Count == 1 ? Pick(x.Reshape(new TensorShape(1)), 0, new int[Math.Min(shape.ElementCount, MaxElements)], shape) : null;
 
     private static long[] Bounds(OnnxNode node, int input, string name, bool inputs)
     {

@@ -54,12 +54,29 @@ internal sealed class OnnxGraphBuilder
     public ValueInfo Emit(OperatorType type, ReadOnlySpan<ValueInfo?> inputs, AttributeSet? attributes = null)
     {
         ValueInfo first = inputs[0]!;
-        bool moves = type is OperatorType.Transpose or OperatorType.MaxPool or OperatorType.Concat or OperatorType.Pad;
+        bool moves = type is OperatorType.Transpose or OperatorType.MaxPool or OperatorType.Concat or OperatorType.Pad or OperatorType.Slice or OperatorType.ReflectPad;
         foreach (ValueInfo? input in inputs)
             if (input is not null && type != OperatorType.Dequantize && (moves ? input.Type != first.Type : input.Type != ElementType.Float32))
                 throw OnnxNode.Unsupported($"{type} of {input.Type} values ({input.Name})");
         QuantizationParameters? q = moves && first.Quantization is { IsPerTensor: true } ? first.Quantization : null;
         return Add(type, inputs, new ValueInfo(Unique(type.ToString()), moves ? first.Type : ElementType.Float32, default, q), attributes);
+    }
+
+    /// <summary>A new node with several outputs, all floats.</summary>
+    public ValueInfo[] EmitAll(OperatorType type, ReadOnlySpan<ValueInfo?> inputs, int count, AttributeSet attributes)
+    {
+        foreach (ValueInfo? input in inputs)
+            if (input is not null && input.Type != ElementType.Float32) throw OnnxNode.Unsupported($"{type} of {input.Type} values ({input.Name})");
+        ValueInfo[] outputs = [.. Enumerable.Range(0, count).Select(_ => new ValueInfo(Unique(type.ToString()), ElementType.Float32, default))];
+        Node node = new(type, _node, inputs.ToArray(), outputs, attributes);
+        GraphEditor.InferShapes(node);
+        Graph.Nodes.Add(node);
+        foreach (ValueInfo output in outputs)
+        {
+            _producers[output] = node;
+            _fresh.Add(output);
+        }
+        return outputs;
     }
 
     /// <summary>The same elements under another shape; constants stay constants.</summary>
@@ -127,7 +144,7 @@ internal sealed class OnnxGraphBuilder
     }
 
     private static bool Carries(Node node) =>
-        node.Type is OperatorType.Reshape or OperatorType.Transpose or OperatorType.MaxPool or OperatorType.Concat;
+        node.Type is OperatorType.Reshape or OperatorType.Transpose or OperatorType.MaxPool or OperatorType.Concat or OperatorType.Slice or OperatorType.ReflectPad;
 
     private ValueInfo Quantized(ValueInfo x, QuantizationParameters parameters)
     {

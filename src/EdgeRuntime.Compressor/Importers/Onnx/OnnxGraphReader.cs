@@ -16,15 +16,17 @@ internal sealed class OnnxGraphReader
     private readonly ModelProto _model;
     private readonly string _file;
     private readonly string? _folder;
+    private readonly IReadOnlyDictionary<string, TensorShape> _inputShapes;
     private readonly OnnxGraphBuilder _builder;
     private readonly Dictionary<string, ValueInfo> _values = new(StringComparer.Ordinal);
     private readonly Dictionary<string, UnsupportedOperator?> _unknown = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _opsets = new(StringComparer.Ordinal);
     private readonly List<UnsupportedOperator> _unsupported = [];
 
-    public OnnxGraphReader(ModelProto model, string file, string? folder)
+    public OnnxGraphReader(ModelProto model, string file, string? folder, IReadOnlyDictionary<string, TensorShape>? inputShapes)
     {
         (_model, _file, _folder) = (model, file, folder);
+        _inputShapes = inputShapes ?? new Dictionary<string, TensorShape>();
         _builder = new OnnxGraphBuilder(new Graph(model.Graph is { Name.Length: > 0 } g ? g.Name : Path.GetFileNameWithoutExtension(file)));
     }
 
@@ -50,6 +52,7 @@ internal sealed class OnnxGraphReader
 
     private void ReserveNames(GraphProto source)
     {
+        foreach (GraphProto branch in source.Node.SelectMany(n => n.Attribute).Where(a => a.G is not null).Select(a => a.G)) ReserveNames(branch);
         foreach (string name in source.Input.Select(v => v.Name).Concat(source.Output.Select(v => v.Name))
             .Concat(source.Initializer.Select(t => t.Name)).Concat(source.Node.SelectMany(n => n.Output)))
             _builder.Reserve(name);
@@ -81,7 +84,8 @@ internal sealed class OnnxGraphReader
             {
                 TypeProto.Types.Tensor type = input.Type?.TensorType ?? throw OnnxNode.Unsupported("an input that is no tensor");
                 if (type.Shape is null) throw OnnxNode.Unsupported("an input without a shape; export the network with fixed sizes");
-                ValueInfo value = new(input.Name, OnnxTensors.ElementTypeOf(type.ElemType), Shape(type.Shape));
+                ValueInfo value = new(input.Name, OnnxTensors.ElementTypeOf(type.ElemType),
+                    _inputShapes.TryGetValue(input.Name, out TensorShape given) ? Given(type.Shape, given) : Shape(type.Shape));
                 Graph.Inputs.Add(_values[input.Name] = value);
             });
         }
@@ -96,10 +100,18 @@ internal sealed class OnnxGraphReader
         {
             long size = proto.Dim[i].DimValue;
             if (size is < 0 or > int.MaxValue) throw OnnxNode.Damaged($"dimension {i} is {size}");
-            if (size == 0 && i > 0) throw OnnxNode.Unsupported($"dimension {i} is left open ('{proto.Dim[i].DimParam}'); export the network with fixed sizes");
+            if (size == 0 && i > 0) throw OnnxNode.Unsupported($"dimension {i} is left open ('{proto.Dim[i].DimParam}'); export the network with fixed sizes, or say them with --input-shape");
             dims[i] = (int)Math.Max(size, 1);
         }
         return new TensorShape(dims);
+    }
+
+    /// <summary>A shape given by the caller, which must agree with what is declared.</summary>
+    private static TensorShape Given(TensorShapeProto proto, TensorShape given)
+    {
+        bool fits = proto.Dim.Count == given.Rank;
+        for (int i = 0; fits && i < given.Rank; i++) fits = proto.Dim[i].DimValue <= 0 || proto.Dim[i].DimValue == given[i];
+        return fits ? given : throw OnnxNode.Damaged($"the shape {given} given for it does not fit [{string.Join(",", proto.Dim.Select(d => d.DimValue > 0 ? $"{d.DimValue}" : "?"))}]");
     }
 
     private void ReadNode(NodeProto proto, GraphProto source)
@@ -108,6 +120,11 @@ internal sealed class OnnxGraphReader
         List<string> outputs = [.. proto.Output.Where(o => o.Length > 0)];
         if (outputs.FirstOrDefault(o => _values.ContainsKey(o) || _unknown.ContainsKey(o)) is { } twice)
             throw Damaged(Place(name, proto.OpType), $"{twice} exists already");
+        if (OnnxNode.Key(proto) == "If")
+        {
+            ReadBranch(proto, name, source);
+            return;
+        }
         bool known = OnnxOperators.TryGet(proto, out Func<OnnxNode, ValueInfo>? translate);
         if (!known) Collect(new UnsupportedOperator(name, proto.OpType, domain, "no such operator here"));
         if (!ResolveInputs(proto, name, source, out ValueInfo?[] inputs) || !known)
@@ -117,14 +134,50 @@ internal sealed class OnnxGraphReader
         }
         Guard(name, proto.OpType, domain, outputs, lazily: false, () =>
         {
-            if (proto.Output.Count == 0 || proto.Output[0].Length == 0) throw OnnxNode.Damaged("it has no first output");
+            if (outputs.Count == 0) throw OnnxNode.Damaged("it has no output");
             _builder.Begin(name);
             int opset = _opsets.TryGetValue(domain, out int version) ? version : 1;
-            ValueInfo result = translate!(new OnnxNode(proto, opset, _builder, inputs, _folder));
-            _builder.Name(result, proto.Output[0]);
-            _values[proto.Output[0]] = result;
-            foreach (string output in outputs.Skip(1))
-                _unknown[output] = new UnsupportedOperator(name, proto.OpType, domain, $"only its first output, not {output}");
+            OnnxNode node = new(proto, opset, _builder, inputs, _folder);
+            ValueInfo[] results = [translate!(node), .. node.Others];
+            for (int i = 0; i < proto.Output.Count; i++)
+            {
+                string output = proto.Output[i];
+                if (output.Length == 0) continue;
+                if (i < results.Length)
+                {
+                    _builder.Name(results[i], output);
+                    _values[output] = results[i];
+                }
+                else _unknown[output] = new UnsupportedOperator(name, proto.OpType, domain, $"only its first {(results.Length == 1 ? "output" : $"{results.Length} outputs")}, not {output}");
+            }
+        });
+    }
+
+    /// <summary>If: the branch that a constant condition takes, in place; the other one is not looked at.</summary>
+    private void ReadBranch(NodeProto proto, string name, GraphProto source)
+    {
+        string[] outputs = [.. proto.Output];
+        if (!ResolveInputs(proto, name, source, out ValueInfo?[] inputs))
+        {
+            foreach (string output in outputs) _unknown[output] = null;
+            return;
+        }
+        Guard(name, proto.OpType, "", outputs, lazily: false, () =>
+        {
+            if (inputs is not [{ } condition]) throw OnnxNode.Damaged("it has no condition");
+            if (condition.Constant is not { Count: 1 } constant) throw OnnxNode.Unsupported($"a condition ({condition.Name}) that is computed while the network runs");
+            string which = constant.ToInts()[0] != 0 ? "then_branch" : "else_branch";
+            GraphProto branch = proto.Attribute.FirstOrDefault(a => a.Name == which)?.G ?? throw OnnxNode.Damaged($"it has no {which}");
+            if (branch.Output.Count != outputs.Length) throw OnnxNode.Damaged($"its {which} gives {branch.Output.Count} values, not {outputs.Length}");
+            ReadConstants(branch);
+            foreach (NodeProto node in branch.Node) ReadNode(node, branch);
+            for (int i = 0; i < outputs.Length; i++)
+            {
+                string inner = branch.Output[i].Name;
+                if (_values.TryGetValue(inner, out ValueInfo? value)) _values[outputs[i]] = value;
+                else if (IsUnknown(inner)) _unknown[outputs[i]] = null;
+                else throw OnnxNode.Damaged($"its {which} gives {inner}, which does not exist");
+            }
         });
     }
 

@@ -1,5 +1,6 @@
 using EdgeRuntime.Compressor.Onnx;
 using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
 using Google.Protobuf;
 
 namespace EdgeRuntime.Compressor;
@@ -17,20 +18,24 @@ public static class OnnxImporter
     public const string MetadataPrefix = "onnx.";
 
     /// <summary>Reads the file at <paramref name="path"/> and the weight files beside it that it names.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="inputShapes">Shapes of inputs, by name, for dimensions that the file leaves open.</param>
     /// <exception cref="ImportException">The file is damaged, or uses what is not implemented (all of it is listed).</exception>
     /// <exception cref="IOException">The file can't be read.</exception>
-    public static Graph Load(string path)
+    public static Graph Load(string path, IReadOnlyDictionary<string, TensorShape>? inputShapes = null)
     {
         string full = Path.GetFullPath(path);
-        return Import(File.ReadAllBytes(full), Path.GetFileName(full), Path.GetDirectoryName(full));
+        return Import(File.ReadAllBytes(full), Path.GetFileName(full), Path.GetDirectoryName(full), inputShapes);
     }
 
     /// <summary>Reads a network from memory.</summary>
     /// <param name="file">The file's bytes.</param>
     /// <param name="name">What errors call it.</param>
     /// <param name="folder">Where weights stored outside the file lie; null if nowhere.</param>
+    /// <param name="inputShapes">Shapes of inputs, by name, for dimensions that the file leaves open.</param>
     /// <exception cref="ImportException">The bytes are damaged, or use what is not implemented (all of it is listed).</exception>
-    public static Graph Import(ReadOnlyMemory<byte> file, string name, string? folder = null)
+    public static Graph Import(ReadOnlyMemory<byte> file, string name, string? folder = null,
+        IReadOnlyDictionary<string, TensorShape>? inputShapes = null)
     {
         ModelProto model;
         try
@@ -41,12 +46,12 @@ public static class OnnxImporter
         {
             throw new ImportException(ModelErrorKind.InvalidSource, name, "not a whole ONNX file: " + e.Message, e);
         }
-        return Import(model, name, folder);
+        return Import(model, name, folder, inputShapes);
     }
 
-    internal static Graph Import(ModelProto model, string name, string? folder = null)
+    internal static Graph Import(ModelProto model, string name, string? folder = null, IReadOnlyDictionary<string, TensorShape>? inputShapes = null)
     {
-        Graph graph = new OnnxGraphReader(model, name, folder).Read();
+        Graph graph = new OnnxGraphReader(model, name, folder, inputShapes).Read();
         try
         {
             GraphEditor.SortTopologically(graph);

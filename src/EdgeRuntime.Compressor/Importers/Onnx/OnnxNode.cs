@@ -29,6 +29,12 @@ internal sealed class OnnxNode
 
     public int InputCount => _inputs.Length;
 
+    /// <summary>Outputs that the node names.</summary>
+    public int OutputCount => _proto.Output.Count;
+
+    /// <summary>What the translation makes besides the first output: the second, third, …</summary>
+    public List<ValueInfo> Others { get; } = [];
+
     /// <summary>The inputs that are there.</summary>
     public IEnumerable<ValueInfo> Present => _inputs.OfType<ValueInfo>();
 
@@ -64,6 +70,8 @@ internal sealed class OnnxNode
     public int[]? Ints(string name) => Find(name, AttributeType.Ints)?.Ints.Select(v => ToInt(name, v)).ToArray();
 
     public float[]? Floats(string name) => Find(name, AttributeType.Floats)?.Floats.ToArray();
+
+    public string[]? Texts(string name) => Find(name, AttributeType.Strings)?.Strings.Select(s => s.ToStringUtf8()).ToArray();
 
     public Tensor? TensorOf(string name) => Find(name, AttributeType.Tensor)?.T is { } t ? OnnxTensors.Read(t, Folder) : null;
 

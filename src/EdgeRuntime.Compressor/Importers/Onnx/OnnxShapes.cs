@@ -96,8 +96,9 @@ internal static class OnnxShapes
     {
         ValueInfo x = node.Input(0);
         string mode = node.Text("mode", "constant");
-        if (mode != "constant") throw OnnxNode.Unsupported($"padding by {mode}");
+        if (mode is not ("constant" or "reflect")) throw OnnxNode.Unsupported($"padding by {mode}");
         int[] given = node.Opset < 11 ? node.Ints("pads") ?? throw OnnxNode.Damaged("attribute pads is missing") : node.Constant(1, "the padding").ToInts();
+        if (mode == "reflect") return node.Builder.Emit(OperatorType.ReflectPad, [x], new AttributeSet().Set("pads", OnAllAxes(node, given, x.Shape.Rank)));
         float value = node.Opset < 11 ? node.Float("value", 0)
             : node.OptionalConstant(2, "the padding's value") is { Count: > 0 } v ? v.ToFloats()[0] : 0;
         if (x.Type != ElementType.Float32)

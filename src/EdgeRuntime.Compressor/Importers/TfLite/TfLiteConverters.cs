@@ -43,6 +43,8 @@ internal static class TfLiteConverters
             case TfLiteOperatorCode.ReluN1To1: Clip(op, g, TfLiteActivation.ReluN1To1); break;
             case TfLiteOperatorCode.Relu0To1: Clip(op, g, new AttributeSet().Set("min", 0f).Set("max", 1f)); break;
             case TfLiteOperatorCode.Logistic: Unary(op, g, OperatorType.Sigmoid); break;
+            case TfLiteOperatorCode.UnidirectionalSequenceLstm: TfLiteRecurrentConverters.Unidirectional(op, g); break;
+            case TfLiteOperatorCode.BidirectionalSequenceLstm: TfLiteRecurrentConverters.Bidirectional(op, g); break;
             case TfLiteOperatorCode.Tanh: Unary(op, g, OperatorType.Tanh); break;
             default: throw g.Unsupported("this operator is not implemented");
         }

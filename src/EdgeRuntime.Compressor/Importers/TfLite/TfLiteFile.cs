@@ -23,8 +23,9 @@ internal sealed record TfLiteTensor(string Name, byte Type, int[] Shape, ReadOnl
 /// <param name="Outputs">Tensor numbers.</param>
 /// <param name="OptionsType">Which table <paramref name="Options"/> is.</param>
 /// <param name="Options">The operator's options, or null where all have their defaults.</param>
+/// <param name="Intermediates">Tensor numbers that carry nothing but the quantisation of inner values.</param>
 internal sealed record TfLiteOperator(int Index, TfLiteOperatorCode Code, string CustomName, int[] Inputs, int[] Outputs,
-    TfLiteOptions OptionsType, FlatTable? Options)
+    TfLiteOptions OptionsType, FlatTable? Options, int[] Intermediates)
 {
     /// <summary>The schema's name of the operator.</summary>
     public string TypeName => Code == TfLiteOperatorCode.Custom ? $"CUSTOM {CustomName}" : TfLiteSchema.NameOf((int)Code);
@@ -98,7 +99,7 @@ internal sealed class TfLiteFile
         uint opcode = t.Scalar<uint>(0);
         if (opcode >= codes.Length) throw _buffer.Bad(t.Position, $"operator code {opcode} of {codes.Length}");
         return new TfLiteOperator(index, (TfLiteOperatorCode)codes[opcode].Code, codes[opcode].Custom, Indices(t, 1, optional: true),
-            Indices(t, 2, optional: false), (TfLiteOptions)t.Scalar<byte>(3), t.Table(4));
+            Indices(t, 2, optional: false), (TfLiteOptions)t.Scalar<byte>(3), t.Table(4), Indices(t, 8, optional: true));
     }
 
     private int[] Indices(FlatTable table, int field, bool optional)

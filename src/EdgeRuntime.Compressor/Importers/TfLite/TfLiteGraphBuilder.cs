@@ -63,6 +63,9 @@ internal sealed class TfLiteGraphBuilder
         return _values[index] = value;
     }
 
+    /// <summary>Tensor <paramref name="index"/> as the file lists it, for states and for values that carry their quantisation only.</summary>
+    public TfLiteTensor RawTensor(int index) => _file.Tensors[index];
+
     /// <summary>Whether the file stores contents for tensor <paramref name="index"/>, or a constant has been put in its place.</summary>
     public bool IsConstant(int index) => index >= 0 && Value(index).IsConstant;
 

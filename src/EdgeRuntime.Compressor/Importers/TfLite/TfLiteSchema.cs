@@ -28,6 +28,8 @@ internal enum TfLiteOperatorCode
     Sub = 41,
     Div = 42,
     Squeeze = 43,
+    UnidirectionalSequenceLstm = 44,
+    BidirectionalSequenceLstm = 52,
     PadV2 = 60,
     ExpandDims = 70,
     Quantize = 114,
@@ -50,6 +52,8 @@ internal enum TfLiteOptions : byte
     Reducer = 27,
     Sub = 28,
     Div = 29,
+    BidirectionalSequenceLstm = 69,
+    UnidirectionalSequenceLstm = 71,
 }
 
 /// <summary>Values of the ActivationFunctionType enumeration.</summary>

@@ -1,0 +1,72 @@
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Compressor;
+
+/// <summary>
+/// LSTM and GRU. ONNX gives y as [T,D,N,H] (or batch first, by the attribute layout), the project as [T,N,D·H]; its gates lie in
+/// the project's own order. Biases come as halves for W and R.
+/// </summary>
+internal static class OnnxRecurrent
+{
+    /// <summary>LSTM.</summary>
+    public static ValueInfo Lstm(OnnxNode node)
+    {
+        if (node.Optional(7) is not null) throw OnnxNode.Unsupported("peephole weights (input P); train the network without them");
+        if (node.Int("input_forget", 0) != 0) throw OnnxNode.Unsupported("coupled input and forget gates (input_forget); train the network without them");
+        return Layer(node, OperatorType.Lstm, ["Sigmoid", "Tanh", "Tanh"]);
+    }
+
+    /// <summary>GRU.</summary>
+    public static ValueInfo Gru(OnnxNode node) => Layer(node, OperatorType.Gru, ["Sigmoid", "Tanh"]);
+
+    private static ValueInfo Layer(OnnxNode node, OperatorType type, string[] functions)
+    {
+        bool lstm = type == OperatorType.Lstm, batchFirst = node.Int("layout", 0) != 0;
+        OnnxGraphBuilder b = node.Builder;
+        int direction = node.Text("direction", "forward") switch
+        {
+            "forward" => 0,
+            "reverse" => 1,
+            "bidirectional" => 2,
+            var other => throw OnnxNode.Damaged($"direction {other}"),
+        };
+        int directions = direction == 2 ? 2 : 1, gates = lstm ? 4 : 3;
+        if (node.Texts("activations") is { Length: > 0 } given && !given.SequenceEqual(Enumerable.Repeat(functions, directions).SelectMany(f => f), StringComparer.OrdinalIgnoreCase))
+            throw OnnxNode.Unsupported($"activations {string.Join(", ", given)}; {string.Join(", ", functions)} are");
+        ValueInfo x = node.Input(0), w = node.Input(1), r = node.Input(2);
+        if (x.Shape.Rank != 3 || w.Shape.Rank != 3 || r.Shape.Rank != 3) throw OnnxNode.Damaged($"input {x.Shape} and weights {w.Shape}, {r.Shape} must have rank 3");
+        if (!b.IsConstant(w) || !b.IsConstant(r)) throw OnnxNode.Unsupported("weights that are computed while the network runs; they must be constant");
+        if (batchFirst) x = b.Transpose(x, 1, 0, 2);
+        AttributeSet attributes = new AttributeSet().Set("direction", direction);
+        if (node.Float("clip", 0) is > 0 and var clip) attributes.Set("clip", clip);
+        if (node.OptionalConstant(4, "the lengths of the sequences") is { } lengths && lengths.ToInts() is var steps && steps.Any(s => s != x.Shape[0])) attributes.Set("lengths", steps);
+        bool after = !lstm && node.Int("linear_before_reset", 0) != 0;
+        if (!lstm) attributes.Set("linear_before_reset", after ? 1 : 0);
+        int rows = w.Shape[0] * w.Shape[1];
+        (ValueInfo? bias, ValueInfo? recurrentBias) = Biases(node, directions, gates * (r.Shape[2]), after);
+        ValueInfo? State(int input) => node.Optional(input) is not { } s ? null : batchFirst ? b.Transpose(s, 1, 0, 2) : s;
+        ValueInfo?[] inputs = [x, b.Reshape(w, new TensorShape(rows, w.Shape[2])), b.Reshape(r, new TensorShape(rows, r.Shape[2])), bias, recurrentBias, State(5), lstm ? State(6) : null];
+        ValueInfo[] outputs = b.EmitAll(type, inputs, lstm ? 3 : 2, attributes);
+        ValueInfo y = outputs[0];
+        y = b.Reshape(y, new TensorShape(y.Shape[0], y.Shape[1], directions, r.Shape[2]));
+        y = batchFirst ? b.Transpose(y, 1, 0, 2, 3) : b.Transpose(y, 0, 2, 1, 3);
+        for (int i = 1; i < outputs.Length; i++) node.Others.Add(batchFirst ? b.Transpose(outputs[i], 1, 0, 2) : outputs[i]);
+        return y;
+    }
+
+    /// <summary>The halves [D,2,G·H] as one bias, or two where the recurrent half is reset on its own.</summary>
+    private static (ValueInfo? Bias, ValueInfo? Recurrent) Biases(OnnxNode node, int directions, int rows, bool apart)
+    {
+        if (node.OptionalConstant(3, "the bias") is not { } bias) return (null, null);
+        float[] all = bias.ToFloats();
+        if (all.Length != 2 * directions * rows) throw OnnxNode.Damaged($"bias {bias.Shape} for {directions} × {rows} gates");
+        float[] first = new float[directions * rows], second = new float[directions * rows];
+        for (int i = 0; i < first.Length; i++)
+        {
+            (first[i], second[i]) = (all[i / rows * 2 * rows + i % rows], all[(i / rows * 2 + 1) * rows + i % rows]);
+            if (!apart) first[i] += second[i];
+        }
+        return (node.Builder.Constant(Tensor.Vector<float>(first)), apart ? node.Builder.Constant(Tensor.Vector<float>(second)) : null);
+    }
+}
