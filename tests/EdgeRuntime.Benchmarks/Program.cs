@@ -18,6 +18,8 @@ internal static class Program
         ["lowrank"] = LowRankBenchmark.Run,
         ["once"] = OnceBenchmark.Run,
         ["training"] = TrainingBenchmark.Run,
+        ["recurrent"] = RecurrentBenchmark.Run,
+        ["recurrent-once"] = RecurrentOnceBenchmark.Run,
     };
 
     private static int Main(string[] args)

@@ -23,6 +23,7 @@ public sealed class CalibrationData
         for (int s = 0; s < Count; s++)
         {
             for (int i = 0; i < session.Inputs.Count; i++) Sample(s, i, session.Inputs[i]).Data.Span.CopyTo(session.InputBytes(i));
+            session.ResetState();
             session.Run();
             observe(s);
         }

@@ -100,7 +100,7 @@ internal sealed class GraphIndex(Graph graph)
         else
         {
             if (Producer(input) is not { } producer || IsOutput(input)) return false;
-            producer.Outputs[0] = output;
+            producer.Outputs[producer.Outputs.IndexOf(input)] = output;
             GraphEditor.ReplaceUses(graph, input, output);
         }
         graph.Nodes.Remove(node);

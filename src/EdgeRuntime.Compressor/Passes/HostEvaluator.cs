@@ -75,6 +75,8 @@ public static class HostEvaluator
         OperatorType.Binarize => Binarize(node, inputs),
         OperatorType.Sigmoid => Array.ConvertAll(inputs[0], v => 1 / (1 + Math.Exp(-v))),
         OperatorType.Tanh => Array.ConvertAll(inputs[0], Math.Tanh),
+        OperatorType.Sqrt => Array.ConvertAll(inputs[0], Math.Sqrt),
+        OperatorType.Slice or OperatorType.ReflectPad => Pick(node, inputs[0]),
         OperatorType.Add => Broadcast(node, inputs, (a, b) => a + b),
         OperatorType.Sub => Broadcast(node, inputs, (a, b) => a - b),
         OperatorType.Mul => Broadcast(node, inputs, (a, b) => a * b),
@@ -173,6 +175,27 @@ public static class HostEvaluator
                 stride *= to[axis];
             }
             result[target] = x[i];
+        }
+        return result;
+    }
+
+    private static double[] Pick(Node node, double[] x)
+    {
+        TensorShape from = node.Input(0).Shape, to = node.Output.Shape;
+        double[] result = new double[to.ElementCount];
+        for (int i = 0; i < result.Length; i++)
+        {
+            int rest = i, source = 0, stride = 1;
+            for (int axis = to.Rank - 1; axis >= 0; axis--)
+            {
+                int at = rest % to[axis];
+                if (node.Type == OperatorType.Slice) at = node.Attributes.Ints("starts")[axis] + at * node.Attributes.Ints("steps")[axis];
+                else at = Math.Abs(at - node.Attributes.Ints("pads")[axis]) is var a && a < from[axis] ? a : 2 * from[axis] - 2 - a;
+                source += at * stride;
+                rest /= to[axis];
+                stride *= from[axis];
+            }
+            result[i] = x[source];
         }
         return result;
     }

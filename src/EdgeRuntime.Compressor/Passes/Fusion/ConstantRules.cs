@@ -41,7 +41,7 @@ internal static class ConstantRules
 
     private static bool FoldAny(Node node, GraphIndex index)
     {
-        if (index.IsOutput(node.Output) || node.Inputs.Any(v => v is { IsConstant: false })) return false;
+        if (index.IsOutput(node.Output) || node.Type is OperatorType.Lstm or OperatorType.Gru || node.Inputs.Any(v => v is { IsConstant: false })) return false;
         Tensor result = HostEvaluator.Evaluate(node, v => v.Constant!);
         ValueInfo folded = new(node.Output.Name, result, node.Output.Quantization);
         index.Graph.Nodes.Remove(node);

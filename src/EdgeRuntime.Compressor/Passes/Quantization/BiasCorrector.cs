@@ -25,7 +25,7 @@ internal static class BiasCorrector
         {
             Node node = graph.Nodes[n];
             if (targets.TryGetValue(node.Output, out double[][]? target)) CorrectNode(node, target, activations[node.Input(0)], graph, context);
-            activations[node.Output] = RunAll(node, activations, data.Count, context);
+            RunAll(node, activations, data.Count, context);
             HashSet<ValueInfo> needed = [.. graph.Nodes.Skip(n + 1).SelectMany(later => later.Inputs.OfType<ValueInfo>())];
             foreach (ValueInfo v in activations.Keys.Where(v => !needed.Contains(v)).ToArray()) activations.Remove(v);
         }
@@ -71,14 +71,17 @@ internal static class BiasCorrector
         node.Inputs[2] = new ValueInfo(name, Tensor.Vector<int>(bias), new QuantizationParameters(scales, axis: scales.Length == 1 ? -1 : 0));
     }
 
-    private static byte[][] RunAll(Node node, Dictionary<ValueInfo, byte[][]> activations, int count, PassContext context)
+    /// <summary>Adds what the node gives for every sample.</summary>
+    private static void RunAll(Node node, Dictionary<ValueInfo, byte[][]> activations, int count, PassContext context)
     {
         ValueInfo[] inputs = [.. node.Inputs.OfType<ValueInfo>().Where(v => !v.IsConstant).Distinct()];
-        byte[][] results = new byte[count][];
+        foreach (ValueInfo output in node.Outputs) activations[output] = new byte[count][];
         using NodeRunner runner = new(node, context);
         for (int s = 0; s < count; s++)
-            results[s] = runner.Run([.. inputs.Select(v => (ReadOnlyMemory<byte>)activations[v][s])]).ToArray();
-        return results;
+        {
+            runner.Run([.. inputs.Select(v => (ReadOnlyMemory<byte>)activations[v][s])]);
+            for (int i = 0; i < node.Outputs.Count; i++) activations[node.Outputs[i]][s] = runner.Output(i).ToArray();
+        }
     }
 
     private static double[] ChannelMeans(ReadOnlySpan<byte> output, Node node)

@@ -10,7 +10,7 @@ namespace EdgeRuntime.Compressor;
 internal static class Int8Insertion
 {
     /// <summary>Changes <paramref name="graph"/>; returns the integer value that stands for each float value, by the latter's name.</summary>
-    public static Dictionary<string, ValueInfo> Apply(Graph graph, Int8Ranges ranges, bool perChannel, QuantizeInt4? nibbles)
+    public static Dictionary<string, ValueInfo> Apply(Graph graph, Int8Ranges ranges, bool perChannel, QuantizeInt4? nibbles, IReadOnlyDictionary<Node, double> largestCells)
     {
         GraphIndex index = new(graph);
         HashSet<Node> chosen = nibbles?.Choose(graph) ?? [];
@@ -24,10 +24,12 @@ internal static class Int8Insertion
             }
             if (node.Type is OperatorType.Convolution or OperatorType.FullyConnected)
                 QuantizeWeights(node, ranges.Parameters[node.Input(0)].Scale, perChannel, index);
-            else QuantizeOperands(node, index);
+            else if (node.Type is not (OperatorType.Lstm or OperatorType.Gru)) QuantizeOperands(node, index);
         }
         Dictionary<string, ValueInfo> quantized = [];
         foreach (var (value, parameters) in ranges.Parameters) quantized[value.Name] = QuantizeValue(value, parameters, index);
+        index.Invalidate();
+        foreach (Node node in ranges.Nodes.Where(n => n.Type is OperatorType.Lstm or OperatorType.Gru)) RecurrentInsertion.Apply(node, largestCells.GetValueOrDefault(node), index);
         GraphEditor.SortTopologically(graph);
         return quantized;
     }
@@ -37,8 +39,8 @@ internal static class Int8Insertion
         Graph graph = index.Graph;
         ValueInfo integers = new(GraphEditor.UniqueName(graph, value.Name + ".int8"), ElementType.Int8, value.Shape, parameters);
         ValueInfo twin = index.Derive(value, ".float");
-        Node? producer = graph.Nodes.Find(n => n.Output == value);
-        if (producer is not null) producer.Outputs[0] = twin;
+        Node? producer = graph.Nodes.Find(n => n.Outputs.Contains(value));
+        if (producer is not null) producer.Outputs[producer.Outputs.IndexOf(value)] = twin;
         else
             foreach (Node reader in graph.Nodes)
                 for (int i = 0; i < reader.Inputs.Count; i++)

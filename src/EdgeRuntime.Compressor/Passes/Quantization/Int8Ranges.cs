@@ -29,7 +29,8 @@ internal sealed class Int8Ranges
     /// <summary>Chooses nodes and parameters; <paramref name="range"/> gives the real range of a value by itself.</summary>
     public static Int8Ranges Choose(Graph graph, QuantizeOptions options, Func<ValueInfo, (double Low, double High)> range)
     {
-        ILookup<bool, Node> split = graph.Nodes.ToLookup(n => IsQuantizable(n) && !options.Skip.Contains(n.Name));
+        HashSet<Node> states = RecurrentInsertion.StateMovers(graph);
+        ILookup<bool, Node> split = graph.Nodes.ToLookup(n => IsQuantizable(n) && !states.Contains(n) && !options.Skip.Contains(n.Name));
         Int8Ranges result = new([.. split[true]], [.. split[false]]);
         Dictionary<ValueInfo, (double Low, double High)> own = result.Activations().ToDictionary(v => v, range);
         foreach (Node node in result.Nodes) result.Share(node, own);
@@ -43,7 +44,9 @@ internal sealed class Int8Ranges
     }
 
     private IEnumerable<ValueInfo> Activations() =>
-        Nodes.SelectMany(n => n.Inputs.OfType<ValueInfo>().Where(v => !v.IsConstant).Append(n.Output)).Distinct();
+        Nodes.SelectMany(n => (IsRecurrent(n) ? n.Inputs.Take(1) : n.Inputs).OfType<ValueInfo>().Where(v => !v.IsConstant).Append(n.Output)).Distinct();
+
+    private static bool IsRecurrent(Node node) => node.Type is OperatorType.Lstm or OperatorType.Gru;
 
     private static bool IsQuantizable(Node node)
     {
@@ -52,9 +55,10 @@ internal sealed class Int8Ranges
         return node.Type switch
         {
             OperatorType.Convolution or OperatorType.FullyConnected => Weights.Of(node) is not null,
+            OperatorType.Lstm or OperatorType.Gru => RecurrentInsertion.IsQuantizable(node),
             OperatorType.Add or OperatorType.Sub or OperatorType.Mul or OperatorType.AveragePool or OperatorType.MaxPool
                 or OperatorType.ReduceMean or OperatorType.Softmax or OperatorType.Reshape or OperatorType.Transpose or OperatorType.Concat
-                or OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh => true,
+                or OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh or OperatorType.Slice or OperatorType.ReflectPad or OperatorType.Sqrt => true,
             OperatorType.Pad => node.Attributes.Float("value") == 0,
             _ => false,
         };
@@ -63,7 +67,8 @@ internal sealed class Int8Ranges
     // Operators that pass elements through need no conversion if both sides share one quantisation.
     private void Share(Node node, Dictionary<ValueInfo, (double Low, double High)> own)
     {
-        if (node.Type is OperatorType.Reshape or OperatorType.Transpose or OperatorType.MaxPool or OperatorType.Pad) Join(node.Input(0), node.Output);
+        if (node.Type is OperatorType.Reshape or OperatorType.Transpose or OperatorType.MaxPool or OperatorType.Pad
+            or OperatorType.Slice or OperatorType.ReflectPad) Join(node.Input(0), node.Output);
         if (node.Type != OperatorType.Concat) return;
         double whole = own[node.Output].High - own[node.Output].Low;
         foreach (ValueInfo? input in node.Inputs)

@@ -25,6 +25,7 @@ internal static class NoiseMeter
         data.ForEach(floats, sample =>
         {
             for (int i = 0; i < graph.Inputs.Count; i++) data.Sample(sample, i, graph.Inputs[i]).Data.Span.CopyTo(integers.InputBytes(i));
+            integers.ResetState();
             integers.Run();
             for (int p = 0; p < pairs.Length; p++)
                 Add(MemoryMarshal.Cast<byte, float>(floats.ValueBytes(pairs[p].Float)), MemoryMarshal.Cast<byte, sbyte>(integers.ValueBytes(pairs[p].Integer)),

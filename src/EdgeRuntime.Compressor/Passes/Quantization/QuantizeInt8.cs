@@ -50,7 +50,8 @@ public sealed class QuantizeInt8 : ICompressionPass
         Graph reference = GraphCopy.Of(graph);
         Dictionary<ValueInfo, ValueStatistics> statistics = Calibrator.Observe(graph, context, _method != CalibrationMethod.MinMax);
         Int8Ranges ranges = Int8Ranges.Choose(graph, Options, v => RangeFinder.Find(statistics[v], _method, Options.Percentile));
-        Dictionary<string, ValueInfo> quantized = Int8Insertion.Apply(graph, ranges, Options.PerChannel, Nibbles);
+        Dictionary<string, ValueInfo> quantized = Int8Insertion.Apply(graph, ranges, Options.PerChannel, Nibbles,
+            RecurrentInsertion.LargestCells(graph, ranges.Nodes, context));
         GraphOptimizer.Optimize(graph);
         if (Options.BiasCorrection) BiasCorrector.Correct(reference, graph, quantized, context);
         LayerReport[] layers = NoiseMeter.Measure(reference, graph, quantized, context);
