@@ -66,7 +66,7 @@ internal static unsafe class RecurrentOnceBenchmark
         ConvolutionFloat32Kernel first = KernelCatalog.Select(product, cpu).Kernel;
         using NativeBuffer packed = new(kernel.PackedBytes(s)), scratch = new(kernel.ScratchBytes(s) + first.ScratchBytes(product, 1)), gates = new(4L * s.Steps * rows),
             output = new(4L * s.Steps * s.Hidden), states = new(8L * s.Hidden), input = new(4L * s.Steps * s.Inputs), weights = new(first.PackedBytes(product));
-        kernel.Pack(s, new float[rows * s.Hidden], [], packed.Span<byte>(0, (int)packed.Length));
+        kernel.Pack(s, new float[rows * s.Hidden], [], [], packed.Span<byte>(0, (int)packed.Length));
         first.Pack(product, new float[rows * s.Inputs], [], weights.Span<byte>(0, (int)weights.Length));
         ConvolutionFloat32Call inputs = new()
         {

@@ -14,7 +14,7 @@ public sealed unsafe class RecurrentFloat32ConformanceTests
     {
         RecurrentFloat32Kernel kernel = RecurrentFloat32Kernels.All.Single(k => k.Descriptor.Id == id);
         int seed = 0;
-        foreach (RecurrentCellShape shape in RecurrentShapes.All())
+        foreach (RecurrentCellShape shape in RecurrentShapes.All().Concat(RecurrentShapes.All().Where(s => s.Hidden > 3).Select(s => s with { Rank = 1 + s.Hidden * 2 / 5 })))
         {
             foreach (bool clipped in new[] { false, true })
             {
@@ -33,13 +33,13 @@ public sealed unsafe class RecurrentFloat32ConformanceTests
         Random random = new(seed);
         RecurrentCellShape s = shape;
         int rows = s.Directions * s.Gates * s.Hidden, states = s.Directions * s.Batch * s.Hidden;
-        float[] weights = Draw(random, rows * s.Hidden, 1.5f / MathF.Sqrt(Math.Max(s.Hidden, 1))), bias = seed % 3 == 0 ? [] : Draw(random, rows, 1);
+        float[] weights = Draw(random, rows * s.Depth, 1.5f / MathF.Sqrt(Math.Max(s.Depth, 1))), second = Draw(random, s.Directions * s.Rank * s.Hidden, 1.5f / MathF.Sqrt(Math.Max(s.Hidden, 1))), bias = seed % 3 == 0 ? [] : Draw(random, rows, 1);
         using GuardedBuffer gates = Guarded(Draw(random, s.Steps * s.Batch * rows, 3), !guardStart), hidden = Guarded(Draw(random, states, 1), !guardStart);
         using GuardedBuffer cell = Guarded(Draw(random, s.Cell == RecurrentCell.Lstm ? states : 0, 2), !guardStart);
         int[] lengths = RecurrentShapes.Lengths(s, seed, random);
         using GuardedBuffer output = new(s.Steps * s.Batch * s.OutputRow * sizeof(float), !guardStart);
         using GuardedBuffer packed = new((kernel.PackedBytes(s) + 63) / 64 * 64, !guardStart), scratch = new((kernel.ScratchBytes(s) + 63) / 64 * 64, !guardStart);
-        kernel.Pack(s, weights, bias, packed.Span<byte>()[..(int)kernel.PackedBytes(s)]);
+        kernel.Pack(s, weights, second, bias, packed.Span<byte>()[..(int)kernel.PackedBytes(s)]);
         fixed (int* steps = lengths)
         {
             RecurrentFloat32Call call = new()

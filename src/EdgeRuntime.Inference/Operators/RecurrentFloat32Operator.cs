@@ -12,7 +12,7 @@ namespace EdgeRuntime.Inference;
 internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
 {
     private readonly RecurrentFloat32Kernel _kernel;
-    private readonly List<Product> _products = [];
+    private readonly Product[] _products;
     private readonly PackedWeights _packed;
     private readonly NativeBuffer _states;
     private readonly long _productScratch;
@@ -24,17 +24,21 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
     {
         _kernel = choice.Kernel;
         RecurrentShape s = Sizes;
-        RecurrentCellShape shape = Shape;
+        RecurrentCellShape shape = CellShape(node);
         int rows = s.Steps * s.Batch;
-        if (s.InputRank > 0)
-        {
-            _products.Add(new Product(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Directions * s.InputRank), RecurrentShape.W2, -1, context));
-            _products.Add(new Product(node, ConvolutionShape.FullyConnected(rows, s.Directions * s.InputRank, s.Rows) with { Group = s.Directions },
-                RecurrentShape.W, RecurrentShape.Bias, context));
-        }
-        else _products.Add(new Product(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Rows), RecurrentShape.W, RecurrentShape.Bias, context));
-        float[] recurrent = Recurrent(node, s);
-        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(shape), to => _kernel.Pack(shape, recurrent, Floats(node, RecurrentShape.RecurrentBias), to));
+        _products = s.InputRank == 0
+            ? [new Product(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Rows), RecurrentShape.W, RecurrentShape.Bias, context)]
+            :
+            [
+                new Product(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Directions * s.InputRank), RecurrentShape.W2, -1, context),
+                new Product(node, ConvolutionShape.FullyConnected(rows, s.Directions * s.InputRank, s.Rows) with { Group = s.Directions },
+                    RecurrentShape.W, RecurrentShape.Bias, context),
+            ];
+        InnerStages = _products.Sum(p => p.Stages) + shape.Stages;
+        Shape = shape;
+        float[] recurrent = shape.Rank > 0 ? Floats(node, RecurrentShape.R).ToArray() : Recurrent(node, s);
+        float[] second = shape.Rank > 0 ? Floats(node, RecurrentShape.R2).ToArray() : [];
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(shape), to => _kernel.Pack(shape, recurrent, second, Floats(node, RecurrentShape.RecurrentBias), to), context);
         _productScratch = _products.Max(p => p.ScratchBytes);
         EstimatedCycles = (_kernel.EstimateCycles(shape) + _products.Sum(p => p.Cycles)) / Math.Max(1, shape.Stages);
         ScratchBytes = Align(_productScratch) + _products.Sum(p => Align(p.OutputBytes)) + _kernel.ScratchBytes(shape);
@@ -59,13 +63,13 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
 
     public override long StateBytes => Node.Type == OperatorType.Lstm ? _states.Length : _states.Length / 2;
 
-    protected override int InnerStages => _products.Sum(p => p.Stages) + Shape.Stages;
+    protected override int InnerStages { get; }
 
     public static RecurrentFloat32Operator Create(Node node, PrepareContext context)
     {
         foreach (ValueInfo v in node.Outputs.Concat(node.Inputs.OfType<ValueInfo>()))
             if (v.Type != ElementType.Float32 && !(v.IsConstant && v.Type == ElementType.Float16)) throw Unsupported(node, $"{v} in a float layer");
-        return new(node, KernelCatalog.SelectRecurrent(ShapeOf(node), context.Cpu, context.Wish(node)), context);
+        return new(node, KernelCatalog.SelectRecurrent(CellShape(node), context.Cpu, context.Wish(node)), context);
     }
 
     public override void Bind(IBinder binder)
@@ -145,6 +149,14 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
         var value => throw Unsupported(node, $"weights and biases must be constants, not {value}"),
     };
 
+    /// <summary>The shape, its recurrent factors kept where they take fewer products than what they stand for.</summary>
+    private static RecurrentCellShape CellShape(Node node)
+    {
+        RecurrentShape s = RecurrentShape.Of(node);
+        bool pays = (long)s.RecurrentRank * (s.Gates + 1) < (long)s.Gates * s.HiddenSize;
+        return ShapeOf(node) with { Rank = pays ? s.RecurrentRank : 0 };
+    }
+
     /// <summary>R, multiplied out where it comes in factors.</summary>
     private static float[] Recurrent(Node node, RecurrentShape s)
     {
@@ -172,7 +184,7 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
         {
             ConvolutionShape s = shape;
             _kernel = KernelCatalog.Select(s, context.Cpu).Kernel;
-            _packed = new PackedWeights(node, _kernel.Descriptor.Id, _kernel.PackedBytes(s), to => _kernel.Pack(s, Floats(node, weights), bias < 0 ? [] : Floats(node, bias), to));
+            _packed = new PackedWeights(node, _kernel.Descriptor.Id, _kernel.PackedBytes(s), to => _kernel.Pack(s, Floats(node, weights), bias < 0 ? [] : Floats(node, bias), to), context);
             _call = new ConvolutionFloat32Call { Shape = s, Min = float.NegativeInfinity, Max = float.PositiveInfinity, Packed = _packed.Pointer };
             ScratchBytes = _kernel.ScratchBytes(s, context.Workers);
             Stages = _kernel.Stages(s);
@@ -189,7 +201,12 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
 
         public long WeightBytes => _packed.Bytes;
 
-        public void Bind(float* input, float* output, byte* scratch) => (_call.Input, _call.Output, _call.Scratch) = (input, output, scratch);
+        public void Bind(float* input, float* output, byte* scratch)
+        {
+            _call.Input = input;
+            _call.Output = output;
+            _call.Scratch = scratch;
+        }
 
         public int Portions(int stage) => _kernel.Portions(_call.Shape, stage);
 

@@ -21,7 +21,7 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
         _kernel = choice.Kernel;
         RecurrentCellShape s = Shape;
         RecurrentInt8Parameters p = Parameters(node, Sizes);
-        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, p, weights.AsSpan<sbyte>(), recurrent.AsSpan<sbyte>(), to));
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, p, weights.AsSpan<sbyte>(), recurrent.AsSpan<sbyte>(), to), context);
         _row = _kernel.StateRow(s);
         _hidden = new NativeBuffer(Sizes.State.ElementCount);
         _state = new NativeBuffer((long)s.Directions * s.Batch * _row * sizeof(short));
@@ -71,7 +71,8 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
         _call.Output = (sbyte*)binder.Address(Node.Output);
         _call.Scratch = binder.Scratch;
         byte* firstHidden = OptionalInput(binder, RecurrentShape.FirstHidden), lastHidden = OptionalOutput(binder, RecurrentShape.LastHidden);
-        (_firstHidden, _lastHidden) = IsLstm ? ((sbyte*)firstHidden, (sbyte*)lastHidden) : (null, null);
+        _firstHidden = IsLstm ? (sbyte*)firstHidden : null;
+        _lastHidden = IsLstm ? (sbyte*)lastHidden : null;
         _firstState = (short*)(IsLstm ? OptionalInput(binder, RecurrentShape.FirstCell) : firstHidden);
         _lastState = (short*)(IsLstm ? OptionalOutput(binder, RecurrentShape.LastCell) : lastHidden);
     }

@@ -35,7 +35,7 @@ internal abstract unsafe class RecurrentOperator : Operator
 
     protected RecurrentShape Sizes { get; }
 
-    protected RecurrentCellShape Shape { get; }
+    protected RecurrentCellShape Shape { get; private protected set; }
 
     protected int* Lengths { get; }
 

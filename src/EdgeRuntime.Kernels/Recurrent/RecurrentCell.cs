@@ -23,7 +23,8 @@ public enum RecurrentCell
 /// <param name="Inputs">I.</param>
 /// <param name="Hidden">H.</param>
 /// <param name="Direction">0 forward, 1 backward, 2 both.</param>
-public readonly record struct RecurrentCellShape(RecurrentCell Cell, int Steps, int Batch, int Inputs, int Hidden, int Direction)
+/// <param name="Rank">Rank of R where it comes as two factors, R·h = R1·(R2·h), else 0.</param>
+public readonly record struct RecurrentCellShape(RecurrentCell Cell, int Steps, int Batch, int Inputs, int Hidden, int Direction, int Rank = 0)
 {
     /// <summary>D.</summary>
     public int Directions => Direction == 2 ? 2 : 1;
@@ -31,8 +32,14 @@ public readonly record struct RecurrentCellShape(RecurrentCell Cell, int Steps, 
     /// <summary>4 of an LSTM, 3 of a GRU.</summary>
     public int Gates => Cell == RecurrentCell.Lstm ? 4 : 3;
 
-    /// <summary>Stages of the recurrent part: one a step, or two where the candidate waits for the reset gate.</summary>
-    public int Stages => Cell == RecurrentCell.GruResetBefore ? 2 * Steps : Steps;
+    /// <summary>Products of one step, one after another: two where the candidate waits for the reset gate, each as two factors.</summary>
+    public int StagesOfStep => (Cell == RecurrentCell.GruResetBefore ? 2 : 1) * (Rank > 0 ? 2 : 1);
+
+    /// <summary>Stages of the recurrent part.</summary>
+    public int Stages => StagesOfStep * Steps;
+
+    /// <summary>Elements that the gates' products sum: of the hidden state, or of what the second factor makes of it.</summary>
+    public int Depth => Rank > 0 ? Rank : Hidden;
 
     /// <summary>Elements of a row of y.</summary>
     public int OutputRow => Directions * Hidden;

@@ -16,17 +16,21 @@ internal abstract unsafe class RecurrentFloat32<S, V> : RecurrentFloat32Kernel w
 
     /// <inheritdoc/>
     public override double EstimateCycles(in RecurrentCellShape shape) => (double)shape.Steps * shape.Batch * shape.Directions * shape.Gates
-        * (shape.Hidden + S.Lanes - 1) / S.Lanes * (shape.Hidden * S.Lanes / ProductsPerCycle + 30);
+        * Panels(shape) * (shape.Depth * S.Lanes / ProductsPerCycle + 30)
+        + (double)shape.Steps * shape.Batch * shape.Directions * shape.Rank * shape.Hidden / ProductsPerCycle;
 
     /// <inheritdoc/>
     public override long PackedBytes(in RecurrentCellShape shape) =>
-        (long)shape.Directions * Panels(shape) * shape.Gates * S.Lanes * (1 + shape.Hidden) * sizeof(float);
+        sizeof(float) * (GatesFloats(shape) + (long)shape.Directions * FactorPanels(shape) * FactorLanes * (1 + shape.Hidden));
 
-    /// <summary>For each direction the panels of the gates that are computed together, then of those that are computed after them.</summary>
-    public override void Pack(in RecurrentCellShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination)
+    /// <summary>
+    /// For each direction the panels of the gates that are computed together, then of those that are computed after them; behind all
+    /// of them, for each direction, the panels of the second factor, without biases.
+    /// </summary>
+    public override void Pack(in RecurrentCellShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> second, ReadOnlySpan<float> bias, Span<byte> destination)
     {
         Span<float> packed = MemoryMarshal.Cast<byte, float>(destination)[..(int)(PackedBytes(shape) / sizeof(float))];
-        int hidden = shape.Hidden, at = 0, together = Together(shape.Cell);
+        int hidden = shape.Hidden, depth = shape.Depth, at = 0, together = Together(shape.Cell);
         packed.Clear();
         for (int d = 0; d < shape.Directions; d++)
             foreach ((int first, int end) in (ReadOnlySpan<(int, int)>)[(0, together), (together, shape.Gates)])
@@ -38,29 +42,62 @@ internal abstract unsafe class RecurrentFloat32<S, V> : RecurrentFloat32Kernel w
                         {
                             int row = (d * shape.Gates + g) * hidden + u + lane, to = at + (g - first) * S.Lanes + lane;
                             if (!bias.IsEmpty) packed[to] = bias[row];
-                            for (int k = 0; k < hidden; k++) packed[to + (1 + k) * step] = weights[row * hidden + k];
+                            for (int k = 0; k < depth; k++) packed[to + (1 + k) * step] = weights[row * depth + k];
                         }
-                    at += step * (1 + hidden);
+                    at += step * (1 + depth);
                 }
+        for (int d = 0; d < shape.Directions; d++)
+            for (int r = 0; r < shape.Rank; r += FactorLanes)
+                for (int k = -1; k < hidden; k++, at += FactorLanes)
+                    for (int lane = 0; lane < FactorLanes && k >= 0 && r + lane < shape.Rank; lane++) packed[at + lane] = second[(d * shape.Rank + r + lane) * hidden + k];
     }
 
     /// <inheritdoc/>
-    public override int Portions(in RecurrentCellShape shape, int stage) => shape.Directions * Panels(shape);
+    public override int Portions(in RecurrentCellShape shape, int stage) =>
+        shape.Directions * (shape.Rank > 0 && stage % 2 == 0 ? FactorPanels(shape) : Panels(shape));
 
     /// <inheritdoc/>
     public override void Run(in RecurrentFloat32Call call, int stage, int first, int end)
     {
         RecurrentCellShape s = call.Shape;
-        bool two = s.Cell == RecurrentCell.GruResetBefore;
-        int panels = Panels(s), step = two ? stage / 2 : stage, together = Together(s.Cell);
-        bool late = two && stage % 2 == 1;
-        nint floats = S.Lanes * (1 + s.Hidden);
+        (int step, int part) = Math.DivRem(stage, s.StagesOfStep);
+        bool factored = s.Rank > 0, late = s.Cell == RecurrentCell.GruResetBefore && (factored ? part / 2 : part) == 1;
+        if (factored && part % 2 == 0)
+        {
+            for (int portion = first; portion < end; portion++) Project(call, portion, step, late);
+            return;
+        }
+        int panels = Panels(s), together = Together(s.Cell);
+        nint floats = S.Lanes * (1 + s.Depth);
         for (int portion = first; portion < end; portion++)
         {
             int d = portion / panels, panel = portion % panels;
             float* weights = (float*)call.Packed + (nint)d * panels * s.Gates * floats
                 + (late ? (nint)panels * together + panel : (nint)panel * together) * floats;
             for (int n = 0; n < s.Batch; n++) Unit(call, new Place(call, d, step, n, panel * S.Lanes), weights, late);
+        }
+    }
+
+    /// <summary>Columns of the second factor that are computed at once.</summary>
+    private static int FactorLanes => 4 * S.Lanes;
+
+    private static int FactorPanels(in RecurrentCellShape s) => (s.Rank + FactorLanes - 1) / FactorLanes;
+
+    private static long GatesFloats(in RecurrentCellShape s) => (long)s.Directions * Panels(s) * s.Gates * S.Lanes * (1 + s.Depth);
+
+    /// <summary>R2·h, or R2·(r·h), of one panel of the second factor.</summary>
+    private static void Project(in RecurrentFloat32Call call, int portion, int step, bool late)
+    {
+        RecurrentCellShape s = call.Shape;
+        int d = portion / FactorPanels(s), panel = portion % FactorPanels(s), count = Math.Min(FactorLanes, s.Rank - panel * FactorLanes);
+        float* sums = stackalloc float[FactorLanes], weights = (float*)call.Packed + GatesFloats(s) + (nint)portion * FactorLanes * (1 + s.Hidden);
+        for (int n = 0; n < s.Batch; n++)
+        {
+            Place p = new(call, d, step, n, 0);
+            if (p.IsPast) continue;
+            float* source = late ? p.Reset : p.Previous;
+            GemvFloat32Tile<S, V>.Run<N4>(new GemmFloat32Task { Rows = &source, Length = s.Hidden, Panel = weights, Output = sums, Min = float.NegativeInfinity, Max = float.PositiveInfinity });
+            new ReadOnlySpan<float>(sums, count).CopyTo(new Span<float>(p.Projected + panel * FactorLanes, count));
         }
     }
 
@@ -78,9 +115,9 @@ internal abstract unsafe class RecurrentFloat32<S, V> : RecurrentFloat32Kernel w
             return;
         }
         float* sums = stackalloc float[4 * S.Lanes];
-        float* source = late ? p.Reset - p.Unit : p.Previous;
+        float* source = call.Shape.Rank > 0 ? p.Projected : late ? p.Reset - p.Unit : p.Previous;
         float** rows = &source;
-        GemmFloat32Task product = new() { Rows = rows, Length = call.Shape.Hidden, Panel = weights, Output = sums, Min = float.NegativeInfinity, Max = float.PositiveInfinity };
+        GemmFloat32Task product = new() { Rows = rows, Length = call.Shape.Depth, Panel = weights, Output = sums, Min = float.NegativeInfinity, Max = float.PositiveInfinity };
         switch (call.Shape.Cell)
         {
             case RecurrentCell.Lstm:
@@ -152,6 +189,7 @@ internal abstract unsafe class RecurrentFloat32<S, V> : RecurrentFloat32Kernel w
             Cell = call.Cell + state + unit;
             Reset = (float*)call.Scratch + state + unit;
             Update = Reset + (nint)s.Directions * s.Batch * s.Hidden;
+            Projected = (float*)call.Scratch + (s.Cell == RecurrentCell.GruResetBefore ? 2 * (nint)s.Directions * s.Batch * s.Hidden : 0) + ((nint)d * s.Batch + n) * s.Rank;
         }
 
         public int Unit { get; }
@@ -173,6 +211,9 @@ internal abstract unsafe class RecurrentFloat32<S, V> : RecurrentFloat32Kernel w
         public float* Reset { get; }
 
         public float* Update { get; }
+
+        /// <summary>What the second factor makes of the state.</summary>
+        public float* Projected { get; }
 
         public float* Gate(int gate) => _gates + (nint)gate * _hidden;
 

@@ -44,12 +44,12 @@ public abstract class RecurrentFloat32Kernel : Kernel
     /// <summary>Bytes that <see cref="Pack"/> writes.</summary>
     public abstract long PackedBytes(in RecurrentCellShape shape);
 
-    /// <summary>Brings R [D·G·H, H] and its biases [D·G·H] (or none) to this kernel's layout.</summary>
-    public abstract void Pack(in RecurrentCellShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination);
+    /// <summary>Brings R [D·G·H, H], or its factors [D·G·H, r] and [D·r, H], and its biases [D·G·H] (or none) to this kernel's layout.</summary>
+    public abstract void Pack(in RecurrentCellShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> second, ReadOnlySpan<float> bias, Span<byte> destination);
 
-    /// <summary>Bytes of scratch.</summary>
-    public virtual long ScratchBytes(in RecurrentCellShape shape) =>
-        shape.Cell == RecurrentCell.GruResetBefore ? 2L * shape.Directions * shape.Batch * shape.Hidden * sizeof(float) : 0;
+    /// <summary>Bytes of scratch: r·h and z where the candidate waits for them, then R2·h.</summary>
+    public long ScratchBytes(in RecurrentCellShape shape) => sizeof(float)
+        * ((shape.Cell == RecurrentCell.GruResetBefore ? 2L * shape.Directions * shape.Batch * shape.Hidden : 0) + (long)shape.Directions * shape.Batch * shape.Rank);
 
     /// <summary>Into how many portions a stage divides.</summary>
     public abstract int Portions(in RecurrentCellShape shape, int stage);

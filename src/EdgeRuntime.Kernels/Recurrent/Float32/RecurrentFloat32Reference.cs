@@ -14,15 +14,16 @@ internal sealed unsafe class RecurrentFloat32Reference : RecurrentFloat32Kernel
         2.0 * shape.Steps * shape.Batch * shape.Directions * shape.Gates * shape.Hidden * (shape.Hidden + 50);
 
     /// <inheritdoc/>
-    public override long PackedBytes(in RecurrentCellShape shape) => (long)shape.Directions * shape.Gates * shape.Hidden * (shape.Hidden + 1) * sizeof(float);
+    public override long PackedBytes(in RecurrentCellShape shape) => shape.Directions * sizeof(float) * ((long)shape.Gates * shape.Hidden * (shape.Depth + 1) + (long)shape.Rank * shape.Hidden);
 
     /// <inheritdoc/>
-    public override void Pack(in RecurrentCellShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination)
+    public override void Pack(in RecurrentCellShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> second, ReadOnlySpan<float> bias, Span<byte> destination)
     {
         Span<float> packed = MemoryMarshal.Cast<byte, float>(destination);
         weights.CopyTo(packed);
         packed[weights.Length..].Clear();
-        bias.CopyTo(packed[weights.Length..]);
+        second.CopyTo(packed[weights.Length..]);
+        bias.CopyTo(packed[(weights.Length + second.Length)..]);
     }
 
     /// <inheritdoc/>
@@ -33,8 +34,8 @@ internal sealed unsafe class RecurrentFloat32Reference : RecurrentFloat32Kernel
     {
         RecurrentCellShape s = call.Shape;
         bool two = s.Cell == RecurrentCell.GruResetBefore;
-        int step = two ? stage / 2 : stage;
-        if (two && stage % 2 == 0) return; // both halves at once, in the second
+        (int step, int part) = Math.DivRem(stage, s.StagesOfStep);
+        if (part < s.StagesOfStep - 1) return; // a whole step at once, in its last stage
         for (int portion = first; portion < end; portion++)
         {
             int d = portion / s.Batch, n = portion % s.Batch;
@@ -46,8 +47,9 @@ internal sealed unsafe class RecurrentFloat32Reference : RecurrentFloat32Kernel
             }
             float* h = step == 0 ? call.Hidden + (nint)portion * s.Hidden : call.Output + s.OutputOffset(d, step - 1, n, call.Lengths);
             float* x = call.InputGates + ((nint)s.Time(d, step, n, call.Lengths) * s.Batch + n) * s.Directions * s.Gates * s.Hidden + (nint)d * s.Gates * s.Hidden;
+            float* source = Project(call, portion, h), reset = two ? Reset(call, portion, x, h, source) : source;
             for (int u = 0; u < s.Hidden; u++) y[u] = s.Cell == RecurrentCell.Lstm
-                ? Lstm(call, d, u, x, h, ref call.Cell[(nint)portion * s.Hidden + u]) : Gru(call, d, u, x, h);
+                ? Lstm(call, d, u, x, source, ref call.Cell[(nint)portion * s.Hidden + u]) : Gru(call, d, u, x, source, reset, h[u]);
         }
     }
 
@@ -58,18 +60,44 @@ internal sealed unsafe class RecurrentFloat32Reference : RecurrentFloat32Kernel
         return Sigmoid(o) * MathF.Tanh(cell);
     }
 
-    private static float Gru(in RecurrentFloat32Call call, int d, int u, float* x, float* h)
+    private static float Gru(in RecurrentFloat32Call call, int d, int u, float* x, float* h, float* reset, float last)
+    {
+        float z = Sigmoid(Gate(call, d, 0, u, x, h)), n = x[2 * call.Shape.Hidden + u], recurrent = Recurrent(call, d, 2, u, reset);
+        n += call.Shape.Cell == RecurrentCell.GruResetAfter ? Sigmoid(Gate(call, d, 1, u, x, h)) * recurrent : recurrent;
+        return (1 - z) * MathF.Tanh(Math.Clamp(n, -call.Clip, call.Clip)) + z * last;
+    }
+
+    /// <summary>r·h, projected.</summary>
+    private static float* Reset(in RecurrentFloat32Call call, int portion, float* x, float* h, float* source)
     {
         int hidden = call.Shape.Hidden;
-        float z = Sigmoid(Gate(call, d, 0, u, x, h)), n = x[2 * hidden + u];
-        if (call.Shape.Cell == RecurrentCell.GruResetAfter) n += Sigmoid(Gate(call, d, 1, u, x, h)) * Recurrent(call, d, 2, u, h);
-        else
+        float* reset = (float*)call.Scratch + (nint)portion * hidden;
+        for (int k = 0; k < hidden; k++) reset[k] = Sigmoid(Gate(call, portion / call.Shape.Batch, 1, k, x, source)) * h[k];
+        if (call.Shape.Rank == 0) return reset;
+        // The gates of z are still to read what the state itself is projected to.
+        float* own = (float*)call.Scratch + (nint)(call.Shape.Directions * call.Shape.Batch + portion) * hidden;
+        return Project(call, portion, reset, own);
+    }
+
+    /// <summary>R2·h, or h itself where R is whole.</summary>
+    private static float* Project(in RecurrentFloat32Call call, int portion, float* h)
+    {
+        RecurrentCellShape s = call.Shape;
+        nint states = s.Cell == RecurrentCell.GruResetBefore ? 2 * s.Directions * s.Batch * s.Hidden : 0;
+        return s.Rank == 0 ? h : Project(call, portion, h, (float*)call.Scratch + states + (nint)portion * s.Rank);
+    }
+
+    private static float* Project(in RecurrentFloat32Call call, int portion, float* h, float* to)
+    {
+        RecurrentCellShape s = call.Shape;
+        float* second = (float*)call.Packed + (nint)s.Directions * s.Gates * s.Hidden * s.Rank + (nint)(portion / s.Batch) * s.Rank * s.Hidden;
+        for (int r = 0; r < s.Rank; r++, second += s.Hidden)
         {
-            float* reset = stackalloc float[hidden];
-            for (int k = 0; k < hidden; k++) reset[k] = Sigmoid(Gate(call, d, 1, k, x, h)) * h[k];
-            n += Recurrent(call, d, 2, u, reset);
+            float sum = 0;
+            for (int k = 0; k < s.Hidden; k++) sum += second[k] * h[k];
+            to[r] = sum;
         }
-        return (1 - z) * MathF.Tanh(Math.Clamp(n, -call.Clip, call.Clip)) + z * h[u];
+        return to;
     }
 
     private static float Gate(in RecurrentFloat32Call call, int d, int gate, int u, float* x, float* h) =>
@@ -80,8 +108,8 @@ internal sealed unsafe class RecurrentFloat32Reference : RecurrentFloat32Kernel
         RecurrentCellShape s = call.Shape;
         nint rows = s.Directions * s.Gates * s.Hidden, row = (d * s.Gates + gate) * s.Hidden + u;
         float* weights = (float*)call.Packed;
-        float sum = weights[rows * s.Hidden + row];
-        for (int k = 0; k < s.Hidden; k++) sum += weights[row * s.Hidden + k] * h[k];
+        float sum = weights[rows * s.Depth + s.Directions * s.Rank * s.Hidden + row];
+        for (int k = 0; k < s.Depth; k++) sum += weights[row * s.Depth + k] * h[k];
         return sum;
     }
 

@@ -22,6 +22,8 @@ internal readonly unsafe struct CellProductAvxVnni<TInstruction> : ICellProduct 
 
     public static int Offset(int zeroPoint) => 128;
 
+    public static (int Index, sbyte Stored) Place(int unit, int element, sbyte weight) => (unit * Step + element, weight);
+
     public static void Convert(sbyte* source, byte* destination, int count, int zeroPoint)
     {
         Int8Widening.ToUnsigned(source, destination, count);

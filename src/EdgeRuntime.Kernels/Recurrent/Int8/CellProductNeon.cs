@@ -26,6 +26,8 @@ internal readonly unsafe struct CellProductNeon : ICellProduct
 
     public static int Offset(int zeroPoint) => 0;
 
+    public static (int Index, sbyte Stored) Place(int unit, int element, sbyte weight) => (unit * Step + element, weight);
+
     public static void Convert(sbyte* source, byte* destination, int count, int zeroPoint) => CellProductNeonDot.Convert(source, destination, count, zeroPoint);
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 
@@ -24,9 +23,11 @@ internal readonly unsafe struct CellProductNeonDot : ICellProduct
 
     public static int Offset(int zeroPoint) => 0;
 
+    public static (int Index, sbyte Stored) Place(int unit, int element, sbyte weight) => (unit * Step + element, weight);
+
     public static void Convert(sbyte* source, byte* destination, int count, int zeroPoint)
     {
-        NativeMemory.Copy(source, destination, (nuint)count);
+        new ReadOnlySpan<byte>(source, count).CopyTo(new Span<byte>(destination, count));
         for (; count % 4 != 0; count++) destination[count] = 0;
     }
 

@@ -1,7 +1,7 @@
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// The product of one int8 vector with a panel of weights on one instruction set. A panel lies [step][gate][unit][element of
+/// The product of one int8 vector with a panel of weights on one instruction set. A panel lies [step][gate][units × elements of
 /// the step]; steps are <see cref="Step"/> elements of the vector.
 /// </summary>
 internal unsafe interface ICellProduct
@@ -30,7 +30,10 @@ internal unsafe interface ICellProduct
     /// <summary>What an element is multiplied as, minus the element.</summary>
     static abstract int Offset(int zeroPoint);
 
-    /// <summary>Converts elements, and fills with the value for nothing up to a whole step.</summary>
+    /// <summary>Where in the bytes of a gate and step the weight of a unit for an element of the step lies; and as which byte.</summary>
+    static abstract (int Index, sbyte Stored) Place(int unit, int element, sbyte weight);
+
+    /// <summary>Converts elements, and fills with the value for nothing up to a whole step; 64 bytes behind are free to use.</summary>
     static abstract void Convert(sbyte* source, byte* destination, int count, int zeroPoint);
 
     /// <summary>sums[gate][unit] = Σ of <paramref name="steps"/> steps.</summary>

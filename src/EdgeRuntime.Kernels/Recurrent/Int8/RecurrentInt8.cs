@@ -92,7 +92,7 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
 
     private static long ResetOffset(in RecurrentCellShape s) => UpdateOffset(s) + Round((long)s.Directions * s.Batch * Panels(s) * P.Units * sizeof(short));
 
-    private static long VectorBytes(in RecurrentCellShape s) => Round((Math.Max(s.Inputs, s.Hidden) + P.Step) * (long)P.ElementBytes);
+    private static long VectorBytes(in RecurrentCellShape s) => Round((Math.Max(s.Inputs, s.Hidden) + P.Step) * (long)P.ElementBytes) + 64;
 
     private static Span<byte> PackGates(RecurrentCellShape s, RecurrentInt8Parameters p, ReadOnlySpan<sbyte> weights, bool input, int d, int first, int end, Span<byte> to)
     {
@@ -110,7 +110,8 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
                 for (int k = 0; k < length; k++)
                 {
                     sbyte w = weights[row * length + k];
-                    panel[(k / P.Step * rows + r) * P.Step + k % P.Step] = w;
+                    (int at, sbyte stored) = P.Place(r % P.Units, k % P.Step, w);
+                    panel[(k / P.Step * rows + r / P.Units * P.Units) * P.Step + at] = stored;
                     sum += w;
                 }
                 constants[r] = bias[row] - (zero + P.Offset(zero)) * sum;
