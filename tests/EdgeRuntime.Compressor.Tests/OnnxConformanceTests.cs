@@ -33,6 +33,10 @@ public sealed class OnnxConformanceTests
         ("test_dropout_default_mask|with_argmax", "only its first output"),
         ("test_edge_pad|ReplicationPad", "padding by edge"),
         ("lstm_with_peepholes", "peephole weights"),
+        ("test_pow(?!_bcast_scalar)|operator_pow", "the power"),
+        ("slice_neg_steps", "backwards"),
+        ("test_Embedding", "the indices"),
+        ("test_equal_bcast", "Equal of values"),
         ("matmul_(3|4)[dD]", "a right-hand matrix"),
         ("maxpool_2d_dilations|MaxPool.*_dilation", "a dilated pooling window"),
     ];
@@ -43,10 +47,11 @@ public sealed class OnnxConformanceTests
         ("quantizelinear_axis", "per-tensor"),
         ("convinteger|matmulinteger", "no Quantize"),
         ("test_maxpool_2d_uint8", "must both be"),
+        ("mvn_expanded", "not consecutive"),
     ];
 
     /// <summary>16-bit floats become binary32, so that casts to them don't round; an open batch is 1, not 0.</summary>
-    private const string Different = "BFLOAT16|to_FLOAT16|allowzero_reordered";
+    private const string Different = "BFLOAT16|to_FLOAT16|allowzero_reordered|split_zero_size";
 
     public static TheoryData<string> Cases()
     {
@@ -124,7 +129,7 @@ public sealed class OnnxConformanceTests
         float[] e = expected.ToFloats(), a = actual.ToFloats();
         float tolerance = expected.Type == ElementType.Float32 ? 1e-4f : 1;
         for (int i = 0; i < e.Length; i++)
-            Assert.True(e[i] == a[i] || MathF.Abs(e[i] - a[i]) <= tolerance * (tolerance < 1 ? Math.Max(1, MathF.Abs(e[i])) : 1), $"element {i}: {a[i]}, not {e[i]}");
+            Assert.True(e[i].Equals(a[i]) || e[i] == a[i] || MathF.Abs(e[i] - a[i]) <= tolerance * (tolerance < 1 ? Math.Max(1, MathF.Abs(e[i])) : 1), $"element {i}: {a[i]}, not {e[i]}");
     }
 
     /// <summary>The model; those of an older operator set hold nothing that changed in 7, and are read as that.</summary>

@@ -9,14 +9,17 @@ namespace EdgeRuntime.Compressor.Tests;
 /// <summary>Real networks with LSTM layers: what other runtimes recorded, the accuracy measured elsewhere, and quantisation.</summary>
 public sealed class RecurrentNetworkTests
 {
-    /// <summary>Integers are equal or a step off (16-bit cells round otherwise than TensorFlow Lite's); floats agree to 1e-4.</summary>
+    /// <summary>
+    /// Floats agree to 1e-4; integers are equal or a step off, as 16-bit cells round otherwise than TensorFlow Lite's. A step of the
+    /// noise mask's logits is 2.5 steps of its sigmoid.
+    /// </summary>
     [SkippableTheory]
-    [InlineData("sequence/mnist-lstm-float", false)]
-    [InlineData("sequence/mnist-lstm-int8", false)]
-    [InlineData("sequence/mnist-lstm-uint8io", false)]
-    [InlineData("keyword-spotting/micro-speech-lstm-int8", false)]
-    [InlineData("speech/dtln-noise-suppression-int8", true)]
-    public void TfLiteNetworksGiveTheRecordedOutputs(string model, bool isOneSequence)
+    [InlineData("sequence/mnist-lstm-float", false, 1e-4)]
+    [InlineData("sequence/mnist-lstm-int8", false, 1)]
+    [InlineData("sequence/mnist-lstm-uint8io", false, 1)]
+    [InlineData("keyword-spotting/micro-speech-lstm-int8", false, 1)]
+    [InlineData("speech/dtln-noise-suppression-int8", true, 3)]
+    public void TfLiteNetworksGiveTheRecordedOutputs(string model, bool isOneSequence, double tolerance)
     {
         using InferenceSession session = new(GraphOptimizer.Optimize(TfLiteImporter.Load(SharedFiles.Path("models", model + ".tflite"))));
         string golden = SharedFiles.Path("models", "golden", Path.GetFileName(model));
@@ -30,7 +33,6 @@ public sealed class RecurrentNetworkTests
             inputs.Data.Span.Slice(run * size, size).CopyTo(session.InputBytes(0));
             session.Run();
             float[] actual = new Tensor(session.Outputs[0].Type, session.Outputs[0].Shape, session.OutputBytes(0).ToArray()).ToFloats();
-            double tolerance = outputs.Type == ElementType.Float32 ? 1e-4 : 1;
             for (int i = 0; i < actual.Length; i++)
                 Assert.True(Math.Abs(actual[i] - expected[run * actual.Length + i]) <= tolerance, $"run {run}, element {i}: {actual[i]}, not {expected[run * actual.Length + i]}");
         }
@@ -55,7 +57,7 @@ public sealed class RecurrentNetworkTests
         Assert.InRange(state, 0, 1e-3);
     }
 
-    /// <summary>States travel in 16 and 8 bits between runs, so errors add up; the decisions must stay.</summary>
+    /// <summary>The layer alone: states travel in 16 and 8 bits between runs, so errors add up.</summary>
     [SkippableFact]
     public void VoiceActivityCanBeQuantised()
     {
@@ -64,11 +66,11 @@ public sealed class RecurrentNetworkTests
         {
             CalibrationData data = new();
             SileroErrors(floats, () => data.Add([.. floats.Inputs.Select((v, i) => new Tensor(v.Type, v.Shape, floats.InputBytes(i).ToArray()))]));
-            new QuantizeInt8(new QuantizeOptions()).Apply(graph, new PassContext { Calibration = data });
+            new QuantizeInt8(new QuantizeOptions { Skip = [.. graph.Nodes.Where(n => n.Type != OperatorType.Lstm).Select(n => n.Name)] }).Apply(graph, new PassContext { Calibration = data });
         }
         Assert.Contains(graph.Nodes, n => n.Type == OperatorType.Lstm && n.Output.Type == ElementType.Int8 && n.Outputs[2].Type == ElementType.Int16);
         using InferenceSession session = new(graph);
-        Assert.InRange(SileroErrors(session).Probability, 0, 0.2);
+        Assert.InRange(SileroErrors(session).Probability, 0, 0.05);
     }
 
     [SkippableFact]

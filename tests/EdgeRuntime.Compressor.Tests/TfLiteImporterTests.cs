@@ -44,11 +44,6 @@ public sealed class TfLiteImporterTests
     }
 
     [SkippableTheory]
-    [InlineData("sequence/mnist-lstm-float", "UNIDIRECTIONAL_SEQUENCE_LSTM", 1)]
-    [InlineData("sequence/mnist-lstm-int8", "UNIDIRECTIONAL_SEQUENCE_LSTM", 1)]
-    [InlineData("sequence/mnist-lstm-uint8io", "UNIDIRECTIONAL_SEQUENCE_LSTM", 1)]
-    [InlineData("keyword-spotting/micro-speech-lstm-int8", "UNIDIRECTIONAL_SEQUENCE_LSTM", 1)]
-    [InlineData("speech/dtln-noise-suppression-int8", "UNIDIRECTIONAL_SEQUENCE_LSTM", 2)]
     [InlineData("keyword-spotting/speech-embedding", "LEAKY_RELU MAXIMUM", 38)]
     [InlineData("face-recognition/mobilefacenet", "ABS", 33)]
     public void MissingOperatorsAreReportedAllAtOnce(string model, string types, int count)

@@ -1,5 +1,4 @@
 using EdgeRuntime.Model;
-using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Compressor;
 

@@ -126,7 +126,7 @@ internal static class OnnxFolding
 
     private static long[] Bounds(OnnxNode node, int input, string name, bool inputs)
     {
-        if (!inputs) return Array.ConvertAll(node.Ints(name) ?? throw OnnxNode.Damaged($"attribute {name} is missing"), v => (long)v);
+        if (!inputs) return node.Longs(name) ?? throw OnnxNode.Damaged($"attribute {name} is missing");
         Tensor t = node.Constant(input, name);
         return t.Type == ElementType.Int64 ? t.AsSpan<long>().ToArray() : Array.ConvertAll(t.ToInts(), v => (long)v);
     }

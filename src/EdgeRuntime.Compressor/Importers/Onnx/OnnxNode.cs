@@ -69,6 +69,9 @@ internal sealed class OnnxNode
 
     public int[]? Ints(string name) => Find(name, AttributeType.Ints)?.Ints.Select(v => ToInt(name, v)).ToArray();
 
+    /// <summary>Integers that may be beyond 32 bits.</summary>
+    public long[]? Longs(string name) => Find(name, AttributeType.Ints)?.Ints.ToArray();
+
     public float[]? Floats(string name) => Find(name, AttributeType.Floats)?.Floats.ToArray();
 
     public string[]? Texts(string name) => Find(name, AttributeType.Strings)?.Strings.Select(s => s.ToStringUtf8()).ToArray();

@@ -30,9 +30,14 @@ internal static class TfLiteRecurrentConverters
             if (x.Type != ElementType.Int8) throw g.Unsupported($"quantised input {x}; int8 is");
             CheckStates(op, g, y);
             attributes.Set("cell_exponent", CellExponent(op, g));
-            parameters = cell.Integers(x.Quantization!.Scale);
+            parameters = cell.Integers(x, y);
         }
-        Emit(g, x, y, options?.Flag(3) == true, parameters, attributes);
+        bool isShifted = y.Quantization is { ZeroPoint: not 0 };
+        ValueInfo layer = isShifted ? Unshifted(g, y) : y;
+        Emit(g, x, layer, options?.Flag(3) == true, parameters, attributes);
+        if (!isShifted) return;
+        ValueInfo shift = g.FreshConstant($"{y.Name}/shift", Tensor.Vector((sbyte)y.Quantization!.ZeroPoint), new QuantizationParameters(2 * y.Quantization.Scale, 0));
+        g.Add(OperatorType.Sub, [layer, shift], y);
     }
 
     /// <summary>BIDIRECTIONAL_SEQUENCE_LSTM in float, its outputs joined.</summary>
@@ -49,6 +54,18 @@ internal static class TfLiteRecurrentConverters
         if (options?.Scalar<float>(1) is > 0 and var clip) attributes.Set("cell_clip", clip);
         Emit(g, x, y, options?.Flag(4) == true, [Join(g, forward.Floats("W", 1), backward.Floats("W", 1)),
             Join(g, forward.Floats("R", 5), backward.Floats("R", 5)), Join(g, forward.Floats("bias", 12), backward.Floats("bias", 12))], attributes);
+    }
+
+    /// <summary>
+    /// TensorFlow Lite takes the hidden state's zero point z off the integers that it should be added to, so that they stand for
+    /// values with the zero point −z; all that reads them takes z for granted, and states begin at z. Here the layer gives those
+    /// integers under −z, and subtracting 2·z·scale, which leaves the bits as they are, gives them the zero point z.
+    /// </summary>
+    private static ValueInfo Unshifted(TfLiteGraphBuilder g, ValueInfo y)
+    {
+        QuantizationParameters q = y.Quantization!;
+        if (q.ZeroPoint == sbyte.MinValue) throw g.Unsupported($"the zero point {q.ZeroPoint} of {y.Name}");
+        return g.Fresh(y.Name, y.Type, y.Shape, new QuantizationParameters(q.Scale, -q.ZeroPoint));
     }
 
     /// <summary>The node, with the batch brought behind the time.</summary>
@@ -101,7 +118,7 @@ internal static class TfLiteRecurrentConverters
         return g.FreshConstant(a.Name, Tensor.From<float>(a.Shape.With(0, a.Shape[0] + b.Shape[0]), [.. a.Constant!.ToFloats(), .. b.Constant!.ToFloats()]));
     }
 
-    /// <summary>The weights of one direction; <paramref name="at"/> is added to the forward direction's input numbers.</summary>
+    /// <summary>The weights of one direction, found at the forward direction's input numbers plus an offset.</summary>
     private sealed class Cell
     {
         private readonly TfLiteOperator _op;
@@ -126,8 +143,27 @@ internal static class TfLiteRecurrentConverters
         }
 
         /// <summary>W, R and bias in integers, with one scale a row.</summary>
-        public ValueInfo?[] Integers(float inputScale) =>
-            [Integers("W", 1), Integers("R", 5), Has(12) ? Bias(inputScale) : null];
+        public ValueInfo?[] Integers(ValueInfo x, ValueInfo y)
+        {
+            ValueInfo r = Integers("R", 5), w = Integers("W", 1);
+            ValueInfo? bias = Has(12) ? Bias(x.Quantization!.Scale) : null;
+            QuantizationParameters hidden = y.Quantization!;
+            if (hidden.ZeroPoint == 0) return [w, r, bias];
+            sbyte[] first = new sbyte[r.Shape[1]];
+            Array.Fill(first, (sbyte)hidden.ZeroPoint);
+            TensorShape state = new(1, 1, first.Length);
+            if (x.Shape.CountOf(0, 2) != Math.Max(x.Shape[0], x.Shape[1])) throw _g.Unsupported($"a batch of several sequences, {x}, quantised");
+            return [w, r, bias, ShiftedBias(r, hidden), _g.FreshConstant(Name("state"), Tensor.From<sbyte>(state, first), Unshifted(_g, y).Quantization)];
+        }
+
+        /// <summary>What <see cref="Unshifted"/> means for the recurrent sums: −2·z·ΣR.</summary>
+        private ValueInfo ShiftedBias(ValueInfo r, QuantizationParameters hidden)
+        {
+            int[] values = r.Constant!.ToInts(), sums = new int[r.Shape[0]];
+            for (int i = 0; i < values.Length; i++) sums[i / r.Shape[1]] -= 2 * hidden.ZeroPoint * values[i];
+            float[] scales = Array.ConvertAll(r.Quantization!.Scales.ToArray(), s => s * hidden.Scale);
+            return _g.FreshConstant(Name("recurrent bias"), Tensor.Vector<int>(sums), new QuantizationParameters(scales, axis: 0));
+        }
 
         private ValueInfo Integers(string role, int first)
         {

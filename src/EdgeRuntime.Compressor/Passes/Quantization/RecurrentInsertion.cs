@@ -1,7 +1,7 @@
+using System.Runtime.InteropServices;
 using EdgeRuntime.Inference;
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
-using System.Runtime.InteropServices;
 
 namespace EdgeRuntime.Compressor;
 
