@@ -55,9 +55,16 @@ internal sealed unsafe class ConvolutionInt8Case
         };
     }
 
-    public ConvolutionShape Shape { get; }
+    public ConvolutionShape Shape { get; private set; }
 
     public ConvolutionInt8Parameters Parameters { get; }
+
+    /// <summary>Makes weights 0 that sparse kernels may skip; their zero points are gone then.</summary>
+    public void AddZeros(int seed)
+    {
+        SparseWeights.Clear(_weights, Shape.OutChannels, seed);
+        Shape = Shape with { Units = WeightUnits.Of<sbyte>(_weights, Shape.OutChannels) };
+    }
 
     /// <summary>Runs a kernel over all portions, in pieces cut at random and handed to <paramref name="workers"/> workers in a random order.</summary>
     public sbyte[] Run(ConvolutionInt8Kernel kernel, bool guardEnd, int workers, int seed)

@@ -8,6 +8,9 @@ public readonly record struct ConvolutionShape(
     int Batch, int Height, int Width, int Channels, int OutChannels, int KernelHeight, int KernelWidth,
     int StrideY, int StrideX, int DilationY, int DilationX, int PadTop, int PadLeft, int PadBottom, int PadRight, int Group)
 {
+    /// <summary>What is known of the weights' zeros; null where they are few or not looked at: only dense kernels then.</summary>
+    public WeightUnits? Units { get; init; }
+
     /// <summary>Output rows.</summary>
     public int OutHeight => (Height + PadTop + PadBottom - ((KernelHeight - 1) * DilationY + 1)) / StrideY + 1;
 

@@ -152,7 +152,8 @@ internal static unsafe class TransposeAvx2
             128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 0, 3, 6, 9, 12, 15,
         ];
 
-    private static void Block(float* x, float* y, nint stepX, nint stepY)
+    /// <summary>8×8 words.</summary>
+    internal static void Block(float* x, float* y, nint stepX, nint stepY)
     {
         Vector256<float> a = Avx.LoadVector256(x), b = Avx.LoadVector256(x + stepX), c = Avx.LoadVector256(x + 2 * stepX), d = Avx.LoadVector256(x + 3 * stepX);
         x += 4 * stepX;
@@ -184,7 +185,8 @@ internal static unsafe class TransposeAvx2
         p3 = Avx.UnpackHigh(ab, cd).AsSingle();
     }
 
-    private static void Block(byte* x, byte* y, nint stepX, nint stepY)
+    /// <summary>8×8 bytes.</summary>
+    internal static void Block(byte* x, byte* y, nint stepX, nint stepY)
     {
         Vector128<short> ab = Pair(x, stepX), cd = Pair(x + 2 * stepX, stepX), ef = Pair(x + 4 * stepX, stepX), gh = Pair(x + 6 * stepX, stepX);
         Vector128<int> low = Sse2.UnpackLow(ab, cd).AsInt32(), high = Sse2.UnpackHigh(ab, cd).AsInt32();

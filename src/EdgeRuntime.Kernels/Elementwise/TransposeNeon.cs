@@ -72,8 +72,9 @@ internal static unsafe class TransposeNeon
             for (int r = firstRow; r < rows; r++) y[(long)c * rows + r] = x[(long)r * columns + c];
     }
 
+    /// <summary>4×4 words.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Block(uint* x, uint* y, long pitchX, long pitchY)
+    internal static void Block(uint* x, uint* y, long pitchX, long pitchY)
     {
         Vector128<uint> a = AdvSimd.LoadVector128(x), b = AdvSimd.LoadVector128(x + pitchX), c = AdvSimd.LoadVector128(x + 2 * pitchX), d = AdvSimd.LoadVector128(x + 3 * pitchX);
         Vector128<ulong> p = AdvSimd.Arm64.ZipLow(a, b).AsUInt64(), q = AdvSimd.Arm64.ZipHigh(a, b).AsUInt64();
@@ -86,7 +87,7 @@ internal static unsafe class TransposeNeon
 
     /// <summary>Rows 0 and 4, 1 and 5, … are zipped three times: bytes, then pairs, then quadruples have come together.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Block(byte* x, byte* y, long pitchX, long pitchY)
+    internal static void Block(byte* x, byte* y, long pitchX, long pitchY)
     {
         Vector128<byte> a = Pair(x, x + 4 * pitchX), b = Pair(x + pitchX, x + 5 * pitchX), c = Pair(x + 2 * pitchX, x + 6 * pitchX), d = Pair(x + 3 * pitchX, x + 7 * pitchX);
         Vector128<byte> p = AdvSimd.Arm64.ZipLow(a, c), q = AdvSimd.Arm64.ZipHigh(a, c), r = AdvSimd.Arm64.ZipLow(b, d), s = AdvSimd.Arm64.ZipHigh(b, d);

@@ -15,5 +15,6 @@ public static class ConvolutionFloat32Kernels
         new ConvolutionFloat32DepthwiseNeon(),
         new ConvolutionFloat32WinogradAvx2(),
         new ConvolutionFloat32WinogradAvx512(),
+        .. SparseKernels.Float32,
     ];
 }

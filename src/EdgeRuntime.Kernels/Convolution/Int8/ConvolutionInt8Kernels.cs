@@ -26,5 +26,6 @@ public static class ConvolutionInt8Kernels
         new ConvolutionInt8Depthwise<Int16PairsAvx2, Vector256<int>>(),
         new ConvolutionInt8Depthwise<Int16PairsAvx512, Vector512<int>>(),
         .. ConvolutionInt4Kernels.All,
+        .. SparseKernels.Int8,
     ];
 }

@@ -1,0 +1,163 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// Float convolutions that skip zero weights, many output positions at a time (see <see cref="SparsePlan"/>). Units are of one
+/// column and of one output channel or four: 1×1 for zeros anywhere, n:m and 1×n blocks, 4×1 for blocks of 4 and 8 channels.
+/// </summary>
+/// <typeparam name="S">The instruction set.</typeparam>
+/// <typeparam name="V">Its register.</typeparam>
+/// <typeparam name="TRows">Output channels of a unit.</typeparam>
+internal abstract unsafe class ConvolutionFloat32Sparse<S, V, TRows> : ConvolutionFloat32Kernel
+    where S : struct, IFloatVector<V> where V : unmanaged where TRows : struct, ICount
+{
+    private static int UnitBytes => 4 + 4 * TRows.Value;
+
+    /// <summary>Vectors of positions in a full tile.</summary>
+    protected abstract int Vectors { get; }
+
+    /// <summary>Cycles of one unit times so many vectors; of transposing a word in or out.</summary>
+    protected abstract double UnitCycles(int vectors);
+
+    /// <summary>Transposes S.Lanes × S.Lanes words.</summary>
+    protected abstract void Transpose(float* x, float* y, nint stepX, nint stepY);
+
+    private int Tile => Vectors * S.Lanes;
+
+    /// <inheritdoc/>
+    public override bool Supports(in ConvolutionShape shape) => shape.Units is not null && shape.Group == 1;
+
+    /// <inheritdoc/>
+    public override double EstimateCycles(in ConvolutionShape shape)
+    {
+        long units = shape.Units!.Count(TRows.Value, 1);
+        double cycles = 0, rows = Math.Ceiling((double)shape.OutChannels / TRows.Value);
+        for (int left = shape.Positions; left > 0; left -= Tile)
+        {
+            int vectors = Math.Min(Vectors, (left + S.Lanes - 1) / S.Lanes);
+            cycles += 100 + units * UnitCycles(vectors) + rows * (8 + 2.0 * vectors * TRows.Value) + vectors * S.Lanes * (shape.Depth * (shape.IsPointwise ? 0.4 : 0.7) + 0.4 * shape.OutChannels);
+        }
+        return cycles;
+    }
+
+    private static int Groups(in ConvolutionShape shape) => (shape.OutChannels + TRows.Value - 1) / TRows.Value;
+
+    /// <summary>Bytes of biases and of where units start.</summary>
+    private static int HeaderBytes(in ConvolutionShape shape) => Groups(shape) * (TRows.Value + 1) * 4 + 4;
+
+    /// <inheritdoc/>
+    public override long PackedBytes(in ConvolutionShape shape) => HeaderBytes(shape) + shape.Units!.Count(TRows.Value, 1) * UnitBytes;
+
+    /// <summary>Layout: biases, the first unit of each group of channels and the end, then the units.</summary>
+    public override void Pack(in ConvolutionShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination)
+    {
+        destination.Clear();
+        bias.CopyTo(MemoryMarshal.Cast<byte, float>(destination));
+        int groups = Groups(shape), depth = shape.Depth, unit = 0;
+        Span<int> starts = MemoryMarshal.Cast<byte, int>(destination)[(groups * TRows.Value)..];
+        Span<byte> units = destination[HeaderBytes(shape)..];
+        for (int group = 0; group < groups; group++)
+        {
+            int first = group * TRows.Value, rows = Math.Min(TRows.Value, shape.OutChannels - first);
+            for (int k = 0; k < depth; k++)
+            {
+                bool used = false;
+                for (int r = 0; r < rows; r++) used |= weights[(first + r) * depth + k] != 0;
+                if (!used) continue;
+                Span<byte> at = units.Slice(unit++ * UnitBytes, UnitBytes);
+                MemoryMarshal.Write(at, k * Tile * sizeof(float));
+                for (int r = 0; r < rows; r++) MemoryMarshal.Write(at[(4 + 4 * r)..], weights[(first + r) * depth + k]);
+            }
+            starts[group + 1] = unit;
+        }
+    }
+
+    private SparsePlan Plan(in ConvolutionShape shape) => new(shape, Tile, S.Lanes);
+
+    /// <summary>Floats of one worker: panel, gathered rows, sums of some channels.</summary>
+    private int WorkerFloats(in ConvolutionShape shape) => (Tile + S.Lanes) * shape.Depth + S.Lanes * Tile + 16 & ~15;
+
+    /// <inheritdoc/>
+    public override long ScratchBytes(in ConvolutionShape shape, int workers) => (long)workers * WorkerFloats(shape) * sizeof(float);
+
+    /// <inheritdoc/>
+    public override int Portions(in ConvolutionShape shape, int stage) => Plan(shape).Portions;
+
+    /// <inheritdoc/>
+    public override void Run(in ConvolutionFloat32Call call, int stage, int first, int end, int worker)
+    {
+        SparsePlan plan = Plan(call.Shape);
+        int depth = call.Shape.Depth, made = -1;
+        float* panel = (float*)call.Scratch + (long)worker * WorkerFloats(call.Shape), rows = panel + (long)Tile * depth, sums = rows + (long)S.Lanes * depth;
+        for (int portion = first; portion < end; portion++)
+        {
+            int tile = portion / plan.Ranges;
+            (int position, int count) = plan.Positions(tile);
+            if (tile != made) MakePanel(call, plan, position, count, panel, rows);
+            made = tile;
+            (int channel, int last) = plan.Channels(portion % plan.Ranges);
+            for (; channel < last; channel += S.Lanes) RunChannels(call, channel, Math.Min(S.Lanes, last - channel), position, count, (byte*)panel, sums);
+        }
+    }
+
+    /// <summary>Windows of <paramref name="count"/> positions as [depth][position]; positions beyond are whatever was there.</summary>
+    private void MakePanel(in ConvolutionFloat32Call call, in SparsePlan plan, int position, int count, float* panel, float* rows)
+    {
+        int depth = call.Shape.Depth;
+        for (int p = 0; p < count; p += S.Lanes, panel += S.Lanes)
+        {
+            float* from = call.Input + (long)(position + p) * depth;
+            if (!call.Shape.IsPointwise || p + S.Lanes > count)
+            {
+                from = rows;
+                for (int i = 0; i < Math.Min(S.Lanes, count - p); i++) plan.Gather(call.Input, position + p + i, 0f, rows + (long)i * depth);
+            }
+            int k = 0;
+            for (; k + S.Lanes <= depth; k += S.Lanes) Transpose(from + k, panel + (long)k * Tile, depth, Tile);
+            for (; k < depth; k++)
+                for (int i = 0; i < S.Lanes; i++) panel[(long)k * Tile + i] = from[(long)i * depth + k];
+        }
+    }
+
+    private void RunChannels(in ConvolutionFloat32Call call, int channel, int channels, int position, int count, byte* panel, float* sums)
+    {
+        int groups = Groups(call.Shape), vectors = (count + S.Lanes - 1) / S.Lanes, outputs = call.Shape.OutChannels;
+        float* bias = (float*)call.Packed;
+        int* starts = (int*)bias + groups * TRows.Value;
+        byte* units = call.Packed + HeaderBytes(call.Shape);
+        for (int r = 0; r < channels; r += TRows.Value)
+        {
+            int group = (channel + r) / TRows.Value;
+            byte* from = units + (long)starts[group] * UnitBytes, to = units + (long)starts[group + 1] * UnitBytes;
+            RunTile(vectors, panel, from, to, bias + channel + r, call.Min, call.Max, sums + r * Tile);
+        }
+        float* output = call.Output + (long)position * outputs + channel;
+        int p = 0;
+        if (channels == S.Lanes)
+            for (; p + S.Lanes <= count; p += S.Lanes) Transpose(sums + p, output + (long)p * outputs, Tile, outputs);
+        for (; p < count; p++)
+            for (int c = 0; c < channels; c++) output[(long)p * outputs + c] = sums[c * Tile + p];
+    }
+
+    private void RunTile(int vectors, byte* panel, byte* from, byte* to, float* bias, float min, float max, float* output)
+    {
+        switch (vectors)
+        {
+            case 1: RunTile<N1>(panel, from, to, bias, min, max, output); break;
+            case 2: RunTile<N2>(panel, from, to, bias, min, max, output); break;
+            case 3 when Vectors > 2: RunTile<N3>(panel, from, to, bias, min, max, output); break;
+            default:
+                if (Vectors > 3) RunTile<N4>(panel, from, to, bias, min, max, output);
+                break;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void RunTile<TVectors>(byte* panel, byte* from, byte* to, float* bias, float min, float max, float* output) where TVectors : struct, ICount
+    {
+        if (TRows.Value == 1) SparseFloat32Tile<S, V>.One<TVectors>(panel, from, to, *bias, min, max, output);
+        else SparseFloat32Tile<S, V>.Four<TVectors>(panel, from, to, bias, min, max, output, Tile);
+    }
+}

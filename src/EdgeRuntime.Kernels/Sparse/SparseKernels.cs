@@ -1,0 +1,34 @@
+using System.Runtime.Intrinsics;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>The sparse kernels of each instruction set, for units of one output channel and of four.</summary>
+public static class SparseKernels
+{
+    /// <summary>Float.</summary>
+    public static IReadOnlyList<ConvolutionFloat32Kernel> Float32 { get; } =
+    [
+        new ConvolutionFloat32SparseAvx2<N1>(),
+        new ConvolutionFloat32SparseAvx2<N4>(),
+        new ConvolutionFloat32SparseNeon<N1>(),
+        new ConvolutionFloat32SparseNeon<N4>(),
+    ];
+
+    /// <summary>Int8.</summary>
+    public static IReadOnlyList<ConvolutionInt8Kernel> Int8 { get; } =
+    [
+        .. Int8X86<Int8DotAvx2>(),
+        .. Int8X86<Int8DotAvxVnni<AvxVnniInstruction>>(),
+        new ConvolutionInt8Sparse<SparseInt8Neon, Vector128<int>, N1>(),
+        new ConvolutionInt8Sparse<SparseInt8Neon, Vector128<int>, N4>(),
+        new ConvolutionInt8Sparse<SparseInt8NeonDot, Vector128<int>, N1>(),
+        new ConvolutionInt8Sparse<SparseInt8NeonDot, Vector128<int>, N4>(),
+    ];
+
+    /// <summary>Int8 with any multiplication of 256 bits.</summary>
+    public static IReadOnlyList<ConvolutionInt8Kernel> Int8X86<TDot>() where TDot : struct, IInt8Dot<Vector256<int>> =>
+    [
+        new ConvolutionInt8Sparse<SparseInt8X86<TDot>, Vector256<int>, N1>(),
+        new ConvolutionInt8Sparse<SparseInt8X86<TDot>, Vector256<int>, N4>(),
+    ];
+}
