@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace EdgeRuntime.Kernels;
 
@@ -13,13 +12,19 @@ namespace EdgeRuntime.Kernels;
 internal abstract unsafe class ConvolutionFloat32Sparse<S, V, TRows> : ConvolutionFloat32Kernel
     where S : struct, IFloatVector<V> where V : unmanaged where TRows : struct, ICount
 {
+    /// <summary>Panels above this leave the nearest cache.</summary>
+    private const int PanelBytes = 24 << 10;
+
     private static int UnitBytes => 4 + 4 * TRows.Value;
 
     /// <summary>Vectors of positions in a full tile.</summary>
     protected abstract int Vectors { get; }
 
-    /// <summary>Cycles of one unit times so many vectors; of transposing a word in or out.</summary>
+    /// <summary>Cycles of one unit times so many vectors of a panel in the nearest cache.</summary>
     protected abstract double UnitCycles(int vectors);
+
+    /// <summary>Cycles of storing one sum, whose neighbours in memory belong to other channels.</summary>
+    protected abstract double OutputCycles { get; }
 
     /// <summary>Transposes S.Lanes × S.Lanes words.</summary>
     protected abstract void Transpose(float* x, float* y, nint stepX, nint stepY);
@@ -33,11 +38,12 @@ internal abstract unsafe class ConvolutionFloat32Sparse<S, V, TRows> : Convoluti
     public override double EstimateCycles(in ConvolutionShape shape)
     {
         long units = shape.Units!.Count(TRows.Value, 1);
-        double cycles = 0, rows = Math.Ceiling((double)shape.OutChannels / TRows.Value);
+        double cycles = 0, reading = WeightReading.Cycles(PackedBytes(shape)), far = Tile * shape.Depth * sizeof(float) > PanelBytes ? 1.5 : 1;
         for (int left = shape.Positions; left > 0; left -= Tile)
         {
             int vectors = Math.Min(Vectors, (left + S.Lanes - 1) / S.Lanes);
-            cycles += 100 + units * UnitCycles(vectors) + rows * (8 + 2.0 * vectors * TRows.Value) + vectors * S.Lanes * (shape.Depth * (shape.IsPointwise ? 0.4 : 0.7) + 0.4 * shape.OutChannels);
+            cycles += 100 + Math.Max(reading, units * far * UnitCycles(vectors))
+                + vectors * S.Lanes * (shape.Depth * (shape.IsPointwise ? 0.5 : 1) + OutputCycles * shape.OutChannels);
         }
         return cycles;
     }
@@ -51,30 +57,10 @@ internal abstract unsafe class ConvolutionFloat32Sparse<S, V, TRows> : Convoluti
     public override long PackedBytes(in ConvolutionShape shape) => HeaderBytes(shape) + shape.Units!.Count(TRows.Value, 1) * UnitBytes;
 
     /// <summary>Layout: biases, the first unit of each group of channels and the end, then the units.</summary>
-    public override void Pack(in ConvolutionShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination)
-    {
-        destination.Clear();
-        bias.CopyTo(MemoryMarshal.Cast<byte, float>(destination));
-        int groups = Groups(shape), depth = shape.Depth, unit = 0;
-        Span<int> starts = MemoryMarshal.Cast<byte, int>(destination)[(groups * TRows.Value)..];
-        Span<byte> units = destination[HeaderBytes(shape)..];
-        for (int group = 0; group < groups; group++)
-        {
-            int first = group * TRows.Value, rows = Math.Min(TRows.Value, shape.OutChannels - first);
-            for (int k = 0; k < depth; k++)
-            {
-                bool used = false;
-                for (int r = 0; r < rows; r++) used |= weights[(first + r) * depth + k] != 0;
-                if (!used) continue;
-                Span<byte> at = units.Slice(unit++ * UnitBytes, UnitBytes);
-                MemoryMarshal.Write(at, k * Tile * sizeof(float));
-                for (int r = 0; r < rows; r++) MemoryMarshal.Write(at[(4 + 4 * r)..], weights[(first + r) * depth + k]);
-            }
-            starts[group + 1] = unit;
-        }
-    }
+    public override void Pack(in ConvolutionShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination) =>
+        SparseFloat32Units.Pack(shape, TRows.Value, Tile * sizeof(float), weights, bias, destination);
 
-    private SparsePlan Plan(in ConvolutionShape shape) => new(shape, Tile, S.Lanes);
+    private SparsePlan Divide(in ConvolutionShape shape) => new(shape, Tile, S.Lanes);
 
     /// <summary>Floats of one worker: panel, gathered rows, sums of some channels.</summary>
     private int WorkerFloats(in ConvolutionShape shape) => (Tile + S.Lanes) * shape.Depth + S.Lanes * Tile + 16 & ~15;
@@ -83,12 +69,12 @@ internal abstract unsafe class ConvolutionFloat32Sparse<S, V, TRows> : Convoluti
     public override long ScratchBytes(in ConvolutionShape shape, int workers) => (long)workers * WorkerFloats(shape) * sizeof(float);
 
     /// <inheritdoc/>
-    public override int Portions(in ConvolutionShape shape, int stage) => Plan(shape).Portions;
+    public override int Portions(in ConvolutionShape shape, int stage) => Divide(shape).Portions;
 
     /// <inheritdoc/>
     public override void Run(in ConvolutionFloat32Call call, int stage, int first, int end, int worker)
     {
-        SparsePlan plan = Plan(call.Shape);
+        SparsePlan plan = Divide(call.Shape);
         int depth = call.Shape.Depth, made = -1;
         float* panel = (float*)call.Scratch + (long)worker * WorkerFloats(call.Shape), rows = panel + (long)Tile * depth, sums = rows + (long)S.Lanes * depth;
         for (int portion = first; portion < end; portion++)

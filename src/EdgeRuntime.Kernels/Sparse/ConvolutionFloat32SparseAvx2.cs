@@ -14,7 +14,10 @@ internal sealed unsafe class ConvolutionFloat32SparseAvx2<TRows> : ConvolutionFl
     protected override int Vectors => TRows.Value == 1 ? 4 : 2;
 
     /// <inheritdoc/>
-    protected override double UnitCycles(int vectors) => TRows.Value == 1 ? 1 + 0.65 * vectors : Math.Max(4, 2.3 * vectors);
+    protected override double UnitCycles(int vectors) => TRows.Value == 1 ? Math.Max(2.5, 0.9 + 0.65 * vectors) : Math.Max(4, 3 * vectors);
+
+    /// <inheritdoc/>
+    protected override double OutputCycles => 2;
 
     /// <inheritdoc/>
     protected override void Transpose(float* x, float* y, nint stepX, nint stepY) => TransposeAvx2.Block(x, y, stepX, stepY);

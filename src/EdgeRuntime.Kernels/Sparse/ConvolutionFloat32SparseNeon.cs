@@ -17,5 +17,8 @@ internal sealed unsafe class ConvolutionFloat32SparseNeon<TRows> : ConvolutionFl
     protected override double UnitCycles(int vectors) => TRows.Value == 1 ? 2 + 1.25 * vectors : 3 + 4.2 * vectors;
 
     /// <inheritdoc/>
+    protected override double OutputCycles => 2;
+
+    /// <inheritdoc/>
     protected override void Transpose(float* x, float* y, nint stepX, nint stepY) => TransposeNeon.Block((uint*)x, (uint*)y, stepX, stepY);
 }

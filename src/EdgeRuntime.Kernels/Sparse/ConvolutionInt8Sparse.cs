@@ -97,7 +97,7 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, TRows> : ConvolutionInt
         return true;
     }
 
-    private static SparsePlan Plan(in ConvolutionShape shape) => new(shape, Tile, Channels);
+    private static SparsePlan Divide(in ConvolutionShape shape) => new(shape, Tile, Channels);
 
     /// <summary>Bytes of one worker: panel, rows in the panel's form, sums and results of some channels, one row as it is.</summary>
     private static int WorkerBytes(in ConvolutionShape shape) =>
@@ -107,12 +107,12 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, TRows> : ConvolutionInt
     public override long ScratchBytes(in ConvolutionShape shape, int workers) => (long)workers * WorkerBytes(shape);
 
     /// <inheritdoc/>
-    public override int Portions(in ConvolutionShape shape, int stage) => Plan(shape).Portions;
+    public override int Portions(in ConvolutionShape shape, int stage) => Divide(shape).Portions;
 
     /// <inheritdoc/>
     public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
     {
-        SparsePlan plan = Plan(call.Shape);
+        SparsePlan plan = Divide(call.Shape);
         int steps = Steps(call.Shape), made = -1;
         byte* panel = call.Scratch + (long)worker * WorkerBytes(call.Shape), rows = panel + (long)Tile * steps * 4, sums = rows + (long)Lanes * steps * 4;
         for (int portion = first; portion < end; portion++)

@@ -44,7 +44,7 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
             cycles += rows / tile * TileCycles(tile, vectors, shape.Depth);
             if (rows % tile != 0) cycles += TileCycles(rows % tile, vectors, shape.Depth);
         }
-        return cycles * shape.Group + Float32Padding.Bytes(shape) / 16.0;
+        return Math.Max(cycles * shape.Group, WeightReading.Cycles(PackedBytes(shape))) + Float32Padding.Bytes(shape) / 16.0;
     }
 
     /// <inheritdoc/>
