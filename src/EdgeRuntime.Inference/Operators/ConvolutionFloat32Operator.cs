@@ -36,8 +36,11 @@ internal sealed unsafe class ConvolutionFloat32Operator : LayerOperator
 
     public override int Stages { get; }
 
-    public static ConvolutionFloat32Operator Create(Node node, in ConvolutionShape shape, PrepareContext context) =>
-        new(node, KernelCatalog.Select(shape, context.Cpu, context.Wish(node)), shape, context);
+    public static ConvolutionFloat32Operator Create(Node node, in ConvolutionShape shape, PrepareContext context)
+    {
+        ConvolutionShape counted = shape with { Units = WeightUnits.Of(Floats(node, 1), shape.OutChannels) };
+        return new(node, KernelCatalog.Select(counted, context.Cpu, context.Wish(node)), counted, context);
+    }
 
     public override int Portions(int stage) => _kernel.Portions(Shape, stage);
 

@@ -48,7 +48,8 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
         if (node.Output.Type != ElementType.Int8) throw Unsupported(node, $"an int8 layer must give int8, not {node.Output.Type}");
         Int8Weights weights = Weights(node);
         ConvolutionInt8Parameters parameters = Parameters(node, shape, weights);
-        return new(node, KernelCatalog.Select(shape, parameters, context.Cpu, context.Wish(node)), shape, parameters, weights, context);
+        ConvolutionShape counted = shape with { Units = WeightUnits.Of(weights.AsSpan<sbyte>(), shape.OutChannels) };
+        return new(node, KernelCatalog.Select(counted, parameters, context.Cpu, context.Wish(node)), counted, parameters, weights, context);
     }
 
     public override int Portions(int stage) => _kernel.Portions(Shape, stage);
