@@ -35,7 +35,7 @@ public static class CompressionPipeline
     private static PassReport Measure(PassReport report, Graph graph) => report with
     {
         Nodes = graph.Nodes.Count,
-        ConstantBytes = graph.Values().Where(v => v.IsConstant).Sum(v => v.ByteCount),
+        ConstantBytes = graph.Values().Where(v => v.IsConstant).Sum(v => v.StoredBytes),
         MultiplyAccumulates = graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates),
     };
 }

@@ -22,7 +22,7 @@ public sealed record ModelSummary(
     {
         LayerSummary[] layers = [.. graph.Nodes.Select(LayerSummary.Of)];
         ValueInfo[] constants = [.. graph.Values().Where(v => v.IsConstant)];
-        TotalsSummary totals = new(layers.Length, constants.Sum(v => v.Shape.ElementCount), constants.Sum(v => v.ByteCount),
+        TotalsSummary totals = new(layers.Length, constants.Sum(v => v.Shape.ElementCount), constants.Sum(v => v.StoredBytes),
             layers.Sum(l => l.MultiplyAccumulates));
         return new ModelSummary(graph.Name, null, graph.Metadata, [.. graph.Inputs.Select(ValueSummary.Of)],
             [.. graph.Outputs.Select(ValueSummary.Of)], layers, totals);
@@ -74,7 +74,7 @@ public sealed record ValueSummary(string Name, string Type, IReadOnlyList<int> S
 /// <param name="WeightShape">Shape of its largest constant; null where it has none.</param>
 /// <param name="WeightQuantization">How that constant's integers stand for reals; null where they don't.</param>
 /// <param name="Parameters">Elements of its constants.</param>
-/// <param name="ConstantBytes">Bytes of its constants; one that several nodes share counts for each.</param>
+/// <param name="ConstantBytes">Bytes that its constants take in a file; one that several nodes share counts for each.</param>
 /// <param name="MultiplyAccumulates">By <see cref="OperatorCosts.MultiplyAccumulates"/>.</param>
 public sealed record LayerSummary(
     string Name, string Operator, ValueSummary Output, int? WeightBits, IReadOnlyList<int>? WeightShape, string? WeightQuantization,
@@ -86,7 +86,7 @@ public sealed record LayerSummary(
         ValueInfo? weights = constants.MaxBy(v => v.Shape.ElementCount);
         return new LayerSummary(node.Name, node.Type.ToString(), ValueSummary.Of(node.Output), weights?.Type.Bits(),
             weights?.Shape.Dimensions.ToArray(), weights?.Quantization?.ToString(), constants.Sum(v => v.Shape.ElementCount),
-            constants.Sum(v => v.ByteCount), OperatorCosts.MultiplyAccumulates(node));
+            constants.Sum(v => v.StoredBytes), OperatorCosts.MultiplyAccumulates(node));
     }
 }
 

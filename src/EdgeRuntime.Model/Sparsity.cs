@@ -68,6 +68,9 @@ public sealed record Sparsity(SparsityKind Kind, int First, int Second)
         return true;
     }
 
+    /// <summary>Bytes that <paramref name="constant"/>, which fits the pattern, takes in a file.</summary>
+    public long StoredBytes(Tensor constant) => new SparseContents(constant.Type, constant.Shape, this).Encode(constant.Data.Span).Length;
+
     /// <summary>What is wrong with this pattern for a constant of that type and shape; null if nothing is.</summary>
     public string? Fault(ElementType type, TensorShape shape) => SideFault()
         ?? (type is ElementType.Float32 or ElementType.Float16 or ElementType.Int8 or ElementType.Int4 ? null : $"{type} can't be sparse")

@@ -48,6 +48,9 @@ public sealed class ValueInfo
     /// <summary>Bytes of an activation while the network runs: signs are padded to whole words, see <see cref="BitPacked"/>.</summary>
     public long RuntimeBytes => Type == ElementType.Binary && !IsConstant ? BitPacked.ByteCount(Shape) : ByteCount;
 
+    /// <summary>Bytes that the contents take in a file.</summary>
+    public long StoredBytes => Sparsity is { } sparsity && Constant is { } constant ? sparsity.StoredBytes(constant) : ByteCount;
+
     /// <summary>For messages and tables.</summary>
     public override string ToString() => $"{Name} {Type} {Shape}" + (Quantization is null ? "" : $" {Quantization}") + (Sparsity is null ? "" : $" {Sparsity}");
 }
