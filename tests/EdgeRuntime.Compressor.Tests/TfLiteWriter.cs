@@ -13,7 +13,7 @@ internal sealed class TfLiteWriter
     private readonly List<TfLiteTable> _tensors = [], _buffers = [[]], _operators = [], _codes = [];
 
     /// <summary>Adds a tensor; constants have data.</summary>
-    public int Tensor(string name, byte type, int[] shape, byte[]? data = null, float[]? scales = null, long[]? zeroPoints = null, int axis = 0)
+    public int Tensor(string name, byte type, int[] shape, byte[]? data = null, float[]? scales = null, long[]? zeroPoints = null, int axis = 0, TfLiteTable? sparsity = null)
     {
         TfLiteTable tensor = new() { [0] = shape, [1] = type, [3] = name };
         if (data is not null)
@@ -22,6 +22,7 @@ internal sealed class TfLiteWriter
             _buffers.Add(new() { [0] = data });
         }
         if (scales is not null) tensor[4] = new TfLiteTable { [2] = scales, [3] = zeroPoints ?? new long[scales.Length], [6] = axis };
+        if (sparsity is not null) tensor[6] = sparsity;
         _tensors.Add(tensor);
         return _tensors.Count - 1;
     }
@@ -72,6 +73,7 @@ internal sealed class TfLiteWriter
                     break;
                 case string s: Point(bytes, at, Vector(bytes, s.Length, Encoding.ASCII.GetBytes(s + '\0'))); break;
                 case byte[] v: Point(bytes, at, Vector(bytes, v.Length, v)); break;
+                case ushort[] v: Point(bytes, at, Vector(bytes, v.Length, MemoryMarshal.AsBytes<ushort>(v))); break;
                 case int[] v: Point(bytes, at, Vector(bytes, v.Length, MemoryMarshal.AsBytes<int>(v))); break;
                 case float[] v: Point(bytes, at, Vector(bytes, v.Length, MemoryMarshal.AsBytes<float>(v))); break;
                 case long[] v: Point(bytes, at, Vector(bytes, v.Length, MemoryMarshal.AsBytes<long>(v))); break;

@@ -54,23 +54,35 @@ internal sealed class OnnxGraphReader
     {
         foreach (GraphProto branch in source.Node.SelectMany(n => n.Attribute).Where(a => a.G is not null).Select(a => a.G)) ReserveNames(branch);
         foreach (string name in source.Input.Select(v => v.Name).Concat(source.Output.Select(v => v.Name))
-            .Concat(source.Initializer.Select(t => t.Name)).Concat(source.Node.SelectMany(n => n.Output)))
+            .Concat(source.Initializer.Select(t => t.Name)).Concat(source.SparseInitializer.Select(t => t.Values?.Name ?? "")).Concat(source.Node.SelectMany(n => n.Output)))
             _builder.Reserve(name);
     }
 
     private void ReadConstants(GraphProto source)
     {
         foreach (TensorProto tensor in source.Initializer)
+            ReadConstant(tensor.Name, () =>
+            {
+                ValueInfo value = new(tensor.Name, OnnxTensors.Read(tensor, _folder));
+                if (tensor.DataType == (int)TensorProto.Types.DataType.Uint4) _builder.NoteUInt4(value);
+                return value;
+            });
+        foreach (SparseTensorProto tensor in source.SparseInitializer)
         {
-            if (tensor.Name.Length == 0) throw Damaged("", "an initializer has no name");
-            if (_values.ContainsKey(tensor.Name) || _unknown.ContainsKey(tensor.Name)) throw Damaged(tensor.Name, "two initializers have this name");
-            Guard(tensor.Name, "initializer", "", [tensor.Name], lazily: true,
-                () =>
-                {
-                    _values[tensor.Name] = new ValueInfo(tensor.Name, OnnxTensors.Read(tensor, _folder));
-                    if (tensor.DataType == (int)TensorProto.Types.DataType.Uint4) _builder.NoteUInt4(_values[tensor.Name]);
-                });
+            string name = tensor.Values?.Name ?? "";
+            ReadConstant(name, () =>
+            {
+                Tensor dense = OnnxSparseTensors.Read(tensor, _folder);
+                return new(name, dense) { Sparsity = Sparsity.Unstructured.Fault(dense.Type, dense.Shape) is null ? Sparsity.Unstructured : null };
+            });
         }
+    }
+
+    private void ReadConstant(string name, Func<ValueInfo> read)
+    {
+        if (name.Length == 0) throw Damaged("", "an initializer has no name");
+        if (_values.ContainsKey(name) || _unknown.ContainsKey(name)) throw Damaged(name, "two initializers have this name");
+        Guard(name, "initializer", "", [name], lazily: true, () => _values[name] = read());
     }
 
     private void ReadInputs(GraphProto source)

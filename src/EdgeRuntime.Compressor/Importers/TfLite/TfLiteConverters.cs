@@ -38,6 +38,7 @@ internal static class TfLiteConverters
             case TfLiteOperatorCode.Concatenation: Concatenation(op, g); break;
             case TfLiteOperatorCode.Quantize: Quantize(op, g); break;
             case TfLiteOperatorCode.Dequantize: Dequantize(op, g); break;
+            case TfLiteOperatorCode.Densify: Densify(op, g); break;
             case TfLiteOperatorCode.Relu: Clip(op, g, TfLiteActivation.Relu); break;
             case TfLiteOperatorCode.Relu6: Clip(op, g, TfLiteActivation.Relu6); break;
             case TfLiteOperatorCode.ReluN1To1: Clip(op, g, TfLiteActivation.ReluN1To1); break;
@@ -210,6 +211,15 @@ internal static class TfLiteConverters
     }
 
     /// <summary>Constants (binary16 or quantised) become floats here; only a product of the network needs a node.</summary>
+    /// <summary>Sparse contents were made dense when the tensor was read.</summary>
+    private static void Densify(TfLiteOperator op, TfLiteGraphBuilder g)
+    {
+        ValueInfo x = Input(op, g, 0);
+        g.Fold(op.Outputs[0], x.Constant ?? throw g.Unsupported("its input is no constant"));
+        ValueInfo y = g.Value(op.Outputs[0]);
+        (y.Quantization, y.Sparsity) = (x.Quantization, x.Sparsity);
+    }
+
     private static void Dequantize(TfLiteOperator op, TfLiteGraphBuilder g)
     {
         ValueInfo x = Input(op, g, 0), y = Output(op, g);

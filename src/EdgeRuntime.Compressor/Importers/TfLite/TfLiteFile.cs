@@ -11,9 +11,9 @@ namespace EdgeRuntime.Compressor;
 /// <param name="ZeroPoints">As many, or one, or none.</param>
 /// <param name="QuantizedDimension">Axis of the scales where there are several.</param>
 /// <param name="IsVariable">Whether the tensor keeps its contents from run to run.</param>
-/// <param name="IsSparse">Whether the contents are stored sparse.</param>
+/// <param name="Sparsity">How contents that are stored sparse lie; null where they are dense.</param>
 internal sealed record TfLiteTensor(string Name, byte Type, int[] Shape, ReadOnlyMemory<byte> Data, float[] Scales, long[] ZeroPoints,
-    int QuantizedDimension, bool IsVariable, bool IsSparse);
+    int QuantizedDimension, bool IsVariable, TfLiteSparsity? Sparsity);
 
 /// <summary>An operator as the file lists it.</summary>
 /// <param name="Index">Position in the subgraph.</param>
@@ -82,7 +82,7 @@ internal sealed class TfLiteFile
         if (buffer >= buffers.Length && buffer != 0) throw _buffer.Bad(t.Position, $"buffer {buffer} of {buffers.Length}");
         FlatTable? q = t.Table(4);
         return new TfLiteTensor(t.Text(3), t.Scalar<byte>(1), t.Scalars<int>(0), buffer == 0 ? default : ReadBuffer(buffers[buffer]),
-            q?.Scalars<float>(2) ?? [], q?.Scalars<long>(3) ?? [], q?.Scalar<int>(6) ?? 0, t.Flag(5), t.Table(6) is not null);
+            q?.Scalars<float>(2) ?? [], q?.Scalars<long>(3) ?? [], q?.Scalar<int>(6) ?? 0, t.Flag(5), t.Table(6) is { } sparsity ? new TfLiteSparsity(sparsity, _buffer) : null);
     }
 
     /// <summary>Contents inside the FlatBuffer, or, in files above 2 GB, at an absolute offset behind it.</summary>

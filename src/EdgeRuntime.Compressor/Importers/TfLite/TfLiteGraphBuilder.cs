@@ -49,10 +49,17 @@ internal sealed class TfLiteGraphBuilder
         string name = t.Name.Length > 0 ? t.Name : $"tensor_{index}";
         ElementType type = TfLiteSchema.ElementTypeOf(t.Type) ?? throw Unsupported($"{name} has TensorType {t.Type}");
         if (t.IsVariable) throw Unsupported($"{name} keeps its contents from run to run");
-        if (t.IsSparse) throw Unsupported($"the contents of {name} are stored sparse");
         TensorShape shape = Shape(t, name);
         QuantizationParameters? quantization = type.IsQuantizable() ? Quantization(t, name, shape) : null;
         if (t.Data.Length == 0) value = new ValueInfo(name, type, shape, quantization);
+        else if (t.Sparsity is { } sparsity)
+        {
+            if (type.Bits() < 8) throw Unsupported($"the contents of {name} are stored sparse, in elements of {type.Bits()} bits");
+            _file.ChargeCopy(type.ByteCount(shape.ElementCount));
+            Tensor contents = new(type, shape, sparsity.Expand(t.Data.Span, shape, type.Bits() / 8));
+            value = new ValueInfo(name, type == ElementType.Float16 ? Widen(contents) : contents, quantization);
+            if (sparsity.Pattern(shape).Fault(value.Type, shape) is null) value.Sparsity = sparsity.Pattern(shape);
+        }
         else
         {
             if (t.Data.Length != type.ByteCount(shape.ElementCount))

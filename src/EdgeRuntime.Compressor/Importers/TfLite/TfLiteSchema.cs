@@ -33,6 +33,7 @@ internal enum TfLiteOperatorCode
     PadV2 = 60,
     ExpandDims = 70,
     Quantize = 114,
+    Densify = 124,
     Relu0To1 = 152,
 }
 
