@@ -36,6 +36,10 @@ public static class PassCatalog
         new("quantize-int4", "int4 weights, per channel or in groups; activations int8 from calibration data or while running, or float", Names(RecipeJson.Default.QuantizeInt4Options), true,
             json => new QuantizeInt4(Read(json, RecipeJson.Default.QuantizeInt4Options))),
         Plain("store-fp16", "keep float weights in half precision", () => new StoreFloat16()),
+        new("prune", "make the smallest weights 0: anywhere, n of m, or blocks", Names(RecipeJson.Default.PruneOptions), false,
+            json => new Prune(Read(json, RecipeJson.Default.PruneOptions))),
+        new("sparsify", "store weights with many zeros without them", Names(RecipeJson.Default.SparsifyOptions), false,
+            json => new Sparsify(Read(json, RecipeJson.Default.SparsifyOptions))),
     ];
 
     /// <summary>The pass named <paramref name="name"/>, or null.</summary>

@@ -33,4 +33,6 @@ internal sealed record NoOptions;
 [JsonSerializable(typeof(QuantizeOptions))]
 [JsonSerializable(typeof(QuantizeInt4Options))]
 [JsonSerializable(typeof(FactorizeOptions))]
+[JsonSerializable(typeof(PruneOptions))]
+[JsonSerializable(typeof(SparsifyOptions))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

@@ -10,6 +10,8 @@ public sealed class RecipeTests
     [InlineData("float", false)]
     [InlineData("lowrank", true)]
     [InlineData("none", false)]
+    [InlineData("prune-50", false)]
+    [InlineData("prune-int8", true)]
     public void ShippedRecipesLoad(string name, bool needsCalibration)
     {
         Assert.Contains(name, Recipe.Shipped);

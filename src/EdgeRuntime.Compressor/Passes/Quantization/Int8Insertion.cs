@@ -92,7 +92,10 @@ internal static class Int8Insertion
             int c = parameters.ChannelOf(constant.Shape, i);
             integers[i] = (sbyte)Requantize.Quantize(values[i], parameters.Scales[c], parameters.ZeroPoints[c], least, sbyte.MaxValue);
         }
-        ValueInfo stored = new(GraphEditor.UniqueName(index.Graph, constant.Name + ".int8"), Tensor.From<sbyte>(constant.Shape, integers), parameters);
+        ValueInfo stored = new(GraphEditor.UniqueName(index.Graph, constant.Name + ".int8"), Tensor.From<sbyte>(constant.Shape, integers), parameters)
+        {
+            Sparsity = parameters.IsSymmetric ? constant.Sparsity : null,
+        };
         return Dequantized(reader, constant, stored, index);
     }
 

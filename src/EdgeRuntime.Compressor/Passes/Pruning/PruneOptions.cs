@@ -1,0 +1,36 @@
+namespace EdgeRuntime.Compressor;
+
+/// <summary>Options of the pass <c>prune</c>.</summary>
+public sealed record PruneOptions
+{
+    /// <summary>Where zeros may lie: <c>unstructured</c>, <c>2:4</c> (n of m along the reduction), <c>1x4</c> (output channels × reduction).</summary>
+    public string Pattern { get; set; } = "unstructured";
+
+    /// <summary>The share of weights that becomes 0, in [0, 1); an n:m pattern has its own.</summary>
+    public double Sparsity { get; set; } = 0.5;
+
+    /// <summary>How the size of a block is measured: <c>l1</c> or <c>l2</c>.</summary>
+    public string Norm { get; set; } = "l1";
+
+    /// <summary>Whether the share holds for each <c>layer</c>, or for all together (<c>global</c>), sensitive layers keeping more.</summary>
+    public string Scope { get; set; } = "layer";
+
+    /// <summary>Layers with fewer weights are left alone.</summary>
+    public int LeastWeights { get; set; } = 256;
+
+    /// <summary>Whether depthwise convolutions are pruned, too.</summary>
+    public bool Depthwise { get; set; }
+
+    /// <summary>Names of nodes to leave alone.</summary>
+    public IReadOnlyList<string> Skip { get; set; } = [];
+}
+
+/// <summary>Options of the pass <c>sparsify</c>.</summary>
+public sealed record SparsifyOptions
+{
+    /// <summary>Patterns to try; the one that takes the fewest bytes is taken.</summary>
+    public IReadOnlyList<string> Patterns { get; set; } = ["4x4", "8x1", "4x1", "1x4", "2:4", "4:8", "1:4", "unstructured"];
+
+    /// <summary>The share of bytes that must be saved, in [0, 1).</summary>
+    public double Saving { get; set; } = 0.1;
+}
