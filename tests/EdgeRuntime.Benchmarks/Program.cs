@@ -16,6 +16,7 @@ internal static class Program
         ["conv-s4"] = ConvolutionInt4Benchmark.Run,
         ["binary"] = BinaryBenchmark.Run,
         ["lowrank"] = LowRankBenchmark.Run,
+        ["sparse"] = SparseBenchmark.Run,
         ["once"] = OnceBenchmark.Run,
         ["training"] = TrainingBenchmark.Run,
         ["recurrent"] = RecurrentBenchmark.Run,
