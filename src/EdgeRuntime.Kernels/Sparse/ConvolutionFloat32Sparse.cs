@@ -12,6 +12,9 @@ namespace EdgeRuntime.Kernels;
 internal abstract unsafe class ConvolutionFloat32Sparse<S, V, TRows> : ConvolutionFloat32Kernel
     where S : struct, IFloatVector<V> where V : unmanaged where TRows : struct, ICount
 {
+    /// <summary>Channels whose results are put in order together: a whole line of a cache, since rows of many channels lie in few sets of it.</summary>
+    private const int Channels = 16;
+
     /// <summary>Panels above this leave the nearest cache.</summary>
     private const int PanelBytes = 24 << 10;
 
@@ -60,10 +63,10 @@ internal abstract unsafe class ConvolutionFloat32Sparse<S, V, TRows> : Convoluti
     public override void Pack(in ConvolutionShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination) =>
         SparseFloat32Units.Pack(shape, TRows.Value, Tile * sizeof(float), weights, bias, destination);
 
-    private SparsePlan Divide(in ConvolutionShape shape) => new(shape, Tile, S.Lanes);
+    private SparsePlan Divide(in ConvolutionShape shape) => new(shape, Tile, Channels);
 
     /// <summary>Floats of one worker: panel, gathered rows, sums of some channels.</summary>
-    private int WorkerFloats(in ConvolutionShape shape) => (Tile + S.Lanes) * shape.Depth + S.Lanes * Tile + 16 & ~15;
+    private int WorkerFloats(in ConvolutionShape shape) => (Tile + S.Lanes) * shape.Depth + Channels * Tile + 16 & ~15;
 
     /// <inheritdoc/>
     public override long ScratchBytes(in ConvolutionShape shape, int workers) => (long)workers * WorkerFloats(shape) * sizeof(float);
@@ -84,7 +87,7 @@ internal abstract unsafe class ConvolutionFloat32Sparse<S, V, TRows> : Convoluti
             if (tile != made) MakePanel(call, plan, position, count, panel, rows);
             made = tile;
             (int channel, int last) = plan.Channels(portion % plan.Ranges);
-            for (; channel < last; channel += S.Lanes) RunChannels(call, channel, Math.Min(S.Lanes, last - channel), position, count, (byte*)panel, sums);
+            for (; channel < last; channel += Channels) RunChannels(call, channel, Math.Min(Channels, last - channel), position, count, (byte*)panel, sums);
         }
     }
 
@@ -120,9 +123,14 @@ internal abstract unsafe class ConvolutionFloat32Sparse<S, V, TRows> : Convoluti
             RunTile(vectors, panel, from, to, bias + channel + r, call.Min, call.Max, sums + r * Tile);
         }
         float* output = call.Output + (long)position * outputs + channel;
-        int p = 0;
-        if (channels == S.Lanes)
-            for (; p + S.Lanes <= count; p += S.Lanes) Transpose(sums + p, output + (long)p * outputs, Tile, outputs);
+        int p = 0, whole = channels / S.Lanes * S.Lanes;
+        for (; p + S.Lanes <= count; p += S.Lanes)
+        {
+            float* at = output + (long)p * outputs;
+            for (int c = 0; c < whole; c += S.Lanes) Transpose(sums + c * Tile + p, at + c, Tile, outputs);
+            for (int i = 0; i < S.Lanes; i++)
+                for (int c = whole; c < channels; c++) at[(long)i * outputs + c] = sums[c * Tile + p + i];
+        }
         for (; p < count; p++)
             for (int c = 0; c < channels; c++) output[(long)p * outputs + c] = sums[c * Tile + p];
     }

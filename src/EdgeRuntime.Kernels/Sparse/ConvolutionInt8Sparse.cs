@@ -13,8 +13,8 @@ namespace EdgeRuntime.Kernels;
 internal sealed unsafe class ConvolutionInt8Sparse<S, V, TRows> : ConvolutionInt8Kernel
     where S : struct, ISparseInt8<V> where V : unmanaged where TRows : struct, ICount
 {
-    /// <summary>Channels whose results are put in order together.</summary>
-    private const int Channels = 8;
+    /// <summary>Channels whose results are put in order together: rows of many channels lie in few sets of a cache.</summary>
+    private const int Channels = 32;
 
     private static int UnitBytes => 4 + 4 * TRows.Value;
 
@@ -164,9 +164,14 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, TRows> : ConvolutionInt
             RunTile(vectors, panel, units + (long)starts[group] * UnitBytes, units + (long)starts[group + 1] * UnitBytes, bias + channel + r, sums + r * Tile);
         }
         for (int r = 0; r < channels; r++) S.Requantize(sums + r * Tile, count + 7 & ~7, multipliers[channel + r], results + r * Tile, call);
-        int p = 0;
-        if (channels == Channels)
-            for (; p + 8 <= count; p += 8) S.TransposeBytes((byte*)results + p, (byte*)output + (long)p * outputs, Tile, outputs);
+        int p = 0, whole = channels & ~7;
+        for (; p + 8 <= count; p += 8)
+        {
+            sbyte* at = output + (long)p * outputs;
+            for (int c = 0; c < whole; c += 8) S.TransposeBytes((byte*)results + c * Tile + p, (byte*)at + c, Tile, outputs);
+            for (int i = 0; i < 8; i++)
+                for (int c = whole; c < channels; c++) at[(long)i * outputs + c] = results[c * Tile + p + i];
+        }
         for (; p < count; p++)
             for (int c = 0; c < channels; c++) output[(long)p * outputs + c] = results[c * Tile + p];
     }

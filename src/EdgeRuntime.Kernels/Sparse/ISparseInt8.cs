@@ -43,7 +43,7 @@ internal unsafe interface ISparseInt8<TVector> where TVector : unmanaged
     /// <summary>A square of words, a lane's count on each side, transposed into a panel; steps in words.</summary>
     static abstract void Transpose(int* x, int* y, nint stepX, nint stepY);
 
-    /// <summary>Puts one step of all lanes into the order that <see cref="MultiplyAdd"/> wants.</summary>
+    /// <summary>Puts one step of all lanes into the order that the multiplication wants.</summary>
     static abstract void Arrange(int* vector);
 
     /// <summary>A vector of a panel, or of sums.</summary>
@@ -57,6 +57,9 @@ internal unsafe interface ISparseInt8<TVector> where TVector : unmanaged
 
     /// <summary>sum + Σ input · weights in every lane.</summary>
     static abstract TVector MultiplyAdd(TVector sum, TVector input, TVector weights);
+
+    /// <summary>The same with input from memory, for the case that it meets these weights only.</summary>
+    static abstract TVector MultiplyAdd(TVector sum, byte* input, TVector weights);
 
     /// <summary>Stores sums.</summary>
     static abstract void Store(int* destination, TVector sum);

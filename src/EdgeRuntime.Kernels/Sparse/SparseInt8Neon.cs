@@ -54,6 +54,14 @@ internal readonly unsafe struct SparseInt8Neon : ISparseInt8<Vector128<int>>
         return AddPairwiseWideningAndAdd(sum, MultiplyWideningUpperAndAdd(MultiplyWideningLower(x.GetLower(), w.GetLower()), x, w));
     }
 
+    /// <summary>Loads the halves as a pair: taking them out of a vector costs moves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> MultiplyAdd(Vector128<int> sum, byte* input, Vector128<int> weights)
+    {
+        (Vector64<sbyte> low, Vector64<sbyte> high) = LoadPairVector64((sbyte*)input);
+        return AddPairwiseWideningAndAdd(sum, MultiplyWideningLowerAndAdd(MultiplyWideningLower(low, weights.AsSByte().GetLower()), high, weights.AsSByte().GetUpper()));
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(int* destination, Vector128<int> sum) => System.Runtime.Intrinsics.Arm.AdvSimd.Store(destination, sum);
 

@@ -46,6 +46,9 @@ internal readonly unsafe struct SparseInt8NeonDot : ISparseInt8<Vector128<int>>
     public static Vector128<int> MultiplyAdd(Vector128<int> sum, Vector128<int> input, Vector128<int> weights) => Dp.DotProduct(sum, input.AsSByte(), weights.AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> MultiplyAdd(Vector128<int> sum, byte* input, Vector128<int> weights) => MultiplyAdd(sum, Load(input), weights);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(int* destination, Vector128<int> sum) => AdvSimd.Store(destination, sum);
 
     public static void Requantize(int* sums, int count, int multiplier, sbyte* output, in ConvolutionInt8Call call) =>

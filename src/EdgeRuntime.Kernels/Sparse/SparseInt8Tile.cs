@@ -19,10 +19,10 @@ internal static unsafe class SparseInt8Tile<S, V> where S : struct, ISparseInt8<
         {
             byte* x = panel + *(int*)units;
             V w = S.Broadcast(units + 4);
-            a0 = S.MultiplyAdd(a0, S.Load(x), w);
-            if (TVectors.Value > 1) a1 = S.MultiplyAdd(a1, S.Load(x + sizeof(V)), w);
-            if (TVectors.Value > 2) a2 = S.MultiplyAdd(a2, S.Load(x + 2 * sizeof(V)), w);
-            if (TVectors.Value > 3) a3 = S.MultiplyAdd(a3, S.Load(x + 3 * sizeof(V)), w);
+            a0 = S.MultiplyAdd(a0, x, w);
+            if (TVectors.Value > 1) a1 = S.MultiplyAdd(a1, x + sizeof(V), w);
+            if (TVectors.Value > 2) a2 = S.MultiplyAdd(a2, x + 2 * sizeof(V), w);
+            if (TVectors.Value > 3) a3 = S.MultiplyAdd(a3, x + 3 * sizeof(V), w);
         }
         Store<TVectors>(sums, a0, a1, a2, a3);
     }

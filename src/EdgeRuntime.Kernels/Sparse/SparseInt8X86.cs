@@ -48,6 +48,9 @@ internal readonly unsafe struct SparseInt8X86<TDot> : ISparseInt8<Vector256<int>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> MultiplyAdd(Vector256<int> sum, Vector256<int> input, Vector256<int> weights) => TDot.MultiplyAdd(sum, input, weights);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> MultiplyAdd(Vector256<int> sum, byte* input, Vector256<int> weights) => TDot.MultiplyAdd(sum, Load(input), weights);
+
     /// <summary>Doubled.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(int* destination, Vector256<int> sum) => TDot.Store(destination, sum);
