@@ -38,7 +38,7 @@ internal sealed unsafe class ConvolutionFloat32Operator : LayerOperator
 
     public static ConvolutionFloat32Operator Create(Node node, in ConvolutionShape shape, PrepareContext context)
     {
-        ConvolutionShape counted = shape with { Units = WeightUnits.Of(Floats(node, 1), shape.OutChannels) };
+        ConvolutionShape counted = shape with { Units = WeightUnits.Of<float>(FloatConstants.Of(node, 1), shape.OutChannels) };
         return new(node, KernelCatalog.Select(counted, context.Cpu, context.Wish(node)), counted, context);
     }
 

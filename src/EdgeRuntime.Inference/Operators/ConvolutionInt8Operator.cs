@@ -48,7 +48,7 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
         if (node.Output.Type != ElementType.Int8) throw Unsupported(node, $"an int8 layer must give int8, not {node.Output.Type}");
         Int8Weights weights = Weights(node);
         ConvolutionInt8Parameters parameters = Parameters(node, shape, weights);
-        ConvolutionShape counted = shape with { Units = WeightUnits.Of(weights.AsSpan<sbyte>(), shape.OutChannels) };
+        ConvolutionShape counted = shape with { Units = WeightUnits.Of<sbyte>(weights.Values, shape.OutChannels) };
         return new(node, KernelCatalog.Select(counted, parameters, context.Cpu, context.Wish(node)), counted, parameters, weights, context);
     }
 
