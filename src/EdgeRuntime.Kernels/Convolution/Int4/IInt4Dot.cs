@@ -13,7 +13,7 @@ public unsafe interface IInt4Dot<TVector> where TVector : unmanaged
     /// <summary>What it needs.</summary>
     static abstract CpuFeature Requires { get; }
 
-    /// <summary>Products per cycle of one row (at the rate of the caches), of many rows, and cycles to finish a row's panel.</summary>
+    /// <summary>Products per cycle of one row and of many, and cycles to finish a row's panel; fitted to a Zen 3 for AVX2, else counted.</summary>
     static abstract (double Row, double Rows, double Finish) Cost { get; }
 
     /// <summary>The unaligned vector at <paramref name="source"/>.</summary>
