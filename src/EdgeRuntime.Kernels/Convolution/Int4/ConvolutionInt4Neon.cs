@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static System.Runtime.Intrinsics.Arm.AdvSimd;
 
@@ -43,7 +44,7 @@ internal sealed unsafe class ConvolutionInt4Neon : ConvolutionInt4Kernel
         byte* w = block.Panel;
         short* start = (short*)(block.Starts + (long)row * block.Chunks);
         int planes = block.IsBytes ? 2 : 1;
-        Vector128<sbyte> mask = Vector128.Create((sbyte)15);
+        Vector64<sbyte> mask = Vector64.Create((sbyte)15);
         for (int outer = 0; outer < block.OuterCount; outer++)
             for (int inner = 0; inner < block.InnerCount; inner++)
             {
@@ -58,17 +59,19 @@ internal sealed unsafe class ConvolutionInt4Neon : ConvolutionInt4Kernel
                             sbyte* p = x + half * Half;
                             for (int k = 0; k < Half; k += 2, w += Int4Block.Columns)
                             {
-                                Vector128<sbyte> v0 = LoadVector128((sbyte*)w), v1 = LoadVector128((sbyte*)w + 16);
-                                Vector128<sbyte> even = LoadAndReplicateToVector128(p + k), odd = LoadAndReplicateToVector128(p + k + 1);
-                                Vector128<sbyte> l0 = v0 & mask, l1 = v1 & mask, h0 = ShiftRightLogical(v0.AsByte(), 4).AsSByte(), h1 = ShiftRightLogical(v1.AsByte(), 4).AsSByte();
-                                s0 = MultiplyWideningLowerAndAdd(s0, l0.GetLower(), even.GetLower());
-                                s1 = MultiplyWideningUpperAndAdd(s1, l0, even);
-                                s2 = MultiplyWideningLowerAndAdd(s2, l1.GetLower(), even.GetLower());
-                                s3 = MultiplyWideningUpperAndAdd(s3, l1, even);
-                                s0 = MultiplyWideningLowerAndAdd(s0, h0.GetLower(), odd.GetLower());
-                                s1 = MultiplyWideningUpperAndAdd(s1, h0, odd);
-                                s2 = MultiplyWideningLowerAndAdd(s2, h1.GetLower(), odd.GetLower());
-                                s3 = MultiplyWideningUpperAndAdd(s3, h1, odd);
+                                (Vector64<sbyte> v0, Vector64<sbyte> v1) = Arm64.LoadPairVector64((sbyte*)w);
+                                (Vector64<sbyte> v2, Vector64<sbyte> v3) = Arm64.LoadPairVector64((sbyte*)w + 16);
+                                Vector64<sbyte> even = LoadAndReplicateToVector64(p + k), odd = LoadAndReplicateToVector64(p + k + 1);
+                                Vector64<sbyte> l0 = v0 & mask, l1 = v1 & mask, l2 = v2 & mask, l3 = v3 & mask;
+                                Vector64<sbyte> h0 = High(v0), h1 = High(v1), h2 = High(v2), h3 = High(v3);
+                                s0 = MultiplyWideningLowerAndAdd(s0, l0, even);
+                                s1 = MultiplyWideningLowerAndAdd(s1, l1, even);
+                                s2 = MultiplyWideningLowerAndAdd(s2, l2, even);
+                                s3 = MultiplyWideningLowerAndAdd(s3, l3, even);
+                                s0 = MultiplyWideningLowerAndAdd(s0, h0, odd);
+                                s1 = MultiplyWideningLowerAndAdd(s1, h1, odd);
+                                s2 = MultiplyWideningLowerAndAdd(s2, h2, odd);
+                                s3 = MultiplyWideningLowerAndAdd(s3, h3, odd);
                             }
                             Vector128<short> m0 = Vector128.Create((short)(planes == 2 && plane == 0 ? 16 : 1)), m1 = m0, m2 = m0, m3 = m0;
                             if (block.IsGrouped)
@@ -101,4 +104,7 @@ internal sealed unsafe class ConvolutionInt4Neon : ConvolutionInt4Kernel
         Store(sums + 24, t6);
         Store(sums + 28, t7);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector64<sbyte> High(Vector64<sbyte> bytes) => ShiftRightLogical(bytes.AsByte(), 4).AsSByte();
 }
