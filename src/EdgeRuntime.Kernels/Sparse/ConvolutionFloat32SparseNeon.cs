@@ -14,10 +14,10 @@ internal sealed unsafe class ConvolutionFloat32SparseNeon<TRows> : ConvolutionFl
     protected override int Vectors => 4;
 
     /// <inheritdoc/>
-    protected override double UnitCycles(int vectors) => TRows.Value == 1 ? 2 + 1.25 * vectors : 3 + 4.2 * vectors;
+    protected override double UnitCycles(int vectors) => TRows.Value == 1 ? 3 + 1.4 * vectors : 4 + 4.2 * vectors;
 
     /// <inheritdoc/>
-    protected override double OutputCycles => 2;
+    protected override double OutputCycles => 5;
 
     /// <inheritdoc/>
     protected override void Transpose(float* x, float* y, nint stepX, nint stepY) => TransposeNeon.Block((uint*)x, (uint*)y, stepX, stepY);

@@ -22,7 +22,7 @@ internal readonly unsafe struct SparseInt8Neon : ISparseInt8<Vector128<int>>
 
     public static double UnitCycles(int rows, int vectors) => rows == 1 ? 3 + 3 * vectors : 5 + 12 * vectors;
 
-    public static (double Output, double Input) Cost => (2, 1);
+    public static (double Output, double Input) Cost => (4, 1);
 
     public static bool ExcludesMinimum => true;
 

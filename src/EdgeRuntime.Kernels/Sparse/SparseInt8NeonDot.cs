@@ -15,9 +15,9 @@ internal readonly unsafe struct SparseInt8NeonDot : ISparseInt8<Vector128<int>>
 
     public static int Vectors(int rows) => 4;
 
-    public static double UnitCycles(int rows, int vectors) => rows == 1 ? 1.5 + 0.75 * vectors : 3 + 2.1 * vectors;
+    public static double UnitCycles(int rows, int vectors) => rows == 1 ? 2.5 + vectors : 5 + 3 * vectors;
 
-    public static (double Output, double Input) Cost => (1.2, 0.6);
+    public static (double Output, double Input) Cost => (4, 0.8);
 
     public static bool ExcludesMinimum => false;
 
