@@ -4,7 +4,8 @@ namespace EdgeRuntime.Inference;
 
 /// <summary>
 /// Names what packed weights were made from: everything that a packer may read, which is the node, types, shapes and scales of
-/// its values, and the contents of its constants. Names of values are left out, as a file may shorten them.
+/// its values, and the contents of its constants; and by which code, since a panel of another layout would be read as if it were of
+/// this one. Names of values are left out, as a file may shorten them.
 /// </summary>
 internal static class PanelKey
 {
@@ -14,6 +15,7 @@ internal static class PanelKey
     {
         using MemoryStream stream = new();
         using BinaryWriter writer = new(stream);
+        writer.Write(PackingCode.Hash);
         writer.Write(kernelId);
         writer.Write(part);
         foreach (Node node in nodes) Write(writer, node);
