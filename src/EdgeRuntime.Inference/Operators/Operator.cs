@@ -57,7 +57,7 @@ internal abstract unsafe class Operator(Node node, string kernelId, string reaso
     public virtual long ScratchBytes => 0;
 
     /// <summary>Estimated cycles on one worker; decides whether sharing the step pays.</summary>
-    public virtual double EstimatedCycles => node.Outputs[0].ByteCount;
+    public virtual double EstimatedCycles => node.Outputs[0].ByteCount / 4.0;
 
     /// <summary>Inputs whose memory the output may take over, if this step is their last reader.</summary>
     public virtual ReadOnlySpan<int> InPlaceInputs => [];

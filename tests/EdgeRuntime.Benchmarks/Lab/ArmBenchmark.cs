@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using EdgeRuntime.Inference;
 using EdgeRuntime.Kernels;
+using EdgeRuntime.Model;
 
 namespace EdgeRuntime.Benchmarks;
 
@@ -39,11 +40,10 @@ internal static class ArmBenchmark
                 foreach (var (kernel, list, layer) in Chosen(family, set).Where(k => seen.Add(k.Kernel)))
                 {
                     var loops = tools.Loops(processor, "once", family.Name, list, features, "--kernel", kernel, "--layer", $"{layer}")
-                        .Select(l => (Loop: l, Products: l.Lines.Sum(ArmTools.ProductsOf))).Where(l => l.Products > 0)
-                        .DistinctBy(l => (l.Loop.Method, l.Products, l.Loop.Lines.Count)).OrderByDescending(l => l.Products).Take(LoopsPerKernel);
-                    foreach (var (loop, products) in loops)
+                        .DistinctBy(l => (l.Method, l.Products, l.Lines.Count)).OrderByDescending(l => l.Products).Take(LoopsPerKernel);
+                    foreach (ArmLoop loop in loops)
                     {
-                        string row = $"| `{kernel}` | `{ShortName(loop.Method)}` | {products} | {loop.Lines.Count} | {string.Join(" | ", ArmTools.Cores.Select(c => Cost(loop, c)))} |";
+                        string row = $"| `{kernel}` | `{ShortName(loop.Method)}` | {loop.Products} | {loop.Lines.Count} | {string.Join(" | ", ArmTools.Cores.Select(c => Cost(loop, c)))} |";
                         Console.WriteLine(row);
                         table.Append(row).Append('\n');
                     }
@@ -62,7 +62,7 @@ internal static class ArmBenchmark
             {
                 ConvolutionShape s = shapes[i].Shape;
                 if ((long)s.OutChannels * s.Depth > 300_000 || s.MultiplyAccumulates > 20_000_000 || family.Build(s) is not { } graph) continue;
-                string? kernel = InferenceSession.Prepack(graph, new SessionOptions { Cpu = new CpuFeatures(set) }).Panels.FirstOrDefault()?.KernelId;
+                string? kernel = KernelOf(graph, set);
                 if (kernel is null || (chosen.TryGetValue(kernel, out var other) && other.Item3 >= s.MultiplyAccumulates)) continue;
                 chosen[kernel] = (list, i, s.MultiplyAccumulates);
             }
@@ -70,7 +70,20 @@ internal static class ArmBenchmark
         return [.. chosen.Select(c => (c.Key, c.Value.Item1, c.Value.Item2))];
     }
 
-    private static string Cost(ArmLoop loop, string core) => !loop.Cycles.TryGetValue(core, out double cycles) || ArmTools.MultiplyLimit(loop, core) is not { } limit ? "–"
+    /// <summary>The kernel of the only layer, null where the runtime has none.</summary>
+    private static string? KernelOf(Graph graph, CpuFeature set)
+    {
+        try
+        {
+            return InferenceSession.Prepack(graph, new SessionOptions { Cpu = new CpuFeatures(set) }).Panels.FirstOrDefault()?.KernelId;
+        }
+        catch (ModelException)
+        {
+            return null;
+        }
+    }
+
+    private static string Cost(ArmLoop loop, string core) => ArmTools.Cycles(loop.Lines, core) is not { } cycles || ArmTools.MultiplyLimit(loop.Lines, core) is not { } limit ? "–"
         : string.Create(CultureInfo.InvariantCulture, $"{cycles:F1} ({limit / cycles:P0})");
 
     // EdgeRuntime.Kernels.Class`1[…]:Method(…):…

@@ -8,7 +8,7 @@ namespace EdgeRuntime.Benchmarks;
 /// <summary>
 /// The kernel laboratory: every family on every list of layers beside the machine's limits and ONNX Runtime, on one thread, in
 /// one run. <c>lab [--family NAME,…] [--shapes LIST,…] [--only TEXT] [--cpu LIST] [--chosen] [--brief] [--json FILE] [--svg FILE]
-/// [--write FILE.md]</c>.
+/// [--write FILE.md]</c>, which replaces the table of every list that was run.
 /// </summary>
 internal static class LabBenchmark
 {
@@ -40,11 +40,11 @@ internal static class LabBenchmark
                     results.Add(result);
                     if (!brief) Print(result);
                 }
-        string summary = Summary(results);
-        Console.WriteLine(summary);
+        foreach (string list in lists) Console.WriteLine($"{list}\n\n{Summary([.. results.Where(r => r.List == list)])}");
         if (Options.Text(args, "--json") is { } json) File.WriteAllText(json, JsonSerializer.Serialize(new { limits.Products, limits.Reads, Results = results }, Json));
         if (Options.Text(args, "--svg") is { } svg) File.WriteAllText(svg, RooflinePlot.Draw(limits, results, "Layers by the kernels that sessions run, one thread"));
-        if (Options.Text(args, "--write") is { } document) MarkdownTable.Replace(document, "lab", machine + "\n\n" + summary);
+        if (Options.Text(args, "--write") is not { } document) return;
+        foreach (string list in lists) MarkdownTable.Replace(document, $"lab-{list}", machine + "\n\n" + Summary([.. results.Where(r => r.List == list)]));
     }
 
     private static string Machine(MachineLimits limits) => string.Create(CultureInfo.InvariantCulture,
@@ -59,11 +59,11 @@ internal static class LabBenchmark
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {(t.Chosen ? '*' : ' ')} {t.Kernel,-36} {t.Microseconds,10:F2} us {t.Giga,8:F1} G/s {t.Share,5:P0} of {t.Limit}"));
     }
 
-    /// <summary>Sums of each list: what the chosen kernels take, against the best of ours, the plain loops, and ONNX Runtime.</summary>
+    /// <summary>Sums of each family: what the chosen kernels take, against the best of ours, the plain loops, and ONNX Runtime.</summary>
     private static string Summary(List<LabResult> results)
     {
-        StringBuilder table = new("| family | layers | number | M MACs | chosen kernels µs | G/s | of the peak | best kernels | plain loops | ONNX Runtime µs | ours / its | median ratio |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
-        foreach (var group in results.GroupBy(r => (r.Family, r.List)))
+        StringBuilder table = new("| family | layers | M MACs | chosen kernels µs | G/s | of the peak | best kernels | plain loops | ONNX Runtime µs | ours / its | median ratio |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+        foreach (var group in results.GroupBy(r => r.Family))
         {
             double ours = group.Sum(r => r.Chosen.Microseconds), best = group.Sum(r => r.Kernels.Min(k => k.Microseconds)), macs = group.Sum(r => r.MultiplyAccumulates);
             double peak = group.Sum(r => r.Chosen.Microseconds * r.Chosen.Share) / ours;
@@ -71,7 +71,7 @@ internal static class LabBenchmark
             LabResult[] compared = [.. group.Where(r => r.OnnxRuntime is not null)];
             double theirs = compared.Sum(r => r.OnnxRuntime!.Value), same = compared.Sum(r => r.Chosen.Microseconds);
             double[] ratios = [.. compared.Select(r => r.Chosen.Microseconds / r.OnnxRuntime!.Value).Order()];
-            table.Append(CultureInfo.InvariantCulture, $"| {group.Key.Family} | {group.Key.List} | {group.Count()} | {macs / 1e6:F2} | {ours:F1} | {macs / ours / 1e3:F1} | {peak:P0} | {best / ours:P0} | ")
+            table.Append(CultureInfo.InvariantCulture, $"| {group.Key} | {group.Count()} | {macs / 1e6:F2} | {ours:F1} | {macs / ours / 1e3:F1} | {peak:P0} | {best / ours:P0} | ")
                 .Append(plain is { } p ? FormattableString.Invariant($"{p / ours:F0} ×") : "–")
                 .Append(compared.Length == 0 ? " | – | – | – |\n" : FormattableString.Invariant($" | {theirs:F1} | {same / theirs:F2} | {ratios[ratios.Length / 2]:F2} |\n"));
         }

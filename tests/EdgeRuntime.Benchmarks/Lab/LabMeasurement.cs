@@ -62,7 +62,7 @@ internal sealed class LabMeasurement(MachineLimits limits, CpuFeatures cpu, bool
             Action[] runs = [.. sessions.Select(s => (Action)s.Run), .. peer is null ? Array.Empty<Action>() : [peer.Run]];
             double[] least = Least(runs);
             string chosen = sessions[0].Steps[0].KernelId;
-            long macs = OperatorCosts.MultiplyAccumulates(graph.Nodes[0]);
+            long macs = graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates);
             long bytes = graph.Inputs[0].ByteCount + graph.Outputs[0].ByteCount + (long)(shape.OutChannels * (long)shape.Depth * family.WeightBits / 8);
             return new LabResult(family.Name, list, name, macs, bytes, [.. sessions.Select((s, i) => TimeOf(family, s.Steps[0].KernelId, least[i], macs, chosen))],
                 peer is null ? null : least[^1]);
