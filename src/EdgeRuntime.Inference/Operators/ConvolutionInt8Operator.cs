@@ -145,6 +145,8 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
     private static void FitAccumulator(Node node, Int8Weights weights, int o, int inputZero, int shift, int[] bias, int[] multipliers)
     {
         int depth = weights.Values.Length / bias.Length, zero = weights.ZeroPoints.Length == 0 ? 0 : weights.ZeroPoints[o], reach = Math.Max(inputZero + 128, 127 - inputZero);
+        // Few products are within it whatever the weights are, which then need not be read.
+        if ((long)depth * 255 * reach + Math.Abs((long)bias[o]) < Requantize.AccumulatorLimit) return;
         long sum = 0;
         foreach (sbyte v in weights.Values.AsSpan(o * depth, depth)) sum += Math.Abs(v - zero);
         if (sum * reach + Math.Abs((long)bias[o]) < Requantize.AccumulatorLimit) return;
