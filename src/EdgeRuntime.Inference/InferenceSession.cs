@@ -35,6 +35,7 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     private readonly NativeBuffer _arena, _scratch;
     private readonly Dictionary<ValueInfo, MemoryHandle> _constants = [];
     private readonly WorkerPool? _pool;
+    private readonly SharingTrial? _trial;
     private readonly long[] _ticks;
     private readonly bool _profile;
     private Operator? _current;
@@ -56,7 +57,11 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
         Binder binder = new(this);
         foreach (Operator step in _steps) step.Bind(binder);
         _sharing = new SharingPlan(_steps, options.Threads);
-        if (_sharing.IsWorthwhile) _pool = new WorkerPool(options.Threads, options.Processors);
+        if (_sharing.IsWorthwhile)
+        {
+            _pool = new WorkerPool(options.Threads, options.Processors);
+            _trial = new SharingTrial(_steps.Length);
+        }
         _stages = [.. _steps.Select((s, i) => StagesOf(s, _sharing.Chunks(i)))];
         if (options.Processors.Count > 0) WorkerPool.PinCurrentThread(options.Processors[0]);
         _ticks = new long[_steps.Length];
@@ -99,8 +104,8 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     /// <summary>Bytes of packed weights in memory of their own; those that lie in the file are not counted.</summary>
     public long WeightBytes => _steps.Sum(s => s.WeightBytes);
 
-    /// <summary>Steps that several workers share.</summary>
-    public int SharedSteps => Enumerable.Range(0, _steps.Length).Count(i => _sharing.Chunks(i) > 1);
+    /// <summary>Steps that several workers share in the next run.</summary>
+    public int SharedSteps => Enumerable.Range(0, _steps.Length).Count(i => _sharing.Chunks(i) > 1 && _trial is not null && _trial.Shares(i));
 
     /// <summary>Workers that sleep until work is worth their waking; the rest look for it, or are at it.</summary>
     public int ParkedWorkers => _pool?.Parked ?? 0;
@@ -132,21 +137,17 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     /// <summary>Runs the network once.</summary>
     public void Run()
     {
+        bool isTimed = _profile || _trial is { IsTiming: true };
         for (int i = 0; i < _steps.Length; i++)
         {
-            long start = _profile ? Stopwatch.GetTimestamp() : 0;
-            Operator step = _steps[i];
-            foreach (Stage stage in _stages[i])
-            {
-                if (stage.Chunks > 1)
-                {
-                    _current = step;
-                    _pool!.Run(this, stage.Number, stage.Portions, stage.Chunks, _sharing.Wakes(i));
-                }
-                else step.Run(stage.Number, 0, stage.Portions, 0);
-            }
-            if (_profile) _ticks[i] += Stopwatch.GetTimestamp() - start;
+            long start = isTimed ? Stopwatch.GetTimestamp() : 0;
+            RunStep(i, _trial is not null && _trial.Shares(i));
+            if (!isTimed) continue;
+            long ticks = Stopwatch.GetTimestamp() - start;
+            if (_profile) _ticks[i] += ticks;
+            if (_trial is { IsTiming: true }) _trial.Record(i, ticks);
         }
+        _trial?.EndRun();
     }
 
     /// <summary>Bytes of the states that last from run to run.</summary>
@@ -173,6 +174,20 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     }
 
     void IPortions.Run(int stage, int first, int end, int worker) => _current!.Run(stage, first, end, worker);
+
+    private void RunStep(int index, bool isShared)
+    {
+        Operator step = _steps[index];
+        foreach (Stage stage in _stages[index])
+        {
+            if (isShared && stage.Chunks > 1)
+            {
+                _current = step;
+                _pool!.Run(this, stage.Number, stage.Portions, stage.Chunks, _sharing.Wakes(index));
+            }
+            else step.Run(stage.Number, 0, stage.Portions, 0);
+        }
+    }
 
     /// <summary>The stages that have anything to do.</summary>
     private static Stage[] StagesOf(Operator step, int chunks) => [.. Enumerable.Range(0, step.IsAlias && !step.Node.Input(0).IsConstant ? 0 : step.Stages)

@@ -65,6 +65,24 @@ public sealed class WorkerPoolTests
     }
 
     [Fact]
+    public void A_trial_shares_what_was_faster_shared_and_is_held_again()
+    {
+        SharingTrial trial = new(2);
+        for (int period = 0; period < 2; period++)
+        {
+            int timed = 0;
+            for (; trial.IsTiming; timed++, trial.EndRun())
+            {
+                Assert.Equal(trial.Shares(0), trial.Shares(1));
+                trial.Record(0, trial.Shares(0) ? 60 : 100);
+                trial.Record(1, trial.Shares(1) ? 99 : 100);
+            }
+            Assert.Equal(16, timed);
+            for (; !trial.IsTiming; trial.EndRun()) Assert.Equal((true, false), (trial.Shares(0), trial.Shares(1)));
+        }
+    }
+
+    [Fact]
     public async Task Many_sessions_run_side_by_side()
     {
         Task[] users = [.. Enumerable.Range(0, 6).Select(user => Task.Run(() =>
