@@ -39,9 +39,9 @@ internal static class ArmBenchmark
             foreach (var (processor, features, set) in Processors)
                 foreach (var (kernel, list, layer) in Chosen(family, set).Where(k => seen.Add(k.Kernel)))
                 {
-                    var loops = tools.Loops(processor, "once", family.Name, list, features, "--kernel", kernel, "--layer", $"{layer}")
-                        .DistinctBy(l => (l.Method, l.Products, l.Lines.Count)).OrderByDescending(l => l.Products).Take(LoopsPerKernel);
-                    foreach (ArmLoop loop in loops)
+                    ArmLoop[] loops = [.. tools.Loops(processor, "once", family.Name, list, features, "--kernel", kernel, "--layer", $"{layer}")
+                        .DistinctBy(l => (l.Method, l.Products, l.Lines.Count)).OrderByDescending(l => l.Products).Take(LoopsPerKernel)];
+                    foreach (ArmLoop loop in loops.Where(l => l.Products * 8 >= loops[0].Products))
                     {
                         string row = $"| `{kernel}` | `{ShortName(loop.Method)}` | {loop.Products} | {loop.Lines.Count} | {string.Join(" | ", ArmTools.Cores.Select(c => Cost(loop, c)))} |";
                         Console.WriteLine(row);
