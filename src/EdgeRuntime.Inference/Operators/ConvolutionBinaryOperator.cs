@@ -21,7 +21,7 @@ internal sealed unsafe class ConvolutionBinaryOperator : Operator
         ScratchBytes = _kernel.ScratchBytes(s, context.Workers);
         ConvolutionBinaryParameters parameters = Parameters(node, shape, out FixedPointMultiplier largest);
         ulong[] rows = BitPacked.ToRows(weights.Data.Span, weights.Count, shape.ChannelsPerGroup);
-        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, parameters, rows, to), context);
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, parameters, rows, to), context, s);
         _call = ConvolutionBinaryCall.Of(shape, parameters) with { Shift = largest.Shift, Packed = _packed.Pointer };
         if (parameters.Output == BinaryOutput.Float32)
             (_call.FloatMin, _call.FloatMax) = (node.Attributes.Float("min", float.NegativeInfinity), node.Attributes.Float("max", float.PositiveInfinity));

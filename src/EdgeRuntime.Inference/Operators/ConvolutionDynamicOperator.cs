@@ -30,7 +30,7 @@ internal sealed unsafe class ConvolutionDynamicOperator : Operator
         EstimatedCycles = _kernel.EstimateCycles(shape, parameters);
         Stages = 1 + _kernel.Stages(shape);
         ConvolutionShape s = shape;
-        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s, parameters), to => _kernel.Pack(s, parameters, weights.Values, to), context);
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s, parameters), to => _kernel.Pack(s, parameters, weights.Values, to), context, s);
         int outputs = shape.OutChannels;
         _constants = new NativeBuffer(2L * outputs * sizeof(float));
         Span<float> scales = _constants.Span<float>(0, outputs);

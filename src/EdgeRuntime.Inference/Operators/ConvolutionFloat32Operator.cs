@@ -18,7 +18,7 @@ internal sealed unsafe class ConvolutionFloat32Operator : LayerOperator
         ScratchBytes = _kernel.ScratchBytes(shape, context.Workers);
         Stages = _kernel.Stages(shape);
         ConvolutionShape s = shape;
-        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, FloatConstants.Of(node, 1), FloatConstants.Of(node, 2), to), context);
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, FloatConstants.Of(node, 1), FloatConstants.Of(node, 2), to), context, s);
         _call = new ConvolutionFloat32Call
         {
             Shape = shape,

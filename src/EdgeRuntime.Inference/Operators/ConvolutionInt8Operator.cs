@@ -21,7 +21,7 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
         ScratchBytes = _kernel.ScratchBytes(shape, context.Workers);
         Stages = _kernel.Stages(shape);
         ConvolutionShape s = shape;
-        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s, parameters), to => _kernel.Pack(s, parameters, weights.Values, to), context);
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s, parameters), to => _kernel.Pack(s, parameters, weights.Values, to), context, s);
         _call = new ConvolutionInt8Call
         {
             Shape = shape,

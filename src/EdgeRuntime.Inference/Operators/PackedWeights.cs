@@ -17,18 +17,19 @@ internal sealed unsafe class PackedWeights : IDisposable
     private MemoryHandle _panel;
 
     /// <summary>The weights of a step made of one node.</summary>
-    public PackedWeights(Node node, string kernelId, long bytes, WeightPacker pack, PrepareContext context)
-        : this([node], kernelId, bytes, pack, context) { }
+    public PackedWeights(Node node, string kernelId, long bytes, WeightPacker pack, PrepareContext context, object? form = null)
+        : this([node], kernelId, bytes, pack, context, form) { }
 
     /// <summary>
     /// The weights of a step made of <paramref name="nodes"/>. <paramref name="pack"/> may depend on the kernel, on these nodes,
-    /// their values and constants, and on nothing else: that is what finds packed weights again (see <see cref="PanelKey"/>).
+    /// their values and constants, on <paramref name="form"/> as its text says it, for example the shape that a kernel is to
+    /// work on, and on nothing else: that is what finds packed weights again (see <see cref="PanelKey"/>).
     /// </summary>
-    public PackedWeights(ReadOnlySpan<Node> nodes, string kernelId, long bytes, WeightPacker pack, PrepareContext context)
+    public PackedWeights(ReadOnlySpan<Node> nodes, string kernelId, long bytes, WeightPacker pack, PrepareContext context, object? form = null)
     {
         if (bytes > int.MaxValue) throw new ModelException(ModelErrorKind.Unsupported, nodes[0].ToString(), $"{kernelId} needs {bytes} bytes for its weights, more than 2^31");
         byte[] key = [];
-        if (context.Panels?.Next(nodes, kernelId, bytes, out key) is { } panel)
+        if (context.Panels?.Next(nodes, kernelId, bytes, form, out key) is { } panel)
         {
             _panel = panel.Data.Pin();
             if ((nuint)_panel.Pointer % NativeBuffer.Alignment == 0) return;

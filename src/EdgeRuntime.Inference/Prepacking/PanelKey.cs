@@ -9,14 +9,14 @@ namespace EdgeRuntime.Inference;
 /// </summary>
 internal static class PanelKey
 {
-    /// <summary>The key of the <paramref name="part"/>-th weights that a step packs for one kernel.</summary>
+    /// <summary>The key of the <paramref name="part"/>-th weights that a step packs for one kernel in one form.</summary>
     /// <returns>A SHA-256.</returns>
-    public static byte[] Of(ReadOnlySpan<Node> nodes, string kernelId, int part)
+    public static byte[] Of(ReadOnlySpan<Node> nodes, string layout, int part)
     {
         using MemoryStream stream = new();
         using BinaryWriter writer = new(stream);
         writer.Write(PackingCode.Hash);
-        writer.Write(kernelId);
+        writer.Write(layout);
         writer.Write(part);
         foreach (Node node in nodes) Write(writer, node);
         return Sha256.Hash(stream.GetBuffer().AsSpan(0, (int)stream.Length));

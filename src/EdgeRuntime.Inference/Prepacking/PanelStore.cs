@@ -21,11 +21,11 @@ internal sealed class PanelStore
     /// The panel for the next weights that <paramref name="nodes"/> pack for a kernel: steps that pack several times do so in
     /// the same order always. Null where the file has none that was made from the same weights and has the length expected.
     /// </summary>
-    public PrepackedPanel? Next(ReadOnlySpan<Node> nodes, string kernelId, long bytes, out byte[] key)
+    public PrepackedPanel? Next(ReadOnlySpan<Node> nodes, string kernelId, long bytes, object? form, out byte[] key)
     {
         _parts.TryGetValue((nodes[0].Name, kernelId), out int part);
         _parts[(nodes[0].Name, kernelId)] = part + 1;
-        key = PanelKey.Of(nodes, kernelId, part);
+        key = PanelKey.Of(nodes, $"{kernelId} {form}", part);
         return _file?.FindPanel(nodes[0].Name, kernelId, key) is { } panel && panel.Data.Length == bytes ? panel : null;
     }
 

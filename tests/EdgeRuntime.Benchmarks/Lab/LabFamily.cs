@@ -24,6 +24,7 @@ internal static class LabFamilies
         new("s4", "convolution-s8", s => LabInt4Graphs.Int8(s, 0), LabOnnx.Int8, 4, Int8Products),
         new("s4g32", "convolution-s8", s => LabInt4Graphs.Int8(s, 32), LabOnnx.Int8, 4.25, Int8Products),
         new("f32s4", "linear-f32s4", s => LabGraphs.IsProduct(s) && s.Height == 1 ? LabInt4Graphs.Float32(s, 0, false) : null, LabOnnx.Float32, 4, Fma),
+        new("f32 half rank", "convolution-f32", LabGraphs.HalfRank, LabOnnx.Float32, 16, Fma),
         new("w1", "convolution-s8", LabGraphs.BinaryWeights, LabOnnx.Int8, 1, Int8Products),
         new("b1", "convolution-b1", LabGraphs.Binary, LabOnnx.Int8, 1, _ => MachineLimits.Bits),
     ];

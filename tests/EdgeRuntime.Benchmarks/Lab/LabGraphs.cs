@@ -23,6 +23,22 @@ internal static class LabGraphs
         return Of(s, new ValueInfo("x", ElementType.Float32, InputShape(s)), w, bias, new ValueInfo("y", ElementType.Float32, OutputShape(s)));
     }
 
+    /// <summary>A fully connected float layer as two factors with half of its multiplications; null for convolutions.</summary>
+    public static Graph? HalfRank(ConvolutionShape s)
+    {
+        if (!IsProduct(s)) return null;
+        int rank = Math.Max(1, s.Channels * s.OutChannels / 2 / (s.Channels + s.OutChannels));
+        Graph first = Float32(ConvolutionShape.FullyConnected(s.Height, s.Channels, rank)), second = Float32(ConvolutionShape.FullyConnected(s.Height, rank, s.OutChannels));
+        Node a = first.Nodes[0], b = second.Nodes[0];
+        ValueInfo between = new("r", ElementType.Float32, a.Output.Shape);
+        second.Nodes.Insert(0, new Node(OperatorType.FullyConnected, "factor", [a.Inputs[0], Named(a.Input(1), "wa"), Named(a.Input(2), "ba")], [between]));
+        b.Inputs[0] = between;
+        second.Inputs[0] = a.Input(0);
+        return second;
+
+        static ValueInfo Named(ValueInfo constant, string name) => new(name, constant.Constant!);
+    }
+
     /// <summary>An int8 layer with one scale an output channel.</summary>
     public static Graph Int8(ConvolutionShape s)
     {

@@ -99,7 +99,8 @@ internal sealed class LabMeasurement(MachineLimits limits, CpuFeatures cpu, bool
 
     private LabTime TimeOf(LabFamily family, string id, double us, long macs, string chosen)
     {
-        KernelDescriptor descriptor = KernelCatalog.All.Select(k => k.Descriptor).First(d => d.Id == id);
+        // A chain of layers is named by the kernels of all.
+        KernelDescriptor descriptor = KernelCatalog.All.Select(k => k.Descriptor).First(d => id.EndsWith(d.Id, StringComparison.Ordinal));
         string limit = family.Limit(descriptor);
         bool isReference = id.EndsWith("-reference", StringComparison.Ordinal);
         return new LabTime(id, us, macs / us / 1e3, limit, macs / us / 1e3 / limits.Peak(limit), id == chosen, isReference);
