@@ -63,7 +63,7 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
             _trial = new SharingTrial(_steps.Length);
         }
         _stages = [.. _steps.Select((s, i) => StagesOf(s, _sharing.Chunks(i)))];
-        if (options.Processors.Count > 0) WorkerPool.PinCurrentThread(options.Processors[0]);
+        if (options.Processors.Count > 0) WorkerPool.Pin(options.Processors[0]);
         _ticks = new long[_steps.Length];
         _profile = options.Profile;
     }

@@ -24,7 +24,7 @@ internal static class ThreadsBenchmark
         {
             Graph graph = NetworkImporter.Load(path);
             GraphOptimizer.Optimize(graph);
-            IReadOnlyList<int> processors = WorkerPool.AllowedProcessors();
+            IReadOnlyList<int> processors = WorkerPool.AllowedProcessors;
             using InferenceSession one = new(graph), many = new(graph, new SessionOptions { Threads = threads, Processors = processors.Count < threads ? [] : [.. processors.Take(threads)] });
             BenchmarkRunner.FillInputs(one);
             BenchmarkRunner.FillInputs(many);

@@ -73,8 +73,22 @@ internal sealed partial class WorkerPool : IDisposable
         foreach (AutoResetEvent e in _wake) e.Dispose();
     }
 
-    /// <summary>The processors that this thread may run on; empty where the system does not say.</summary>
-    public static IReadOnlyList<int> AllowedProcessors()
+    /// <summary>The processors that the process was given, whatever threads were pinned to since; empty where the system does not say.</summary>
+    public static IReadOnlyList<int> AllowedProcessors { get; } = ReadAllowedProcessors();
+
+    /// <summary>Lets the calling thread run on these processors only; silently does nothing where the system refuses.</summary>
+    public static void Pin(params ReadOnlySpan<int> processors)
+    {
+        // A mask read later would be that of a pinned thread, which threads that it starts inherit.
+        if (AllowedProcessors.Count == 0) return;
+        Span<ulong> mask = stackalloc ulong[16];
+        mask.Clear();
+        foreach (int processor in processors)
+            if (processor is >= 0 and < 1024) mask[processor / 64] |= 1UL << (processor % 64);
+        _ = SchedSetAffinity(0, mask.Length * sizeof(ulong), MemoryMarshal.GetReference(mask));
+    }
+
+    private static List<int> ReadAllowedProcessors()
     {
         Span<ulong> mask = stackalloc ulong[16];
         mask.Clear();
@@ -83,16 +97,6 @@ internal sealed partial class WorkerPool : IDisposable
         for (int i = 0; i < mask.Length * 64; i++)
             if ((mask[i / 64] >> (i % 64) & 1) != 0) processors.Add(i);
         return processors;
-    }
-
-    /// <summary>Pins the calling thread to one processor; silently does nothing where the system refuses.</summary>
-    public static void PinCurrentThread(int processor)
-    {
-        if (!OperatingSystem.IsLinux() || processor is < 0 or >= 1024) return;
-        Span<ulong> mask = stackalloc ulong[16];
-        mask.Clear();
-        mask[processor / 64] = 1UL << (processor % 64);
-        _ = SchedSetAffinity(0, mask.Length * sizeof(ulong), MemoryMarshal.GetReference(mask));
     }
 
     [LibraryImport("libc", EntryPoint = "sched_setaffinity")]
@@ -134,7 +138,8 @@ internal sealed partial class WorkerPool : IDisposable
 
     private void Loop(int worker, IReadOnlyList<int> processors)
     {
-        if (worker < processors.Count) PinCurrentThread(processors[worker]);
+        if (worker < processors.Count) Pin(processors[worker]);
+        else Pin([.. AllowedProcessors]);
         for (int spins = 0; !_stopping; spins++)
         {
             if (TryRunChunk(worker)) spins = 0;

@@ -52,7 +52,7 @@ public static class SessionFlags
     /// <summary>Where to pin: as the profile says, else one processor a worker in order; one worker alone, or too many, the system may move.</summary>
     private static IReadOnlyList<int> Processors(RuntimeProfile? profile, int threads)
     {
-        IReadOnlyList<int> allowed = WorkerPool.AllowedProcessors();
+        IReadOnlyList<int> allowed = WorkerPool.AllowedProcessors;
         if (profile is not null) return [.. profile.Threads.Pin.Where(allowed.Contains).Take(threads)];
         return threads > 1 && threads <= allowed.Count ? [.. allowed.Take(threads)] : [];
     }

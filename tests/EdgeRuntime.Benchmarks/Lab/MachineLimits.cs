@@ -62,7 +62,7 @@ internal sealed unsafe class MachineLimits
             .Select(l => new MachineLimit(l.Item1, ReadRate(memory.Pointer, l.Item2)))]);
 
         void Add<TProduct, TVector>(string name) where TProduct : struct, IProduct<TVector> where TVector : unmanaged =>
-            products.Add(new MachineLimit(name, (double)Turns * 8 * TProduct.Count / Least(() => Chain<TProduct, TVector>(Turns), 60) / 1e9));
+            products.Add(new MachineLimit(name, (double)Turns * 12 * TProduct.Count / Least(() => Chain<TProduct, TVector>(Turns), 60) / 1e9));
     }
 
     private static double Least(Action run, int times)
@@ -78,15 +78,15 @@ internal sealed unsafe class MachineLimits
     }
 
     /// <summary>
-    /// Eight sums that don't wait for one another. The factors y differ, so that no product serves two sums, and x changes every
+    /// Twelve sums that don't wait for one another. The factors y differ, so that no product serves two sums, and x changes every
     /// turn, so that none is taken out of the loop.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static void Chain<TProduct, TVector>(int turns) where TProduct : struct, IProduct<TVector> where TVector : unmanaged
     {
-        TVector* y = stackalloc TVector[8];
-        for (int i = 0; i < 8 * sizeof(TVector); i++) ((byte*)y)[i] = (byte)(i * 37 & 0x3F);
-        TVector x = y[3], a = default, b = a, c = a, d = a, e = a, f = a, g = a, h = a;
+        TVector* y = stackalloc TVector[12];
+        for (int i = 0; i < 12 * sizeof(TVector); i++) ((byte*)y)[i] = (byte)(i * 37 & 0x3F);
+        TVector x = y[3], a = default, b = a, c = a, d = a, e = a, f = a, g = a, h = a, j = a, k = a, l = a, m = a;
         for (int i = 0; i < turns; i++)
         {
             x = TProduct.Turn(x);
@@ -98,8 +98,13 @@ internal sealed unsafe class MachineLimits
             f = TProduct.Accumulate(f, x, y[5]);
             g = TProduct.Accumulate(g, x, y[6]);
             h = TProduct.Accumulate(h, x, y[7]);
+            j = TProduct.Accumulate(j, x, y[8]);
+            k = TProduct.Accumulate(k, x, y[9]);
+            l = TProduct.Accumulate(l, x, y[10]);
+            m = TProduct.Accumulate(m, x, y[11]);
         }
         (y[0], y[1], y[2], y[3], y[4], y[5], y[6], y[7]) = (a, b, c, d, e, f, g, h);
+        (y[8], y[9], y[10], y[11]) = (j, k, l, m);
         Keep(y);
     }
 
