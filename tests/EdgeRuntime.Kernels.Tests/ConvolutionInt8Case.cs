@@ -16,6 +16,9 @@ public enum Draw
 
     /// <summary>Nibbles times a multiplier for each group of 32 or 64.</summary>
     Grouped,
+
+    /// <summary>Inputs of −128 or 127, weights of a value by whose multiples 16-bit sums reach their end, and its neighbour.</summary>
+    Borders,
 }
 
 /// <summary>One convolution with random data, and its execution by any kernel in memory that ends at forbidden pages.</summary>
@@ -29,8 +32,8 @@ internal sealed unsafe class ConvolutionInt8Case
         Random random = new(seed);
         _input = new sbyte[shape.Batch * shape.Height * shape.Width * shape.Channels];
         _weights = new sbyte[shape.OutChannels * shape.Depth];
-        Fill(_input, draw, random);
-        Fill(_weights, draw, random);
+        Fill(_input, false, draw, random);
+        Fill(_weights, true, draw, random);
         int group = 32 << seed % 2;
         byte[] multipliers = draw == Draw.Grouped ? [.. Draws(shape.OutChannels * ((shape.Depth + group - 1) / group), () => random.Next(1, 17)).Select(m => (byte)m)] : [];
         if (draw is Draw.Nibbles or Draw.Grouped) MakeNibbles(group, multipliers, random.Next(2) == 0);
@@ -145,12 +148,21 @@ internal sealed unsafe class ConvolutionInt8Case
         if (extreme) Array.Fill(_input, sbyte.MinValue);
     }
 
-    private static void Fill(sbyte[] values, Draw draw, Random random)
+    private static void Fill(sbyte[] values, bool weights, Draw draw, Random random)
     {
         random.NextBytes(MemoryMarshal.AsBytes<sbyte>(values));
+        if (draw == Draw.Borders) FillBorders(values, weights, random);
         if (draw != Draw.Extreme) return;
         bool constant = random.Next(2) == 0;
         for (int i = 0; i < values.Length; i++) values[i] = constant || values[i] >= 0 ? sbyte.MinValue : sbyte.MaxValue;
+    }
+
+    private static void FillBorders(sbyte[] values, bool weights, Random random)
+    {
+        int[] borders = weights ? [31, 32, 42, 43, 51, 63, 64, 85, 127] : [127, -127];
+        int border = borders[random.Next(borders.Length)], odd = random.Next(2, 40);
+        if (random.Next(2) == 0) border = -1 - border;
+        for (int i = 0; i < values.Length; i++) values[i] = (sbyte)(weights && i % odd == 0 ? border - Math.Sign(border) : border);
     }
 
     private static int[] Draws(int count, Func<int> next)

@@ -26,7 +26,16 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
     protected override int DepthUnit => 4;
 
     /// <inheritdoc/>
-    protected override int WeightIndex(int k, int column, int segment) => k / 4 * 32 + column * 4 + k % 4;
+    private protected override long WeightBytes(in GemmGeometry g) => (4L + g.Depth) * 8;
+
+    /// <inheritdoc/>
+    private protected override void PackWeights(in GemmGeometry g, in Int8NeonWeights weights, Span<byte> destination)
+    {
+        for (int segment = 0; segment < g.OuterCount * g.InnerCount; segment++)
+            for (int k = 0; k < g.Segment; k++)
+                for (int column = 0; column < weights.Columns; column++)
+                    destination[32 + (segment * g.Segment + k) / 4 * 32 + column * 4 + k % 4] = (byte)weights[column, segment, k];
+    }
 
     /// <inheritdoc/>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => NeonGemmCost.Dot(shape);
@@ -79,7 +88,7 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
                         c5 = DotProductBySelectedQuadruplet(c5, u, x5, 0); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 0);
                         c6 = DotProductBySelectedQuadruplet(c6, u, x6, 0); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 0);
                         c7 = DotProductBySelectedQuadruplet(c7, u, x7, 0); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 0);
-                        (u, v) = LoadPairVector128(b + 32);
+                        u = LoadVector128(b + 32); v = LoadVector128(b + 48);
                         c0 = DotProductBySelectedQuadruplet(c0, u, x0, 1); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 1);
                         c1 = DotProductBySelectedQuadruplet(c1, u, x1, 1); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 1);
                         c2 = DotProductBySelectedQuadruplet(c2, u, x2, 1); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 1);
@@ -88,7 +97,7 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
                         c5 = DotProductBySelectedQuadruplet(c5, u, x5, 1); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 1);
                         c6 = DotProductBySelectedQuadruplet(c6, u, x6, 1); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 1);
                         c7 = DotProductBySelectedQuadruplet(c7, u, x7, 1); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 1);
-                        (u, v) = LoadPairVector128(b + 64);
+                        u = LoadVector128(b + 64); v = LoadVector128(b + 80);
                         c0 = DotProductBySelectedQuadruplet(c0, u, x0, 2); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 2);
                         c1 = DotProductBySelectedQuadruplet(c1, u, x1, 2); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 2);
                         c2 = DotProductBySelectedQuadruplet(c2, u, x2, 2); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 2);
@@ -97,7 +106,7 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
                         c5 = DotProductBySelectedQuadruplet(c5, u, x5, 2); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 2);
                         c6 = DotProductBySelectedQuadruplet(c6, u, x6, 2); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 2);
                         c7 = DotProductBySelectedQuadruplet(c7, u, x7, 2); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 2);
-                        (u, v) = LoadPairVector128(b + 96);
+                        u = LoadVector128(b + 96); v = LoadVector128(b + 112);
                         c0 = DotProductBySelectedQuadruplet(c0, u, x0, 3); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 3);
                         c1 = DotProductBySelectedQuadruplet(c1, u, x1, 3); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 3);
                         c2 = DotProductBySelectedQuadruplet(c2, u, x2, 3); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 3);
@@ -189,17 +198,17 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
                         c1 = DotProductBySelectedQuadruplet(c1, u, x1, 0); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 0);
                         c2 = DotProductBySelectedQuadruplet(c2, u, x2, 0); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 0);
                         c3 = DotProductBySelectedQuadruplet(c3, u, x3, 0); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 0);
-                        (u, v) = LoadPairVector128(b + 32);
+                        u = LoadVector128(b + 32); v = LoadVector128(b + 48);
                         c0 = DotProductBySelectedQuadruplet(c0, u, x0, 1); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 1);
                         c1 = DotProductBySelectedQuadruplet(c1, u, x1, 1); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 1);
                         c2 = DotProductBySelectedQuadruplet(c2, u, x2, 1); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 1);
                         c3 = DotProductBySelectedQuadruplet(c3, u, x3, 1); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 1);
-                        (u, v) = LoadPairVector128(b + 64);
+                        u = LoadVector128(b + 64); v = LoadVector128(b + 80);
                         c0 = DotProductBySelectedQuadruplet(c0, u, x0, 2); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 2);
                         c1 = DotProductBySelectedQuadruplet(c1, u, x1, 2); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 2);
                         c2 = DotProductBySelectedQuadruplet(c2, u, x2, 2); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 2);
                         c3 = DotProductBySelectedQuadruplet(c3, u, x3, 2); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 2);
-                        (u, v) = LoadPairVector128(b + 96);
+                        u = LoadVector128(b + 96); v = LoadVector128(b + 112);
                         c0 = DotProductBySelectedQuadruplet(c0, u, x0, 3); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 3);
                         c1 = DotProductBySelectedQuadruplet(c1, u, x1, 3); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 3);
                         c2 = DotProductBySelectedQuadruplet(c2, u, x2, 3); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 3);
@@ -257,9 +266,9 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
                 {
                     Vector128<sbyte> x = LoadVector128(a);
                     (Vector128<sbyte> u0, Vector128<sbyte> v0) = LoadPairVector128(b);
-                    (Vector128<sbyte> u1, Vector128<sbyte> v1) = LoadPairVector128(b + 32);
-                    (Vector128<sbyte> u2, Vector128<sbyte> v2) = LoadPairVector128(b + 64);
-                    (Vector128<sbyte> u3, Vector128<sbyte> v3) = LoadPairVector128(b + 96);
+                    Vector128<sbyte> u1 = LoadVector128(b + 32), v1 = LoadVector128(b + 48);
+                    Vector128<sbyte> u2 = LoadVector128(b + 64), v2 = LoadVector128(b + 80);
+                    Vector128<sbyte> u3 = LoadVector128(b + 96), v3 = LoadVector128(b + 112);
                     c0 = DotProductBySelectedQuadruplet(c0, u0, x, 0); d0 = DotProductBySelectedQuadruplet(d0, v0, x, 0);
                     c1 = DotProductBySelectedQuadruplet(c1, u1, x, 1); d1 = DotProductBySelectedQuadruplet(d1, v1, x, 1);
                     c2 = DotProductBySelectedQuadruplet(c2, u2, x, 2); d2 = DotProductBySelectedQuadruplet(d2, v2, x, 2);

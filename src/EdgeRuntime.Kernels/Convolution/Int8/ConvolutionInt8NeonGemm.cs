@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace EdgeRuntime.Kernels;
 
@@ -14,7 +15,7 @@ internal unsafe struct Int8NeonBlock
 
     public int RowCount, OuterCount, OuterStride, InnerCount, InnerStride, Segment;
 
-    /// <summary>Panel: bias, multiplier, weight zero point (int32 × Nr each), flags (Nr × int32, the first counts), weights.</summary>
+    /// <summary>Panel: bias, multiplier, weight zero point (int32 × Nr each), 4·Nr bytes for the kernel, weights.</summary>
     public byte* Panel;
 
     /// <summary>Output of the first row and the panel's first column; <see cref="OutputPitch"/> elements from row to row.</summary>
@@ -25,9 +26,14 @@ internal unsafe struct Int8NeonBlock
     /// <summary>Columns that exist, 1 to Nr.</summary>
     public int Columns;
 
-    public int Shift, OutputZeroPoint, Min, Max;
+    public int Shift;
 
-    /// <summary>64 bytes for tiles whose panel has fewer columns than Nr.</summary>
+    /// <summary>Output zero point, and the clamp, in every lane.</summary>
+    public Vector128<short> ZeroPoint;
+
+    public Vector128<sbyte> Min, Max;
+
+    /// <summary>128 bytes for tiles whose panel has fewer columns than Nr, and for a tile's sums.</summary>
     public sbyte* Edge;
 
     /// <summary>Where a tile at <paramref name="row"/> writes rows <paramref name="pitch"/> apart: the output, or the buffer.</summary>
@@ -47,6 +53,21 @@ internal unsafe struct Int8NeonBlock
     }
 }
 
+/// <summary>The weights of a panel by position, surplus included.</summary>
+internal readonly ref struct Int8NeonWeights(in GemmGeometry g, ReadOnlySpan<sbyte> weights, ReadOnlySpan<int> zeros, int columns)
+{
+    private readonly ReadOnlySpan<sbyte> _weights = weights;
+    private readonly ReadOnlySpan<int> _zeros = zeros;
+    private readonly int _natural = g.NaturalSegment, _depth = weights.Length / columns;
+
+    /// <summary>Columns that exist.</summary>
+    public int Columns { get; } = columns;
+
+    /// <summary>Element <paramref name="k"/> of a segment of a column; 0 beyond the last column.</summary>
+    public sbyte this[int column, int segment, int k] =>
+        column >= Columns ? (sbyte)0 : k < _natural ? _weights[column * _depth + segment * _natural + k] : (sbyte)_zeros[column];
+}
+
 /// <summary>
 /// What the int8 GEMM kernels of ARM64 have in common. The input's zero point is folded into the bias, and the weights'
 /// into row sums: with z the input's zero point and v the weights',
@@ -63,18 +84,18 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
     /// <summary>Segments are multiples of this.</summary>
     protected abstract int DepthUnit { get; }
 
-    /// <summary>Where the weight of element <paramref name="k"/> of a segment and of a column stands in the segment's part of the panel.</summary>
-    protected abstract int WeightIndex(int k, int column, int segment);
+    /// <summary>Bytes of a panel after its biases, multipliers and zero points.</summary>
+    private protected abstract long WeightBytes(in GemmGeometry g);
+
+    /// <summary>Writes them. The weights lie [column][k] without the surplus of segments, which has to vanish: w = zero point.</summary>
+    private protected abstract void PackWeights(in GemmGeometry g, in Int8NeonWeights weights, Span<byte> destination);
 
     /// <summary>Multiplies.</summary>
     internal abstract void Multiply(in Int8NeonBlock block);
 
-    /// <summary>Whether the packed weights of a panel need the slower, always exact products.</summary>
-    protected virtual bool NeedsCare(ReadOnlySpan<sbyte> panel, int segment) => false;
-
     private GemmGeometry Geometry(in ConvolutionShape shape) => new(shape, DepthUnit, PanelColumns, 1);
 
-    private long PanelBytes(in GemmGeometry g) => (16L + g.Depth) * PanelColumns;
+    private long PanelBytes(in GemmGeometry g) => 12L * PanelColumns + WeightBytes(g);
 
     /// <inheritdoc/>
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => true;
@@ -118,23 +139,17 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
 
     private void PackPanel(in GemmGeometry g, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, int first, int columns, Span<byte> destination)
     {
-        Span<int> header = MemoryMarshal.Cast<byte, int>(destination[..(16 * PanelColumns)]);
-        Span<sbyte> panel = MemoryMarshal.Cast<byte, sbyte>(destination[(16 * PanelColumns)..]);
+        Span<int> header = MemoryMarshal.Cast<byte, int>(destination[..(12 * PanelColumns)]);
+        int depth = weights.Length / columns;
         for (int column = 0; column < columns; column++)
         {
-            int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[first + column], sum = 0, source = column * (weights.Length / columns);
-            for (int segment = 0; segment < g.OuterCount * g.InnerCount; segment++)
-                for (int k = 0; k < g.Segment; k++)
-                {
-                    int weight = k < g.NaturalSegment ? weights[source++] : zero;
-                    sum += weight - zero;
-                    panel[segment * g.Segment * PanelColumns + WeightIndex(k, column, g.Segment)] = (sbyte)weight;
-                }
+            int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[first + column], sum = 0;
+            foreach (sbyte w in weights.Slice(column * depth, depth)) sum += w - zero;
             header[column] = parameters.Bias[first + column] - parameters.InputZeroPoint * sum;
             header[PanelColumns + column] = parameters.Multipliers[first + column];
             header[2 * PanelColumns + column] = zero;
         }
-        header[3 * PanelColumns] = NeedsCare(panel, g.Segment) ? 1 : 0;
+        PackWeights(g, new Int8NeonWeights(g, weights, header[(2 * PanelColumns)..], columns), destination[(12 * PanelColumns)..]);
     }
 
     /// <inheritdoc/>
@@ -149,7 +164,7 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
         }
         sbyte** rows = stackalloc sbyte*[GemmGeometry.MaxRows];
         int* sums = stackalloc int[GemmGeometry.MaxRows];
-        sbyte* edge = stackalloc sbyte[64];
+        sbyte* edge = stackalloc sbyte[128];
         Int8NeonBlock block = new()
         {
             Rows = rows,
@@ -162,9 +177,9 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
             Segment = g.Segment,
             OutputPitch = call.Shape.OutChannels,
             Shift = call.Shift,
-            OutputZeroPoint = call.OutputZeroPoint,
-            Min = call.Min,
-            Max = call.Max,
+            ZeroPoint = Vector128.Create((short)call.OutputZeroPoint),
+            Min = Vector128.Create((sbyte)call.Min),
+            Max = Vector128.Create((sbyte)call.Max),
         };
         int located = -1;
         for (int portion = first; portion < end; portion++)

@@ -17,9 +17,9 @@ internal readonly unsafe struct Int8NeonEpilogue
     {
         _multiplier0 = AdvSimd.LoadVector128((int*)block.Panel + 8);
         _multiplier1 = AdvSimd.LoadVector128((int*)block.Panel + 12);
-        _zeroPoint = Vector128.Create((short)block.OutputZeroPoint);
-        _min = Vector128.Create((sbyte)block.Min);
-        _max = Vector128.Create((sbyte)block.Max);
+        _zeroPoint = block.ZeroPoint;
+        _min = block.Min;
+        _max = block.Max;
     }
 
     /// <summary>Two rows, eight columns each: a and b are the first row's halves. Gives the row behind them.</summary>
