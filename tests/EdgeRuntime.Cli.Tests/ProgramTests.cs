@@ -33,6 +33,23 @@ public sealed class ProgramTests(DemoFolder demo) : IClassFixture<DemoFolder>
     }
 
     [Fact]
+    public void TrainingOnImprovesTheDemonstrationsNetwork()
+    {
+        string[] call = ["train", demo["words.onnx"], "--data", demo["training.npy"], "--labels", demo["training-labels.npy"], "--validate", "0:200", "--epochs", "2", "--json"];
+        Outcome trained = DemoFolder.Edge([.. call, "-o", demo["trained.edge"]]);
+        Assert.Equal((0, ""), (trained.Code, trained.Error));
+        Assert.Equal((1400, 200), (trained.Json["samples"]!.GetValue<int>(), trained.Json["validation_samples"]!.GetValue<int>()));
+        JsonNode eval = DemoFolder.Edge("eval", demo["words-float.edge"], demo["trained.edge"], "--data", demo["test.npy"], "--labels", demo["test-labels.npy"], "--json").Json;
+        double[] top1 = [.. eval["results"]!.AsArray().Select(r => r!["top1"]!.GetValue<double>())];
+        Assert.True(top1[1] > top1[0], $"before {top1[0]}, after {top1[1]}");
+        Assert.Equal(0, DemoFolder.Edge([.. call, "-o", demo["trained.onnx"], "--epochs", "1"]).Code);
+        Assert.Equal(0, DemoFolder.Edge("inspect", demo["trained.onnx"]).Code);
+        Outcome wrong = DemoFolder.Edge([.. call, "-o", demo["trained.txt"]]);
+        Assert.Equal(2, wrong.Code);
+        Assert.Contains(".onnx or .edge", wrong.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void BothProgramsRunTheSameNetworkAlike()
     {
         string[] call = ["run", demo["words-int8.edge"], "--input", demo["test.npy"], "--json", "--output"];

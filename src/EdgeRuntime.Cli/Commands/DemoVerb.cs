@@ -1,3 +1,4 @@
+using EdgeRuntime.Compressor;
 using EdgeRuntime.Inference;
 using EdgeRuntime.Model;
 
@@ -27,11 +28,14 @@ public sealed class DemoVerb : Verb
         call.Error.WriteLine($"making {TrainingSamples} training and {TestSamples} test pictures of {DemoData.Classes} made-up words");
         DemoData training = DemoData.Make(TrainingSamples, seed: 1), test = DemoData.Make(TestSamples, seed: 2);
         NumpyFile.Save(File("training.npy"), training.Inputs);
+        NumpyFile.Save(File("training-labels.npy"), training.Labels);
         NumpyFile.Save(File("test.npy"), test.Inputs);
         NumpyFile.Save(File("test-labels.npy"), test.Labels);
 
         call.Error.WriteLine("fitting a float network to the training pictures");
-        ModelWriter.Write(DemoNetwork.Fit(training), File("words-float.edge"));
+        Graph network = DemoNetwork.Fit(training);
+        OnnxExporter.Write(network, File("words.onnx"));
+        ModelWriter.Write(network, File("words-float.edge"));
 
         NetworkSource source = new();
         (Verb Verb, string[] Arguments, (string, string)[] Options)[] steps =
