@@ -2,7 +2,6 @@ using System.Text.Json.Serialization;
 using EdgeRuntime.Compressor;
 using EdgeRuntime.Inference;
 using EdgeRuntime.Model;
-using EdgeRuntime.Tensors;
 using EdgeRuntime.Training;
 
 namespace EdgeRuntime.Cli;
