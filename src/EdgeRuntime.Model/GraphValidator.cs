@@ -23,7 +23,7 @@ public static class GraphValidator
         if (graph.Outputs.Count == 0) throw Bad(graph.Name, "the graph has no output");
         foreach (ValueInfo v in graph.Outputs)
             if (!known.Contains(v)) throw Bad(v.Name, "a graph output that nothing produces");
-        if (graph.Inputs.Concat(graph.Outputs).FirstOrDefault(v => v.Type == ElementType.Binary) is { } packed)
+        if (graph.Inputs.Concat(graph.Outputs).FirstOrDefault(v => v.Type == ElementType.Binary && !v.IsConstant) is { } packed)
             throw Bad(packed.Name, "signs have no layout outside the network; convert them with Binarize or Dequantize");
     }
 

@@ -85,7 +85,7 @@ public sealed unsafe class ConvolutionBinaryLookupAvx2 : ConvolutionBinaryGemm
     internal override void Count(in BinaryBlock block, byte* panel, int columns)
     {
         int steps = Steps(block.Words), pitch = IndexPitch(block.Words), pairs = (block.RowCount + 1) / 2;
-        NativeMemory.Clear(block.Counts, (nuint)(pairs * 2 * Columns * sizeof(ushort)));
+        new Span<ushort>(block.Counts, pairs * 2 * Columns).Clear();
         for (int step = 0; step < steps; step += BlockSteps)
         {
             int triples = Math.Min(BlockSteps, steps - step) / 3, pair = 0;
