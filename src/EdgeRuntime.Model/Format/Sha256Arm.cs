@@ -4,7 +4,7 @@ using Instructions = System.Runtime.Intrinsics.Arm.Sha256;
 
 namespace EdgeRuntime.Model;
 
-/// <summary>The compression function of SHA-256 by ARMv8's cryptographic extension (Raspberry Pi 5; the earlier boards lack it).</summary>
+/// <summary>The compression function of SHA-256 by ARMv8's cryptographic extension, which Cortex-A76 boards have and earlier ones lack.</summary>
 internal static class Sha256Arm
 {
     /// <summary>Whether the processor has it.</summary>
