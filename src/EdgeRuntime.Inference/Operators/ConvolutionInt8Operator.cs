@@ -120,6 +120,7 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
             OutputZeroPoint = y.ZeroPoint,
             Min = min,
             Max = max,
+            Weights = weights.Data,
         };
     }
 

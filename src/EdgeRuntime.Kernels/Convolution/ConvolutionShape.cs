@@ -49,6 +49,23 @@ public readonly record struct ConvolutionShape(
     /// <summary>Multiply-accumulates, padding included.</summary>
     public long MultiplyAccumulates => (long)Positions * OutChannels * Depth;
 
+    /// <summary>An image one column wide as the same memory one row high, so that k×1 windows become contiguous; else the shape as it is.</summary>
+    public ConvolutionShape Canonical() => Width != 1 || KernelWidth != 1 || PadLeft != 0 || PadRight != 0 ? this : this with
+    {
+        Height = 1,
+        Width = Height,
+        KernelHeight = 1,
+        KernelWidth = KernelHeight,
+        StrideY = 1,
+        StrideX = StrideY,
+        DilationY = 1,
+        DilationX = DilationY,
+        PadTop = 0,
+        PadLeft = PadTop,
+        PadBottom = 0,
+        PadRight = PadBottom,
+    };
+
     /// <summary>A product of an M×K matrix with an N×K one.</summary>
     public static ConvolutionShape FullyConnected(int rows, int inputs, int outputs) =>
         new(1, rows, 1, inputs, outputs, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1);

@@ -49,14 +49,14 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
     /// <summary>One portion is up to 64 outputs of a row.</summary>
     public override int Portions(in ConvolutionShape shape, int stage)
     {
-        ConvolutionShape s = Float32Padding.Canonical(shape);
+        ConvolutionShape s = shape.Canonical();
         return s.Batch * s.OutHeight * Chunks(s);
     }
 
     /// <inheritdoc/>
     public override void Run(in ConvolutionFloat32Call call, int stage, int first, int end, int worker)
     {
-        ConvolutionShape s = Float32Padding.Canonical(call.Shape);
+        ConvolutionShape s = call.Shape.Canonical();
         DepthwiseFloat32Tile<S, V>.Task task = new()
         {
             Packed = (float*)call.Packed,

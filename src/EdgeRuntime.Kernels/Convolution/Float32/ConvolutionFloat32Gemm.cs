@@ -77,7 +77,7 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
     /// <summary>Rows of the padded copy; then blocks of output positions × panels.</summary>
     public override int Portions(in ConvolutionShape shape, int stage)
     {
-        ConvolutionShape s = Float32Padding.Canonical(shape);
+        ConvolutionShape s = shape.Canonical();
         if (shape.IsPadded && stage == 0) return PaddedInput.Rows(s);
         int block = BlockRows(s);
         return (s.Positions + block - 1) / block * Panels(s) * s.Group;
@@ -86,7 +86,7 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
     /// <inheritdoc/>
     public override void Run(in ConvolutionFloat32Call call, int stage, int first, int end, int worker)
     {
-        ConvolutionShape s = Float32Padding.Canonical(call.Shape);
+        ConvolutionShape s = call.Shape.Canonical();
         float* input = call.Input;
         if (s.IsPadded)
         {

@@ -33,8 +33,8 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         Layout layout = new(shape);
-        double vectors = (double)shape.Batch * shape.OutHeight * layout.Columns * layout.Chunks, wide = sizeof(TVector) / 64.0;
-        return 300 + vectors * (layout.Pairs * (2 + 2.4 * wide) + 4 + 9 * wide) + (double)shape.Batch * shape.Height * (layout.Band.Pitch / 32.0 + 10);
+        double vectors = (double)shape.Batch * layout.Band.Shape.OutHeight * layout.Columns * layout.Chunks, wide = sizeof(TVector) / 64.0;
+        return 300 + vectors * (layout.Pairs * (2 + 2.4 * wide) + 4 + 9 * wide) + (double)shape.Batch * layout.Band.Shape.Height * (layout.Band.Pitch / 32.0 + 10);
     }
 
     /// <inheritdoc/>
@@ -57,7 +57,7 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
         for (int t = 0; t < 2 * layout.Pairs; t++)
         {
             int tap = Math.Min(t, taps - 1);
-            offsets[t] = layout.Band.TapOffset(tap / shape.KernelWidth, tap % shape.KernelWidth);
+            offsets[t] = layout.Band.TapOffset(tap / layout.Band.Shape.KernelWidth, tap % layout.Band.Shape.KernelWidth);
         }
         for (int lane = 0; lane < layout.Chunks * Lanes; lane++)
         {
@@ -96,6 +96,13 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
     /// <inheritdoc/>
     protected override void Fill(byte* destination, nint count, int zeroPoint) => new Span<short>(destination, (int)count).Clear();
 
+    // The next columns of so many left, in calls of about equal size.
+    private static int Even(int left)
+    {
+        int calls = (left + MaxColumns - 1) / MaxColumns;
+        return (left + calls - 1) / calls;
+    }
+
     // Where unpacking puts channel c of a chunk: 128-bit lane c / 8 of the lower or the upper vector.
     private static int Slot(int c) => (c % 8 < 4 ? 0 : Lanes / 2) + c / 8 * 4 + c % 4;
 
@@ -110,8 +117,9 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
         /// <summary>Chunks of channels, vectors of an output row in each, pairs of taps.</summary>
         public readonly int Chunks, Columns, Pairs;
 
-        public Layout(in ConvolutionShape s)
+        public Layout(in ConvolutionShape shape)
         {
+            ConvolutionShape s = shape.Canonical();
             Band = new ConvolutionInt8Band(s, sizeof(short), 24 << 10, 4);
             IsFlat = s.StrideX == 1 && s.Channels < Lanes && Lanes % s.Channels == 0;
             Chunks = IsFlat ? 1 : (s.Channels + Lanes - 1) / Lanes;
@@ -151,7 +159,7 @@ public sealed unsafe class ConvolutionInt8Depthwise<TPairs, TVector> : Convoluti
                     for (int left = Layout.Columns; left > 0;)
                     {
                         // The last vector of a flat row may be a part of one.
-                        int columns = Layout.IsFlat && left == 1 ? 1 : Math.Min(left - (Layout.IsFlat ? 1 : 0), MaxColumns);
+                        int columns = Even(Layout.IsFlat && left > 1 ? left - 1 : left);
                         if (Layout.IsFlat && left == 1) count = s.OutWidth * s.Channels - (Layout.Columns - 1) * Lanes;
                         Run<TShifted>(columns, x, columnBytes, offsets, chunk, output, stride, count);
                         x += columns * columnBytes;

@@ -78,6 +78,18 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
             int weightZero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[o];
             bias[slot] = FoldBias(parameters, o, row, weightZero) + ColumnTerm(plan, row, weightZero);
             multipliers[slot] = parameters.Multipliers[o];
+        }
+        PackPanels(plan, parameters, weights, destination);
+    }
+
+    /// <summary>Fills the panels, each at its place for a fixed number of steps, unless a kernel has its own layout.</summary>
+    private protected virtual void PackPanels(in ConvolutionInt8Plan plan, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
+    {
+        for (int o = 0; o < plan.Shape.OutChannels; o++)
+        {
+            int group = o / plan.Shape.OutPerGroup, column = o % plan.Shape.OutPerGroup;
+            ReadOnlySpan<sbyte> row = weights.Slice(o * plan.Shape.Depth, plan.Shape.Depth);
+            int weightZero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[o];
             (int first, int count) = plan.PanelColumns(column / TileSize.Columns);
             Span<byte> panel = destination[(int)(plan.PanelOffset + group * plan.GroupBytes + (long)first * plan.DepthSteps * 4)..];
             for (int segment = 0; segment < plan.Segments; segment++)
@@ -121,6 +133,10 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
     /// <summary>A term of one window's inputs that this kernel's arithmetic adds to all of its sums; only if the tile size says so.</summary>
     private protected virtual int RowTerm(byte* window, in ConvolutionInt8Plan plan, int* segmentOffsets) => 0;
 
+    /// <summary>Where a group's panel begins.</summary>
+    private protected virtual byte* Panel(in ConvolutionInt8Call call, in ConvolutionInt8Plan plan, int group, int panel) =>
+        call.Packed + plan.PanelOffset + group * plan.GroupBytes + (long)plan.PanelColumns(panel).First * plan.DepthSteps * 4;
+
     /// <summary>Multiplies, requantises and stores one tile.</summary>
     protected abstract void RunTile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call);
 
@@ -152,7 +168,7 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
                 int slot = group * _plan.PaddedColumns + column;
                 tile.Bias = (int*)(_call.Packed + _plan.BiasOffset) + slot;
                 tile.Multipliers = (int*)(_call.Packed + _plan.MultiplierOffset) + slot;
-                tile.Weights = _call.Packed + _plan.PanelOffset + group * _plan.GroupBytes + (long)column * _plan.DepthSteps * 4;
+                tile.Weights = kernel.Panel(_call, _plan, group, unit % _plan.Panels);
                 tile.PaddedColumns = columns;
                 tile.Columns = Math.Min(columns, outPerGroup - column);
                 tile.Output = _call.Output + position * tile.OutputStride + group * outPerGroup + column;

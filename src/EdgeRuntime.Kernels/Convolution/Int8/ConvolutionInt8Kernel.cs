@@ -57,6 +57,12 @@ public sealed class ConvolutionInt8Parameters
 
     /// <summary>Largest output integer.</summary>
     public required int Max { get; init; }
+
+    /// <summary>The int8 weights [O,kH,kW,C/group], for kernels whose layout or cost depends on their values; empty if not known yet.</summary>
+    public ReadOnlyMemory<byte> Weights { get; init; }
+
+    /// <summary>What <see cref="ConvolutionInt8Runs"/> made of the weights.</summary>
+    internal Int8Runs[]? Runs;
 }
 
 /// <summary>One execution of an int8 convolution. All pointers are valid for the extents that the shape implies.</summary>

@@ -21,6 +21,7 @@ public static class ConvolutionInt8Kernels
         new ConvolutionInt8PairedGemm<Int8DotAvx512, Vector512<int>>(),
         new ConvolutionInt8Gemv<Int8GemvAvx2>(),
         new ConvolutionInt8Gemv<Int8GemvAvxVnni<AvxVnniInstruction>>(),
+        new ConvolutionInt8Runs(),
         new ConvolutionInt8Winograd<Int8DotAvx2, Vector256<int>>(),
         new ConvolutionInt8Winograd<Int8DotAvx512, Vector512<int>>(),
         new ConvolutionInt8Depthwise<Int16PairsAvx2, Vector256<int>>(),

@@ -61,7 +61,7 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
 
     /// <summary>One portion is one row, of the padded copy or of the output.</summary>
     public override int Portions(in ConvolutionShape shape, int stage) =>
-        stage < Stages(shape) - 1 ? PaddedInput.Rows(Float32Padding.Canonical(shape)) : shape.Batch * Float32Padding.Canonical(shape).OutHeight;
+        stage < Stages(shape) - 1 ? PaddedInput.Rows(shape.Canonical()) : shape.Batch * shape.Canonical().OutHeight;
 
     /// <summary>Layout: a header (1 for the 16-bit form), then the blocks: 8 biases, 8 multipliers, taps × 8 weights of 8 or 16 bits.</summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
@@ -103,7 +103,7 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
     /// <inheritdoc/>
     public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
     {
-        ConvolutionShape s = Float32Padding.Canonical(call.Shape);
+        ConvolutionShape s = call.Shape.Canonical();
         if (stage < Stages(s) - 1)
         {
             PaddedInput.Copy(s, call.Input, (sbyte*)call.Scratch, (sbyte)call.InputZeroPoint, first, end);

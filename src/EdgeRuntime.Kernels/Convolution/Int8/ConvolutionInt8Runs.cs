@@ -1,0 +1,183 @@
+using System.Runtime.InteropServices;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// Direct convolution on bytes by VPMADDUBSW (AVX2), twice the products of an int16 multiplication. Which products may be
+/// added in 16 bits is proved from the weights when they are packed (see <see cref="Int8Runs"/>), so it is exact for all inputs.
+/// </summary>
+public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
+{
+    /// <summary>int32 before a panel's step offsets: numbers of runs of 1 to 4 steps, and where the weights begin.</summary>
+    internal const int PanelHeader = 8;
+
+    private const int Rows = 3, Lanes = 8, Columns = 16;
+
+    // x is multiplied as x + 128, a byte of 0 to 255.
+    private const int InputOffset = 128;
+
+    // Of 8 channels of one position: 32 products, and widening a run's 16-bit sums.
+    private const double CyclesPerStep = 0.55, CyclesPerRun = 0.63;
+
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } = new($"conv-s8-runs-avx2-{Rows}x{Columns}", "convolution-s8", CpuFeature.Avx2,
+        $"direct convolution, {Rows} positions × {Columns} channels, bytes added in 16 bits as far as the weights allow; dense");
+
+    /// <inheritdoc/>
+    public override ConvolutionInt8TileSize TileSize => new(12, Columns, Lanes, 1, 4);
+
+    /// <summary>Dense, with its weights known.</summary>
+    public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
+        shape.Group == 1 && parameters.Weights.Length == (long)shape.OutChannels * shape.Depth && shape.Depth > 0;
+
+    /// <summary>Products and widenings of the runs, requantisation, overhead of tiles, conversion.</summary>
+    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
+    {
+        ConvolutionInt8Plan plan = new(shape, TileSize);
+        double positions = plan.Shape.Positions, columns = plan.PaddedColumns, tiles = Math.Ceiling(positions / Rows) * plan.Units, cycles = 0;
+        Int8Runs[] panels = Panels(plan, parameters);
+        for (int i = 0; i < panels.Length; i++)
+            cycles += plan.PanelColumns(i).Count / Lanes * (panels[i].Steps * CyclesPerStep + panels[i].Count * CyclesPerRun);
+        double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
+        return 400 + Math.Max(positions, 2) * cycles + positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles + tiles * 25 + converted;
+    }
+
+    /// <inheritdoc/>
+    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
+    {
+        ConvolutionInt8Plan plan = new(shape, TileSize);
+        return PanelStart(plan) + Panels(plan, parameters).Select((p, i) => PanelBytes(p, plan.PanelColumns(i).Count)).Sum();
+    }
+
+    /// <summary>Layout: as all direct kernels to the multipliers; where each panel begins (int64); then the panels, 64-byte aligned.</summary>
+    private protected override void PackPanels(in ConvolutionInt8Plan plan, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
+    {
+        Int8Runs[] panels = Panels(plan, parameters);
+        Span<long> starts = MemoryMarshal.Cast<byte, long>(destination[(int)plan.PanelOffset..]);
+        long start = PanelStart(plan);
+        for (int i = 0; i < panels.Length; i++)
+        {
+            starts[i] = start;
+            int columns = plan.PanelColumns(i).Count;
+            PackPanel(plan, panels[i], destination.Slice((int)start, (int)PanelBytes(panels[i], columns)), columns);
+            start += PanelBytes(panels[i], columns);
+        }
+    }
+
+    private static void PackPanel(in ConvolutionInt8Plan plan, Int8Runs runs, Span<byte> panel, int columns)
+    {
+        Span<int> header = MemoryMarshal.Cast<byte, int>(panel);
+        int weightsAt = HeaderBytes(runs.Steps), at = weightsAt, offset = PanelHeader;
+        header[Int8Runs.Longest] = weightsAt;
+        for (int length = Int8Runs.Longest; length > 0; length--)
+            foreach (IReadOnlyList<(int Step, sbyte[] Weights)> run in runs.OfLength(length))
+            {
+                header[length - 1]++;
+                foreach ((int step, sbyte[] weights) in run)
+                {
+                    header[offset++] = plan.SegmentOffset(step / plan.SegmentSteps) + step % plan.SegmentSteps * 4;
+                    MemoryMarshal.AsBytes<sbyte>(weights).CopyTo(panel[at..]);
+                    at += columns * 4;
+                }
+            }
+    }
+
+    /// <inheritdoc/>
+    private protected override byte* Panel(in ConvolutionInt8Call call, in ConvolutionInt8Plan plan, int group, int panel) =>
+        call.Packed + ((long*)(call.Packed + plan.PanelOffset))[panel];
+
+    /// <inheritdoc/>
+    protected override void PackWeights(ReadOnlySpan<sbyte> weights, int weightZero, Span<byte> destination, int stepBytes) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    protected override int FoldBias(ConvolutionInt8Parameters parameters, int channel, ReadOnlySpan<sbyte> weights, int weightZero)
+    {
+        int sum = 0;
+        foreach (sbyte w in weights) sum += w - weightZero;
+        return parameters.Bias[channel] - (parameters.InputZeroPoint + InputOffset) * sum;
+    }
+
+    /// <inheritdoc/>
+    protected override void Convert(sbyte* source, byte* destination, nint count, int zeroPoint) => Int8Widening.ToUnsigned(source, destination, count);
+
+    /// <inheritdoc/>
+    protected override void Fill(byte* destination, nint count, int zeroPoint) => new Span<byte>(destination, (int)count).Fill((byte)(zeroPoint + InputOffset));
+
+    /// <summary>A lone vector is made of bytes and multiplied without the detour of blocks and tiles.</summary>
+    public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
+    {
+        if (!IsVector(call.Shape))
+        {
+            base.Run(call, stage, first, end, worker);
+            return;
+        }
+        ConvolutionInt8Plan plan = call.Plan is ConvolutionInt8Plan made ? made : new(call.Shape, TileSize);
+        byte* x = call.Scratch + (long)worker * plan.WorkerBytes;
+        Int8Widening.ToUnsigned(call.Input, x, call.Shape.Depth);
+        ConvolutionInt8Tile tile = new() { Windows = &x, Accumulators = (int*)(x + plan.Band.Bytes), Rows = 1 };
+        for (int panel = first * plan.Units / plan.PanelPortions, stop = end * plan.Units / plan.PanelPortions; panel < stop; panel++)
+        {
+            (int column, tile.PaddedColumns) = plan.PanelColumns(panel);
+            tile.Columns = Math.Min(tile.PaddedColumns, call.Shape.OutChannels - column);
+            tile.Bias = (int*)(call.Packed + plan.BiasOffset) + column;
+            tile.Multipliers = (int*)(call.Packed + plan.MultiplierOffset) + column;
+            tile.Weights = Panel(call, plan, 0, panel);
+            tile.Output = call.Output + column;
+            RunTile(tile, call);
+        }
+    }
+
+    private static bool IsVector(in ConvolutionShape shape) => shape.IsPointwise && shape.Positions == 1;
+
+    /// <inheritdoc/>
+    protected override void RunTile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
+    {
+        ConvolutionInt8Tile part = tile;
+        for (int left = tile.Rows; left > 0; left -= Rows)
+        {
+            if (tile.PaddedColumns == Lanes) Multiply<N1>(left, part);
+            else Multiply<N2>(left, part);
+            part.Windows += Rows;
+            part.Accumulators += Rows * tile.PaddedColumns;
+        }
+        if (call.Shift == 0) RequantizeAvx2.Tile(tile, call);
+        else RequantizeScalar.Tile(tile, call);
+    }
+
+    private static void Multiply<TVectors>(int rows, in ConvolutionInt8Tile tile) where TVectors : struct, ICount
+    {
+        if (rows == 1) ConvolutionInt8AccumulateRuns<N1, TVectors>.Run(tile);
+        else if (rows == 2) ConvolutionInt8AccumulateRuns<N2, TVectors>.Run(tile);
+        else ConvolutionInt8AccumulateRuns<N3, TVectors>.Run(tile);
+    }
+
+    /// <summary>The runs of all panels; kept with the parameters, as cost, size and contents ask for them in turn.</summary>
+    private static Int8Runs[] Panels(in ConvolutionInt8Plan plan, ConvolutionInt8Parameters parameters)
+    {
+        if (parameters.Runs is { } kept) return kept;
+        Int8Runs[] panels = new Int8Runs[plan.Panels];
+        ReadOnlySpan<sbyte> weights = MemoryMarshal.Cast<byte, sbyte>(parameters.Weights.Span);
+        for (int p = 0; p < panels.Length; p++)
+        {
+            (int first, int columns) = plan.PanelColumns(p);
+            short[] steps = new short[plan.DepthSteps * columns * 4];
+            for (int o = first; o < Math.Min(first + columns, plan.Shape.OutChannels); o++)
+            {
+                int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[o];
+                for (int k = 0; k < plan.Shape.Depth; k++)
+                {
+                    int segment = k / plan.SegmentElements, element = k % plan.SegmentElements;
+                    steps[((segment * plan.SegmentSteps + element / 4) * columns + o - first) * 4 + element % 4] = (short)(weights[o * plan.Shape.Depth + k] - zero);
+                }
+            }
+            panels[p] = Int8Runs.Pack(steps, columns);
+        }
+        return parameters.Runs = panels;
+    }
+
+    private static long PanelStart(in ConvolutionInt8Plan plan) => (plan.PanelOffset + plan.Panels * sizeof(long) + 63) / 64 * 64;
+
+    private static int HeaderBytes(int steps) => ((PanelHeader + steps) * sizeof(int) + 63) / 64 * 64;
+
+    private static long PanelBytes(Int8Runs runs, int columns) => (HeaderBytes(runs.Steps) + runs.Steps * columns * 4L + 63) / 64 * 64;
+}
