@@ -5,46 +5,63 @@ using System.Runtime.Intrinsics.X86;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// The inner loops of <see cref="ConvolutionInt8Runs"/>: up to 3 positions × 2 vectors of accumulators, and as many 16-bit
-/// sums of a run. The unused ones vanish in compilation.
+/// The inner loops of <see cref="ConvolutionInt8Runs"/>: up to 3 positions × 2 vectors of accumulators, and as many 16-bit sums of
+/// a run. The unused ones vanish in compilation. Each length of run has a method of its own, so that the compiler inlines all of it.
 /// </summary>
 internal static unsafe class ConvolutionInt8AccumulateRuns<TRows, TVectors>
     where TRows : struct, ICount
     where TVectors : struct, ICount
 {
-    /// <summary>accumulators[row][column] = 2 · (bias[column] + Σ window[row] · weights[column]).</summary>
+    /// <summary>accumulators[row][column] = bias[column] + 2 · Σ window[row] · weights[column].</summary>
     public static void Run(in ConvolutionInt8Tile tile)
     {
-        Sums c = default;
-        c.A0 = c.B0 = c.C0 = Vector256.Load(tile.Bias);
-        if (TVectors.Value > 1) c.A1 = c.B1 = c.C1 = Vector256.Load(tile.Bias + 8);
-        byte* p0 = tile.Windows[0], p1 = TRows.Value > 1 ? tile.Windows[1] : null, p2 = TRows.Value > 2 ? tile.Windows[2] : null;
-        int* counts = (int*)tile.Weights, offset = counts + ConvolutionInt8Runs.PanelHeader;
+        int* sums = tile.Accumulators, counts = (int*)tile.Weights, offset = counts + ConvolutionInt8Runs.PanelHeader;
+        for (int r = 0; r < TRows.Value; r++)
+        {
+            Vector256.Load(tile.Bias).Store(sums + r * TVectors.Value * 8);
+            if (TVectors.Value > 1) Vector256.Load(tile.Bias + 8).Store(sums + r * TVectors.Value * 8 + 8);
+        }
         byte* w = tile.Weights + counts[Int8Runs.Longest];
-        for (int i = counts[3]; i > 0; i--, offset += 4, w += 4 * TVectors.Value * 32) Run<N4>(p0, p1, p2, offset, w, ref c);
-        for (int i = counts[2]; i > 0; i--, offset += 3, w += 3 * TVectors.Value * 32) Run<N3>(p0, p1, p2, offset, w, ref c);
-        for (int i = counts[1]; i > 0; i--, offset += 2, w += 2 * TVectors.Value * 32) Run<N2>(p0, p1, p2, offset, w, ref c);
-        for (int i = counts[0]; i > 0; i--, offset += 1, w += TVectors.Value * 32) Run<N1>(p0, p1, p2, offset, w, ref c);
-        Store(tile.Accumulators, c.A0, c.A1);
-        if (TRows.Value > 1) Store(tile.Accumulators + TVectors.Value * 8, c.B0, c.B1);
-        if (TRows.Value > 2) Store(tile.Accumulators + 2 * TVectors.Value * 8, c.C0, c.C1);
+        if (counts[3] > 0) Runs<N4>(tile.Windows, ref offset, ref w, counts[3], sums);
+        if (counts[2] > 0) Runs<N3>(tile.Windows, ref offset, ref w, counts[2], sums);
+        if (counts[1] > 0) Runs<N2>(tile.Windows, ref offset, ref w, counts[1], sums);
+        if (counts[0] > 0) Runs<N1>(tile.Windows, ref offset, ref w, counts[0], sums);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Runs<TSteps>(byte** windows, ref int* offsets, ref byte* weights, int count, int* sums) where TSteps : struct, ICount
+    {
+        byte* p0 = windows[0], p1 = TRows.Value > 1 ? windows[1] : null, p2 = TRows.Value > 2 ? windows[2] : null, w = weights;
+        int* offset = offsets;
+        Vector256<int> s0 = Vector256.Load(sums), s1 = Load(sums, 1, TVectors.Value > 1), s2 = Load(sums, TVectors.Value, TRows.Value > 1);
+        Vector256<int> s3 = Load(sums, TVectors.Value + 1, TRows.Value > 1 && TVectors.Value > 1), s4 = Load(sums, 2 * TVectors.Value, TRows.Value > 2);
+        Vector256<int> s5 = Load(sums, 2 * TVectors.Value + 1, TRows.Value > 2 && TVectors.Value > 1);
+        for (; count > 0; count--, offset += TSteps.Value, w += TSteps.Value * TVectors.Value * 32)
+        {
+            Vector256<short> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default;
+            Step<N0>(p0, p1, p2, offset[0], w, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1);
+            if (TSteps.Value > 1) Step<N1>(p0, p1, p2, offset[1], w + TVectors.Value * 32, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1);
+            if (TSteps.Value > 2) Step<N1>(p0, p1, p2, offset[2], w + 2 * TVectors.Value * 32, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1);
+            if (TSteps.Value > 3) Step<N1>(p0, p1, p2, offset[3], w + 3 * TVectors.Value * 32, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1);
+            s0 = Widen(s0, a0);
+            if (TVectors.Value > 1) s1 = Widen(s1, a1);
+            if (TRows.Value > 1) s2 = Widen(s2, b0);
+            if (TRows.Value > 1 && TVectors.Value > 1) s3 = Widen(s3, b1);
+            if (TRows.Value > 2) s4 = Widen(s4, c0);
+            if (TRows.Value > 2 && TVectors.Value > 1) s5 = Widen(s5, c1);
+        }
+        s0.Store(sums);
+        if (TVectors.Value > 1) s1.Store(sums + 8);
+        if (TRows.Value > 1) s2.Store(sums + TVectors.Value * 8);
+        if (TRows.Value > 1 && TVectors.Value > 1) s3.Store(sums + TVectors.Value * 8 + 8);
+        if (TRows.Value > 2) s4.Store(sums + 2 * TVectors.Value * 8);
+        if (TRows.Value > 2 && TVectors.Value > 1) s5.Store(sums + 2 * TVectors.Value * 8 + 8);
+        offsets = offset;
+        weights = w;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Run<TSteps>(byte* p0, byte* p1, byte* p2, int* offset, byte* w, ref Sums c) where TSteps : struct, ICount
-    {
-        Vector256<short> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default;
-        Step<N0>(p0, p1, p2, offset[0], w, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1);
-        if (TSteps.Value > 1) Step<N1>(p0, p1, p2, offset[1], w + TVectors.Value * 32, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1);
-        if (TSteps.Value > 2) Step<N1>(p0, p1, p2, offset[2], w + 2 * TVectors.Value * 32, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1);
-        if (TSteps.Value > 3) Step<N1>(p0, p1, p2, offset[3], w + 3 * TVectors.Value * 32, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1);
-        c.A0 = Widen(c.A0, a0);
-        if (TVectors.Value > 1) c.A1 = Widen(c.A1, a1);
-        if (TRows.Value > 1) c.B0 = Widen(c.B0, b0);
-        if (TRows.Value > 1 && TVectors.Value > 1) c.B1 = Widen(c.B1, b1);
-        if (TRows.Value > 2) c.C0 = Widen(c.C0, c0);
-        if (TRows.Value > 2 && TVectors.Value > 1) c.C1 = Widen(c.C1, c1);
-    }
+    private static Vector256<int> Load(int* sums, int vector, bool isUsed) => isUsed ? Vector256.Load(sums + vector * 8) : default;
 
     /// <summary>Adds one step's products, or, with TAdd 0, starts with them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -65,18 +82,7 @@ internal static unsafe class ConvolutionInt8AccumulateRuns<TRows, TVectors>
         if (TVectors.Value > 1) s1 = TAdd.Value == 0 ? Avx2.MultiplyAddAdjacent(x, w1) : s1 + Avx2.MultiplyAddAdjacent(x, w1);
     }
 
+    /// <summary>sum + 2 · the pairs' sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Widen(Vector256<int> sum, Vector256<short> part) => sum + Avx2.MultiplyAddAdjacent(part, Vector256.Create((short)1));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(int* a, Vector256<int> c0, Vector256<int> c1)
-    {
-        (c0 + c0).Store(a);
-        if (TVectors.Value > 1) (c1 + c1).Store(a + 8);
-    }
-
-    private struct Sums
-    {
-        public Vector256<int> A0, A1, B0, B1, C0, C1;
-    }
+    private static Vector256<int> Widen(Vector256<int> sum, Vector256<short> part) => sum + Avx2.MultiplyAddAdjacent(part, Vector256.Create((short)2));
 }

@@ -39,7 +39,9 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
         for (int i = 0; i < panels.Length; i++)
             cycles += plan.PanelColumns(i).Count / Lanes * (panels[i].Steps * CyclesPerStep + panels[i].Count * CyclesPerRun);
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        return 400 + Math.Max(positions, 2) * cycles + positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles + tiles * 25 + converted;
+        double requantized = positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles;
+        // A lone row runs at the rate of loads, but has little to prepare.
+        return IsVector(shape) ? 100 + 1.3 * cycles + requantized + plan.Panels * 20 + converted : 400 + positions * cycles + requantized + tiles * 50 + converted;
     }
 
     /// <inheritdoc/>
@@ -94,7 +96,7 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
     {
         int sum = 0;
         foreach (sbyte w in weights) sum += w - weightZero;
-        return parameters.Bias[channel] - (parameters.InputZeroPoint + InputOffset) * sum;
+        return 2 * (parameters.Bias[channel] - (parameters.InputZeroPoint + InputOffset) * sum);
     }
 
     /// <inheritdoc/>
