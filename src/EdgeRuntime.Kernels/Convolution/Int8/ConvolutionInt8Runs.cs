@@ -26,9 +26,9 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
     /// <inheritdoc/>
     public override ConvolutionInt8TileSize TileSize => new(12, Columns, Lanes, 1, 4);
 
-    /// <summary>Dense, with its weights known.</summary>
+    /// <summary>Dense, several positions (one is a matter of <see cref="ConvolutionInt8Gemv{TStep}"/>), with its weights known.</summary>
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
-        shape.Group == 1 && parameters.Weights.Length == (long)shape.OutChannels * shape.Depth && shape.Depth > 0;
+        shape.Group == 1 && shape.Positions > 1 && parameters.Weights.Length == (long)shape.OutChannels * shape.Depth && shape.Depth > 0;
 
     /// <summary>Products and widenings of the runs, requantisation, overhead of tiles, conversion.</summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
@@ -39,9 +39,7 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
         for (int i = 0; i < panels.Length; i++)
             cycles += plan.PanelColumns(i).Count / Lanes * (panels[i].Steps * CyclesPerStep + panels[i].Count * CyclesPerRun);
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        double requantized = positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles;
-        // A lone row runs at the rate of loads, but has little to prepare.
-        return IsVector(shape) ? 100 + 1.3 * cycles + requantized + plan.Panels * 20 + converted : 400 + positions * cycles + requantized + tiles * 50 + converted;
+        return 400 + positions * cycles + positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles + tiles * 50 + converted;
     }
 
     /// <inheritdoc/>
@@ -104,32 +102,6 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
 
     /// <inheritdoc/>
     protected override void Fill(byte* destination, nint count, int zeroPoint) => new Span<byte>(destination, (int)count).Fill((byte)(zeroPoint + InputOffset));
-
-    /// <summary>A lone vector is made of bytes and multiplied without the detour of blocks and tiles.</summary>
-    public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
-    {
-        if (!IsVector(call.Shape))
-        {
-            base.Run(call, stage, first, end, worker);
-            return;
-        }
-        ConvolutionInt8Plan plan = call.Plan is ConvolutionInt8Plan made ? made : new(call.Shape, TileSize);
-        byte* x = call.Scratch + (long)worker * plan.WorkerBytes;
-        Int8Widening.ToUnsigned(call.Input, x, call.Shape.Depth);
-        ConvolutionInt8Tile tile = new() { Windows = &x, Accumulators = (int*)(x + plan.Band.Bytes), Rows = 1 };
-        for (int panel = first * plan.Units / plan.PanelPortions, stop = end * plan.Units / plan.PanelPortions; panel < stop; panel++)
-        {
-            (int column, tile.PaddedColumns) = plan.PanelColumns(panel);
-            tile.Columns = Math.Min(tile.PaddedColumns, call.Shape.OutChannels - column);
-            tile.Bias = (int*)(call.Packed + plan.BiasOffset) + column;
-            tile.Multipliers = (int*)(call.Packed + plan.MultiplierOffset) + column;
-            tile.Weights = Panel(call, plan, 0, panel);
-            tile.Output = call.Output + column;
-            RunTile(tile, call);
-        }
-    }
-
-    private static bool IsVector(in ConvolutionShape shape) => shape.IsPointwise && shape.Positions == 1;
 
     /// <inheritdoc/>
     protected override void RunTile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
