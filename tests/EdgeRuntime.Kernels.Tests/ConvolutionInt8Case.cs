@@ -55,7 +55,7 @@ internal sealed unsafe class ConvolutionInt8Case
             OutputZeroPoint = extreme ? zeros[(seed + 1) % 3] : random.Next(-128, 128),
             Min = draw == Draw.Clamped ? random.Next(-128, 0) : -128,
             Max = draw == Draw.Clamped ? random.Next(0, 128) : 127,
-            Weights = MemoryMarshal.AsBytes<sbyte>(_weights).ToArray(),
+            Weights = _weights,
         };
     }
 

@@ -17,6 +17,7 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
     {
         _kernel = choice.Kernel;
         _parameters = parameters;
+        parameters.Weights = weights.Values;
         EstimatedCycles = _kernel.EstimateCycles(shape, parameters);
         ScratchBytes = _kernel.ScratchBytes(shape, context.Workers);
         Stages = _kernel.Stages(shape);
@@ -33,6 +34,7 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
             Max = parameters.Max,
             Packed = _packed.Pointer,
         };
+        parameters.Weights = default;
     }
 
     public override long WeightBytes => _packed.Bytes;
@@ -120,7 +122,7 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
             OutputZeroPoint = y.ZeroPoint,
             Min = min,
             Max = max,
-            Weights = weights.Data,
+            Weights = w.Values,
         };
     }
 

@@ -58,11 +58,24 @@ public sealed class ConvolutionInt8Parameters
     /// <summary>Largest output integer.</summary>
     public required int Max { get; init; }
 
-    /// <summary>The int8 weights [O,kH,kW,C/group], for kernels whose layout or cost depends on their values; empty if not known yet.</summary>
-    public ReadOnlyMemory<byte> Weights { get; init; }
+    private ReadOnlyMemory<sbyte> _weights;
 
-    /// <summary>What <see cref="ConvolutionInt8Runs"/> made of the weights.</summary>
+    /// <summary>
+    /// The weights [O,kH,kW,C/group] for kernels whose layout or cost depends on their values; empty if not known. Set to empty when
+    /// packing is done, so that they are not kept; the cost is.
+    /// </summary>
+    public ReadOnlyMemory<sbyte> Weights
+    {
+        get => _weights;
+        set => (_weights, Runs) = (value, null);
+    }
+
+    /// <summary>What <see cref="ConvolutionInt8Runs"/> made of the weights, for windows of so many segments, and its cycles for one position.</summary>
     internal Int8Runs[]? Runs;
+
+    internal int RunSegments;
+
+    internal double RunCycles;
 }
 
 /// <summary>One execution of an int8 convolution. All pointers are valid for the extents that the shape implies.</summary>

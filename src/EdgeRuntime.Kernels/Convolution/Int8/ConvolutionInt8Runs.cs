@@ -34,12 +34,16 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         ConvolutionInt8Plan plan = new(shape, TileSize);
-        double positions = plan.Shape.Positions, columns = plan.PaddedColumns, tiles = Math.Ceiling(positions / Rows) * plan.Units, cycles = 0;
-        Int8Runs[] panels = Panels(plan, parameters);
-        for (int i = 0; i < panels.Length; i++)
-            cycles += plan.PanelColumns(i).Count / Lanes * (panels[i].Steps * CyclesPerStep + panels[i].Count * CyclesPerRun);
+        double positions = plan.Shape.Positions, columns = plan.PaddedColumns, tiles = Math.Ceiling(positions / Rows) * plan.Units;
+        if (!parameters.Weights.IsEmpty)
+        {
+            Int8Runs[] panels = Panels(plan, parameters);
+            parameters.RunCycles = 0;
+            for (int i = 0; i < panels.Length; i++)
+                parameters.RunCycles += plan.PanelColumns(i).Count / Lanes * (panels[i].Steps * CyclesPerStep + panels[i].Count * CyclesPerRun);
+        }
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        return 400 + positions * cycles + positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles + tiles * 50 + converted;
+        return 400 + positions * parameters.RunCycles + positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles + tiles * 50 + converted;
     }
 
     /// <inheritdoc/>
@@ -128,9 +132,9 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
     /// <summary>The runs of all panels; kept with the parameters, as cost, size and contents ask for them in turn.</summary>
     private static Int8Runs[] Panels(in ConvolutionInt8Plan plan, ConvolutionInt8Parameters parameters)
     {
-        if (parameters.Runs is { } kept) return kept;
+        if (parameters.Runs is { } kept && parameters.RunSegments == plan.Segments) return kept;
         Int8Runs[] panels = new Int8Runs[plan.Panels];
-        ReadOnlySpan<sbyte> weights = MemoryMarshal.Cast<byte, sbyte>(parameters.Weights.Span);
+        ReadOnlySpan<sbyte> weights = parameters.Weights.Span;
         for (int p = 0; p < panels.Length; p++)
         {
             (int first, int columns) = plan.PanelColumns(p);
@@ -146,7 +150,8 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
             }
             panels[p] = Int8Runs.Pack(steps, columns);
         }
-        return parameters.Runs = panels;
+        (parameters.Runs, parameters.RunSegments) = (panels, plan.Segments);
+        return panels;
     }
 
     private static long PanelStart(in ConvolutionInt8Plan plan) => (plan.PanelOffset + plan.Panels * sizeof(long) + 63) / 64 * 64;
