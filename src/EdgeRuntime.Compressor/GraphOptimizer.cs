@@ -21,6 +21,7 @@ public static class GraphOptimizer
         Repeat(graph, fusions);
         // Weights that no integer operator took are float, and open to the same fusions.
         if (Apply(graph, new DequantizeConstants()) > 0) Repeat(graph, fusions);
+        if (Apply(graph, new FoldBinary()) > 0) Repeat(graph, [.. fusions, new FoldBinary()]);
         if (Apply(graph, new ScalesToDepthwise()) > 0) Repeat(graph, fusions);
         Apply(graph, new MakeSigned());
         GraphValidator.Validate(graph);

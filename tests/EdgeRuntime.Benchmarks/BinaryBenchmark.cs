@@ -101,6 +101,7 @@ internal static unsafe class BinaryBenchmark
         {
             InputZeroPoint = -3,
             WeightZeroPoints = [],
+            WeightBits = signs ? 1 : 8,
             Bias = new int[s.OutChannels],
             Multipliers = [.. Enumerable.Repeat(1 << 22, s.OutChannels)],
             Shift = 0,
@@ -130,7 +131,8 @@ internal static unsafe class BinaryBenchmark
         {
             for (int stage = 0; stage < kernel.Stages(s); stage++) kernel.Run(call, stage, 0, kernel.Portions(s, stage), 0);
             GC.KeepAlive((packed, scratch, input, output));
-        });
+        }
+        );
     }
 
     private static (string, Action) Float32(ConvolutionShape s, CpuFeatures cpu)
@@ -153,6 +155,7 @@ internal static unsafe class BinaryBenchmark
         {
             for (int stage = 0; stage < kernel.Stages(s); stage++) kernel.Run(call, stage, 0, kernel.Portions(s, stage), 0);
             GC.KeepAlive((packed, scratch, input, output));
-        });
+        }
+        );
     }
 }

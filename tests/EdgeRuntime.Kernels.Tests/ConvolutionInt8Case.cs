@@ -19,6 +19,9 @@ public enum Draw
 
     /// <summary>Inputs of −128 or 127, weights of a value by whose multiples 16-bit sums reach their end, and its neighbour.</summary>
     Borders,
+
+    /// <summary>Weights of −1 and +1.</summary>
+    Signs,
 }
 
 /// <summary>One convolution with random data, and its execution by any kernel in memory that ends at forbidden pages.</summary>
@@ -37,6 +40,8 @@ internal sealed unsafe class ConvolutionInt8Case
         int group = 32 << seed % 2;
         byte[] multipliers = draw == Draw.Grouped ? [.. Draws(shape.OutChannels * ((shape.Depth + group - 1) / group), () => random.Next(1, 17)).Select(m => (byte)m)] : [];
         if (draw is Draw.Nibbles or Draw.Grouped) MakeNibbles(group, multipliers, random.Next(2) == 0);
+        if (draw == Draw.Signs)
+            foreach (ref sbyte w in _weights.AsSpan()) w = (sbyte)(w < 0 ? -1 : 1);
         bool extreme = draw == Draw.Extreme;
         int[] zeros = [-128, 127, 0];
         int shift = draw == Draw.Shifted ? random.Next(1, 9) : 0;
@@ -45,7 +50,7 @@ internal sealed unsafe class ConvolutionInt8Case
         {
             InputZeroPoint = extreme ? zeros[seed % 3] : random.Next(-128, 128),
             WeightZeroPoints = draw == Draw.Asymmetric || (extreme && seed % 2 == 0) ? Draws(shape.OutChannels, () => extreme ? zeros[random.Next(3)] : random.Next(-128, 128)) : [],
-            WeightBits = draw is Draw.Nibbles or Draw.Grouped ? 4 : 8,
+            WeightBits = draw is Draw.Nibbles or Draw.Grouped ? 4 : draw == Draw.Signs ? 1 : 8,
             WeightGroup = group,
             WeightMultipliers = multipliers,
             Bias = Draws(shape.OutChannels, () => extreme ? random.Next(2) * 1_000_000 - 500_000 : random.Next(-20000, 20000)),

@@ -35,4 +35,5 @@ internal sealed record NoOptions;
 [JsonSerializable(typeof(FactorizeOptions))]
 [JsonSerializable(typeof(PruneOptions))]
 [JsonSerializable(typeof(SparsifyOptions))]
+[JsonSerializable(typeof(BinarizeOptions))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

@@ -27,7 +27,7 @@ public sealed class Int8Weights
     /// <summary>Zero points, one per output channel; empty if all are 0.</summary>
     public int[] ZeroPoints { get; private init; } = [];
 
-    /// <summary>4 if <see cref="Values"/> are numbers of −8 to 7 times <see cref="Multipliers"/>, else 8.</summary>
+    /// <summary>4 if <see cref="Values"/> are numbers of −8 to 7 times <see cref="Multipliers"/>, 1 if they are −1 and +1, else 8.</summary>
     public int Bits { get; private init; } = 8;
 
     /// <summary>Weights of a group, if there are multipliers.</summary>
@@ -47,7 +47,7 @@ public sealed class Int8Weights
         if (weights.Type is ElementType.Int8 or ElementType.Binary && whole)
         {
             int[] zeros = q.IsSymmetric ? [] : [.. Enumerable.Range(0, outputs).Select(o => q.ZeroPoints[q.IsPerTensor ? 0 : o])];
-            return new Int8Weights(Array.ConvertAll(weights.ToInts(), w => (sbyte)w), q.Scales.ToArray()) { ZeroPoints = zeros };
+            return new Int8Weights(Array.ConvertAll(weights.ToInts(), w => (sbyte)w), q.Scales.ToArray()) { ZeroPoints = zeros, Bits = weights.Type.Bits() };
         }
         if (weights.Type != ElementType.Int4 || (!whole && (q.Axis != 0 || q.GroupSize == 0))) return null;
         int[] nibbles = weights.ToInts();

@@ -60,6 +60,7 @@ internal static class OnnxArithmetic
         ValueInfo x = node.Input(0);
         ElementType to = OnnxTensors.ElementTypeOf(node.Int("to", 0));
         if (x.Type == to) return x;
+        if (x.Type == ElementType.Binary && to == ElementType.Float32) return OnnxSigns.Cast(node.Builder, x);
         if (to == ElementType.Float32 && node.Builder.ExactSums(x) is { } sums) return sums;
         if (to == ElementType.Float32 && x.Type.IsQuantizable()) return node.Builder.Dequantize(x, new QuantizationParameters(1, 0));
         throw OnnxNode.Unsupported($"{x.Type} values cast to {to}");

@@ -34,6 +34,7 @@ internal static class OnnxFolding
         Tensor x = node.Input(0).Constant!;
         return node.Type switch
         {
+            "Sign" when x.Type == ElementType.Float32 => Tensor.From<float>(x.Shape, Array.ConvertAll(x.ToFloats(), v => v >= 0 ? 1f : -1f)),
             "Cast" => Cast(x, OnnxTensors.ElementTypeOf(node.Int("to", 0))),
             "Gather" => Gather(x, node.Input(1).Constant!, OnnxNode.Axis(node.Int("axis", 0), x.Shape.Rank)),
             "Slice" => Slice(node, x),
@@ -43,8 +44,19 @@ internal static class OnnxFolding
             "Concat" => Concat(node, x),
             "ConstantOfShape" => Fill(node, x),
             "Add" or "Sub" or "Mul" or "Div" when x.Type is ElementType.Int64 or ElementType.Int32 => Arithmetic(node, x),
+            "Add" or "Sub" or "Mul" or "Div" when node.Present.All(v => v.Type == ElementType.Float32) => FloatArithmetic(node),
             _ => null,
         };
+    }
+
+    // Weights are often made of signs and scales.
+    private static Tensor FloatArithmetic(OnnxNode node)
+    {
+        ValueInfo result = new("folded", ElementType.Float32, TensorShape.Scalar);
+        Node operation = new(Enum.Parse<OperatorType>(node.Type), node.Type, [node.Input(0), node.Input(1)], [result]);
+        result.Shape = ShapeInference.Infer(operation);
+        if (result.Shape.ElementCount > MaxElements) throw OnnxNode.Unsupported($"a computed constant of shape {result.Shape}");
+        return HostEvaluator.Evaluate(operation, v => v.Constant!);
     }
 
     private static Tensor? Cast(Tensor x, ElementType to)

@@ -124,6 +124,14 @@ internal sealed class OnnxGraphBuilder
         return Emit(OperatorType.Dequantize, [Quantized(x, parameters)]);
     }
 
+    /// <summary>Signs of x − threshold.</summary>
+    public ValueInfo Binarize(ValueInfo x, float threshold)
+    {
+        if (x.Type != ElementType.Float32 || x.Shape.Rank == 0) throw OnnxNode.Unsupported($"a comparison of {x.Type} {x.Shape} values ({x.Name})");
+        ValueInfo?[] inputs = threshold == 0 ? [x] : [x, Constant(Tensor.Vector(threshold))];
+        return Add(OperatorType.Binarize, inputs, new ValueInfo(Unique(nameof(Binarize)), ElementType.Binary, x.Shape), null);
+    }
+
     /// <summary>Whether the value is a constant, or a constant of integers behind a Dequantize.</summary>
     public bool IsConstant(ValueInfo x) => x.IsConstant || ConstantBehind(x) is not null || _transposed.ContainsKey(x);
 

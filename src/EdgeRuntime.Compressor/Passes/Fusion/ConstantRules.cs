@@ -15,7 +15,7 @@ internal static class ConstantRules
     /// <summary>Half-precision and integer weights read directly by a float operator become float.</summary>
     public static bool WidenConstants(Node node, GraphIndex index)
     {
-        if (node.Output.Type != ElementType.Float32 || node.Type is OperatorType.Dequantize) return false;
+        if (node.Output.Type != ElementType.Float32 || node.Type is OperatorType.Dequantize || node.Input(0).Type == ElementType.Binary) return false;
         bool changed = false;
         for (int i = 0; i < node.Inputs.Count; i++)
         {

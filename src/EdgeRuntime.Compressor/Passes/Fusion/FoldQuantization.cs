@@ -11,6 +11,6 @@ internal sealed class FoldQuantization : ICompressionPass
     public string Name => "fold-quantization";
 
     public PassReport Apply(Graph graph, PassContext context) => new(Name, GraphIndex.Rewrite(graph,
-        MergeRules.MergeTwins, MergeRules.RaiseOverDequantize, QuantizationRules.RaiseOverDequantize, QuantizationRules.CancelPair,
+        MergeRules.MergeTwins, MergeRules.RaiseOverDequantize, BinaryRules.RaiseOverBinarize, QuantizationRules.RaiseOverDequantize, QuantizationRules.CancelPair,
         QuantizationRules.CancelRequantize, QuantizationRules.FoldWeighted, QuantizationRules.FoldUnweighted, QuantizationRules.FoldConcat));
 }

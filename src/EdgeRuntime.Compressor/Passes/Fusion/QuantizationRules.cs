@@ -111,7 +111,7 @@ internal static class QuantizationRules
         if (q.GroupSize != 0) return null;
         return weights.Type switch
         {
-            ElementType.Int8 => weights,
+            ElementType.Int8 or ElementType.Binary => weights,
             ElementType.UInt8 => index.Constant(weights, Signed.Shift(weights.Constant!), q.ShiftZeroPoints(-128)),
             _ => null,
         };

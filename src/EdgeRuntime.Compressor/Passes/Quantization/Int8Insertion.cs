@@ -57,6 +57,13 @@ internal static class Int8Insertion
     private static void QuantizeWeights(Node node, float inputScale, bool perChannel, GraphIndex index)
     {
         Weights weights = Weights.Of(node)!;
+        if (perChannel && BinaryRules.SignScales(weights) is { } signs)
+        {
+            ValueInfo reals = index.Derive(node.Input(1), ".dequantized");
+            index.InsertBefore(node, new Node(OperatorType.Dequantize, node.Name, [BinaryRules.SignConstant(node.Input(1), weights, signs, index)], [reals]));
+            node.Inputs[1] = reals;
+            return;
+        }
         float[] largest = new float[weights.Outputs];
         for (int i = 0; i < weights.Values.Length; i++)
             largest[i / weights.PerOutput] = Math.Max(largest[i / weights.PerOutput], Math.Abs(weights.Values[i]));

@@ -10,7 +10,7 @@ namespace EdgeRuntime.Kernels;
 /// </code>
 /// The caller guarantees |acc| &lt; <see cref="Requantize.AccumulatorLimit"/> for every possible input.
 /// </summary>
-public sealed class ConvolutionInt8Parameters
+public sealed record ConvolutionInt8Parameters
 {
     /// <summary>Zero point of the input, −128 to 127.</summary>
     public required int InputZeroPoint { get; init; }
@@ -18,7 +18,7 @@ public sealed class ConvolutionInt8Parameters
     /// <summary>Zero points of the weights: empty for symmetric weights, else one per output channel.</summary>
     public required int[] WeightZeroPoints { get; init; }
 
-    /// <summary>8, or 4 where every weight is a number of −8 to 7 times its multiplier, so that it can be stored as a nibble.</summary>
+    /// <summary>8, or 4 where every weight is a number of −8 to 7 times its multiplier, so that it can be stored as a nibble; 1 where every weight is −1 or +1.</summary>
     public int WeightBits { get; init; } = 8;
 
     /// <summary>Consecutive weights of an output channel that share a multiplier; counts only if there are multipliers.</summary>

@@ -9,6 +9,9 @@ internal static class NeonGemmCost
     /// <summary>SMULL and SMLAL: 8 products per cycle on a Cortex-A72.</summary>
     public static double Widening(in ConvolutionShape shape) => Tiles(shape, 8, 16, 2, 8, 40);
 
+    /// <summary>EOR and SADALP: 16 products per cycle on a Cortex-A72.</summary>
+    public static double Signs(in ConvolutionShape shape) => Tiles(shape, 16, 4, 4, 16, 60);
+
     private static double Tiles(in ConvolutionShape shape, int kr, int nr, int mr, int productsPerCycle, int tileCycles)
     {
         GemmGeometry g = new(shape, kr, nr, 1);
