@@ -144,8 +144,8 @@ public sealed unsafe class ConvolutionInt8SignsNeon : ConvolutionInt8NeonGemm
     private static Vector128<uint> Quantize(in Int8NeonBlock block, Vector128<int> a, Vector128<int> b)
     {
         Vector128<int> bias = LoadVector128((int*)block.Panel), multiplier = LoadVector128((int*)block.Panel + 4), shift = Vector128.Create(block.Shift);
-        Vector64<sbyte> bytes = NeonRequantize.Narrow(NeonRequantize.Scale(a + bias, multiplier, shift), NeonRequantize.Scale(b + bias, multiplier, shift), Vector128.Create((short)block.OutputZeroPoint));
-        return NeonRequantize.Clamp(bytes.ToVector128Unsafe(), Vector128.Create((sbyte)block.Min), Vector128.Create((sbyte)block.Max)).AsUInt32();
+        Vector64<sbyte> bytes = NeonRequantize.Narrow(NeonRequantize.Scale(a + bias, multiplier, shift), NeonRequantize.Scale(b + bias, multiplier, shift), block.ZeroPoint);
+        return NeonRequantize.Clamp(bytes.ToVector128Unsafe(), block.Min, block.Max).AsUInt32();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
