@@ -15,10 +15,12 @@ internal static class NeonGemmCost
     private static double Tiles(in ConvolutionShape shape, int kr, int nr, int mr, int productsPerCycle, int tileCycles)
     {
         GemmGeometry g = new(shape, kr, nr, 1);
-        double tiles = (double)g.Groups * g.Panels * g.RowBlocks * ((Math.Min(g.BlockRows, g.Rows) + mr - 1) / mr);
+        // A single row has a tile of its own.
+        int height = g.Rows == 1 ? 1 : mr;
+        double tiles = (double)g.Groups * g.Panels * g.RowBlocks * ((Math.Min(g.BlockRows, g.Rows) + height - 1) / height);
         double copied = g.Source == GemmSource.InPlace ? 0
             : g.Source == GemmSource.PaddedCopy ? (double)g.CopyRows * g.ImageWidth * shape.Channels / 8
             : (double)g.Groups * g.Rows * (20 + g.Depth / 4.0);
-        return tiles * (tileCycles + (double)g.Depth * mr * nr / productsPerCycle) + copied + 200;
+        return tiles * (tileCycles + (double)g.Depth * height * nr / productsPerCycle) + copied + 200;
     }
 }
