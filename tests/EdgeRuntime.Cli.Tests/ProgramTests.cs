@@ -35,8 +35,8 @@ public sealed class ProgramTests(DemoFolder demo) : IClassFixture<DemoFolder>
     [Fact]
     public void TrainingOnImprovesTheDemonstrationsNetwork()
     {
-        string[] call = ["train", demo["words.onnx"], "--data", demo["training.npy"], "--labels", demo["training-labels.npy"], "--validate", "0:200", "--epochs", "2", "--json"];
-        Outcome trained = DemoFolder.Edge([.. call, "-o", demo["trained.edge"]]);
+        string[] call = ["train", demo["words.onnx"], "--data", demo["training.npy"], "--labels", demo["training-labels.npy"], "--validate", "0:200", "--json"];
+        Outcome trained = DemoFolder.Edge([.. call, "--epochs", "2", "-o", demo["trained.edge"]]);
         Assert.Equal((0, ""), (trained.Code, trained.Error));
         Assert.Equal((1400, 200), (trained.Json["samples"]!.GetValue<int>(), trained.Json["validation_samples"]!.GetValue<int>()));
         JsonNode eval = DemoFolder.Edge("eval", demo["words-float.edge"], demo["trained.edge"], "--data", demo["test.npy"], "--labels", demo["test-labels.npy"], "--json").Json;

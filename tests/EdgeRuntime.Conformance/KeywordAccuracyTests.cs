@@ -18,7 +18,8 @@ public sealed class KeywordAccuracyTests
         Skip.IfNot(OnnxRuntimeLibrary.IsAvailable, OnnxRuntimeLibrary.Missing);
         byte[] data = File.ReadAllBytes(SharedFolder.Locate(Inputs)!);
         using InferenceSession session = new(Networks.Load(Networks.Path(model)!));
-        using OnnxRuntimeLibrary.Session theirs = new(Networks.Path(model)!);
+        // Unoptimised it computes in float. Its uint8 kernels saturate on processors without VNNI: this network gives one class for all there.
+        using OnnxRuntimeLibrary.Session theirs = new(Networks.Path(model)!, optimize: false);
         int equal = 0, count = data.Length / 490;
         for (int i = 0; i < count; i++)
         {
