@@ -26,9 +26,9 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
     /// <inheritdoc/>
     public override ConvolutionInt8TileSize TileSize => new(12, Columns, Lanes, 1, 4);
 
-    /// <summary>Dense, several positions (one is a matter of <see cref="ConvolutionInt8Gemv{TStep}"/>), with its weights known.</summary>
+    /// <summary>Dense, with its weights known.</summary>
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
-        shape.Group == 1 && shape.Positions > 1 && parameters.Weights.Length == (long)shape.OutChannels * shape.Depth && shape.Depth > 0;
+        shape.Group == 1 && parameters.Weights.Length == (long)shape.OutChannels * shape.Depth && shape.Depth > 0;
 
     /// <summary>Products and widenings of the runs, requantisation, overhead of tiles, conversion.</summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
@@ -43,7 +43,9 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
                 parameters.RunCycles += plan.PanelColumns(i).Count / Lanes * (panels[i].Steps * CyclesPerStep + panels[i].Count * CyclesPerRun);
         }
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        return 400 + positions * parameters.RunCycles + positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles + tiles * 50 + converted;
+        double cycles = 400 + positions * parameters.RunCycles + positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles + tiles * 50 + converted;
+        // A single row leaves most of a tile empty: that is a matter of ConvolutionInt8Gemv.
+        return positions > 1 ? cycles : 4 * cycles;
     }
 
     /// <inheritdoc/>
