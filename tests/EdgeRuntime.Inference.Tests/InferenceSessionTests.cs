@@ -17,7 +17,8 @@ public sealed class InferenceSessionTests
             for (int seed = 0; seed < Networks; seed++)
             {
                 Graph graph = RandomGraphs.Create(seed, isInt8);
-                using InferenceSession planned = new(graph), kept = new(graph, new SessionOptions { KeepIntermediates = true });
+                // Without chains, whose floats may differ in their last bits from those of layers apart.
+                using InferenceSession planned = new(graph, new SessionOptions { Fusion = ChainFusion.Off }), kept = new(graph, new SessionOptions { KeepIntermediates = true });
                 Assert.True(planned.ArenaBytes <= kept.ArenaBytes);
                 RandomGraphs.FillInputs(planned, seed);
                 RandomGraphs.FillInputs(kept, seed);
