@@ -27,6 +27,7 @@ public sealed class ArrowTests
     [InlineData("Kernels")]
     [InlineData("Model")]
     [InlineData("Inference")]
+    [InlineData("Sensors")]
     [InlineData("Daemon")]
     public void WhatRunsOnTheBoardUsesTheFrameworkOnly(string project)
     {
