@@ -20,6 +20,7 @@ public static class CompressionPipeline
         GraphValidator.Validate(graph);
         PassReport source = Measure(new PassReport("source", 0), graph);
         List<PassReport> reports = [];
+        if (context.Source is null && recipe.NeedsTraining) context = context with { Source = GraphCopy.Of(graph) };
         foreach (ICompressionPass pass in recipe.Passes)
         {
             PassReport report = pass.Apply(graph, context);

@@ -11,6 +11,9 @@ public interface ICompressionPass
     /// <summary>Whether, with its options, it needs representative inputs, if passes of its kind can.</summary>
     bool NeedsCalibration => true;
 
+    /// <summary>Whether it trains, and so needs labelled samples.</summary>
+    bool NeedsTraining => false;
+
     /// <summary>
     /// Changes <paramref name="graph"/> in place. Names, order, shapes and types of graph inputs and outputs stay, unless
     /// an option of the pass says otherwise.

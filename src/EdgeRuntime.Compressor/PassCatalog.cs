@@ -32,6 +32,8 @@ public static class PassCatalog
         Plain("make-signed", "bring UInt8 activations and weights to Int8", () => new MakeSigned()),
         new("factorize", "split layers into chains of cheaper ones by low-rank decompositions", Names(RecipeJson.Default.FactorizeOptions), false,
             json => new Factorize(Read(json, RecipeJson.Default.FactorizeOptions))),
+        new("fine-tune", "train the float network on, as it stands; pruned weights stay 0", Names(RecipeJson.Default.FineTuneOptions), false,
+            json => new FineTune(Read(json, RecipeJson.Default.FineTuneOptions))),
         new("binarize", "binary weights, and binary activations if wanted, after training, from calibration data", Names(RecipeJson.Default.BinarizeOptions), true,
             json => new BinarizeLayers(Read(json, RecipeJson.Default.BinarizeOptions))),
         new("quantize-int8", "int8 weights and activations, after training, from calibration data", Names(RecipeJson.Default.QuantizeOptions), true,

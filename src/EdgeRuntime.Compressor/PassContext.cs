@@ -4,7 +4,7 @@ using EdgeRuntime.Model;
 namespace EdgeRuntime.Compressor;
 
 /// <summary>What passes may need besides the graph.</summary>
-public sealed class PassContext
+public sealed record PassContext
 {
     /// <summary>A context without data, for passes that only rewrite.</summary>
     public static PassContext Empty { get; } = new();
@@ -12,11 +12,29 @@ public sealed class PassContext
     /// <summary>Representative inputs; null where none were given.</summary>
     public CalibrationData? Calibration { get; init; }
 
-    /// <summary>Worker threads for running the network.</summary>
+    /// <summary>Labelled samples to train with; null where none were given.</summary>
+    public TrainingSamples? Training { get; init; }
+
+    /// <summary>The network as it was before the first pass, to learn from; the pipeline sets it.</summary>
+    public Graph? Source { get; init; }
+
+    /// <summary>Worker threads for running and training the network.</summary>
     public int Threads { get; init; } = 1;
+
+    /// <summary>Seed of everything random.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Told how far long work is, a line at a time.</summary>
+    public Action<string>? Progress { get; init; }
+
+    /// <summary>Ends training early, with an <see cref="OperationCanceledException"/>.</summary>
+    public CancellationToken Cancel { get; init; }
 
     internal CalibrationData RequireCalibration() => Calibration is { Count: > 0 } data ? data
         : throw new ModelException(ModelErrorKind.InvalidData, "calibration", "quantisation needs representative inputs; give some with --calibrate");
+
+    internal TrainingSamples RequireTraining(string pass) => Training
+        ?? throw new ModelException(ModelErrorKind.InvalidData, pass, "this pass trains the network and needs labelled samples; give some with --train and --train-labels");
 
     internal SessionOptions Options(bool keepIntermediates) => new() { Threads = Threads, KeepIntermediates = keepIntermediates };
 }

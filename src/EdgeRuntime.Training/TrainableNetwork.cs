@@ -5,11 +5,12 @@ namespace EdgeRuntime.Training;
 
 /// <summary>
 /// A graph whose float constants are trained: weights, biases and the constants of batch normalisation. Batches are made of
-/// samples as the graph's inputs describe them (batch 1), stacked on the first axis.
+/// samples as the graph's inputs describe them (batch 1), stacked on the first axis. Weights marked as sparse that are 0 stay 0.
 /// </summary>
-public sealed class TrainableNetwork
+public class TrainableNetwork
 {
     private readonly Dictionary<ValueInfo, Variable> _constants = [];
+    private readonly List<(Variable Weights, bool[] IsZero)> _masks = [];
     private readonly Dictionary<ValueInfo, int> _batchAxes = [];
 
     /// <summary>Takes the constants of <paramref name="graph"/> as they are; <see cref="Store"/> writes them back.</summary>
@@ -22,7 +23,11 @@ public sealed class TrainableNetwork
         {
             GraphOperators.Check(node);
             for (int i = 0; i < node.Inputs.Count; i++)
-                if (node.Inputs[i] is { Constant: { } constant } value && !_constants.ContainsKey(value)) _constants[value] = Variable(node, i, value, constant);
+                if (node.Inputs[i] is { Constant: { } constant } value && !_constants.ContainsKey(value))
+                {
+                    _constants[value] = Variable(node, i, value, constant);
+                    if (value.Sparsity is not null) _masks.Add((_constants[value], Array.ConvertAll(_constants[value].Data, w => w == 0)));
+                }
             _batchAxes[node.Output] = BatchAxis(node);
         }
     }
@@ -31,10 +36,10 @@ public sealed class TrainableNetwork
     public Graph Graph { get; }
 
     /// <summary>What is trained, in the order of first use.</summary>
-    public IReadOnlyList<Variable> Parameters => [.. _constants.Values.Where(v => v.RequiresGradient)];
+    public IReadOnlyList<Variable> Parameters => [.. State.Where(v => v.RequiresGradient)];
 
     /// <summary>Parameters and running statistics: all that a checkpoint holds of the network.</summary>
-    public IReadOnlyList<Variable> State => [.. _constants.Values];
+    public virtual IReadOnlyList<Variable> State => [.. _constants.Values];
 
     /// <summary>The outputs before their softmax, if they have one: what losses of classifiers take.</summary>
     public IReadOnlyList<ValueInfo> Logits => [.. Graph.Outputs.Select(y => Graph.Nodes.Find(n => n.Output == y) is { Type: OperatorType.Softmax } softmax ? softmax.Input(0) : y)];
@@ -56,13 +61,24 @@ public sealed class TrainableNetwork
         }
         int batch = inputs[0].Shape[0];
         foreach (Node node in Graph.Nodes)
-            values[node.Output] = GraphOperators.Run(tape, node, [.. node.Inputs.Select(v => v is null ? null : values.GetValueOrDefault(v) ?? _constants[v])],
+            values[node.Output] = Run(tape, node, [.. node.Inputs.Select(v => v is null ? null : values.GetValueOrDefault(v) ?? _constants[v])],
                 _batchAxes[node.Output] is >= 0 and var axis ? node.Output.Shape.With(axis, batch * node.Output.Shape[axis]) : node.Output.Shape);
         return [.. (wanted ?? Graph.Outputs).Select(v => values[v])];
     }
 
+    /// <summary>Computes <paramref name="node"/>; <paramref name="shape"/> is its output's with the batch. Quantised networks compute otherwise.</summary>
+    protected virtual Variable Run(Tape tape, Node node, Variable?[] inputs, TensorShape shape) => GraphOperators.Run(tape, node, inputs, shape);
+
+    /// <summary>Brings parameters back to what they may be, after each step of the optimiser.</summary>
+    public virtual void Constrain()
+    {
+        foreach (var (weights, isZero) in _masks)
+            for (int i = 0; i < isZero.Length; i++)
+                if (isZero[i]) weights.Data[i] = 0;
+    }
+
     /// <summary>Writes the constants back into the graph.</summary>
-    public void Store()
+    public virtual void Store()
     {
         foreach (var (value, variable) in _constants) value.Constant = Tensor.From<float>(value.Shape, variable.Data);
     }

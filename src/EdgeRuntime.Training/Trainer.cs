@@ -127,6 +127,7 @@ public sealed class Trainer
         _tape.Backward(loss);
         if (_options.GradientLimit > 0) Optimizer.ClipGradients(_network.Parameters, _options.GradientLimit);
         _optimizer.Step(_options.Schedule.At(_optimizer.Steps, stepsPerEpoch * _options.Epochs));
+        _network.Constrain();
         _average?.Update();
         _tape.Reset();
         return value;

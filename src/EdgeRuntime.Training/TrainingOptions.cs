@@ -54,10 +54,18 @@ public sealed record TrainingOptions
 /// <param name="Loss">Mean training loss of the epoch so far.</param>
 /// <param name="Accuracy">Validation accuracy after the last epoch, in [0, 1]; NaN before, or where there is no validation data.</param>
 /// <param name="Remaining">Estimated time left.</param>
-public readonly record struct TrainingProgress(int Epoch, int Epochs, int Step, int Steps, double Loss, double Accuracy, TimeSpan Remaining);
+public readonly record struct TrainingProgress(int Epoch, int Epochs, int Step, int Steps, double Loss, double Accuracy, TimeSpan Remaining)
+{
+    /// <summary>A line for a person.</summary>
+    public override string ToString() => $"epoch {Epoch}/{Epochs}, step {Step}/{Steps}, loss {Loss:F4}" + (double.IsNaN(Accuracy) ? "" : $", accuracy {Accuracy:P2}") + $", {Remaining:h\\:mm\\:ss} left";
+}
 
 /// <summary>What training led to.</summary>
 /// <param name="Losses">Mean training loss of each epoch.</param>
 /// <param name="Accuracies">Validation accuracy after each epoch; empty without validation data.</param>
 /// <param name="BestEpoch">The epoch, from 1 on, whose parameters were kept.</param>
-public sealed record TrainingResult(IReadOnlyList<double> Losses, IReadOnlyList<double> Accuracies, int BestEpoch);
+public sealed record TrainingResult(IReadOnlyList<double> Losses, IReadOnlyList<double> Accuracies, int BestEpoch)
+{
+    /// <summary>A line for a person.</summary>
+    public override string ToString() => $"epoch {BestEpoch} of {Losses.Count} was kept: loss {Losses[BestEpoch - 1]:F4}" + (Accuracies.Count > 0 ? $", validation accuracy {Accuracies[BestEpoch - 1]:P2}" : "");
+}

@@ -27,6 +27,10 @@ public sealed class CompressVerb(ModelSource source) : Verb
         new("--output", "FILE", "the packed model to write") { Alias = "-o" },
         new("--calibrate", "[NAME=]FILE", "representative inputs; a float network is then quantised to int8; one file for each input") { IsRepeatable = true },
         new("--calibrate-range", "FIRST:END", "samples to calibrate with (all)"),
+        new("--train", "FILE", "labelled samples, for recipes that train; without --calibrate some of them calibrate, too"),
+        new("--train-labels", "FILE", "their class numbers (.npy, IDX, .csv, .txt)"),
+        new("--validate", "FIRST:END", "training samples kept for validation; the epoch that does best on them is kept (none)"),
+        new("--seed", "N", "seed of everything random (1)"),
         new("--recipe", "NAME|FILE", $"passes to apply: {string.Join(", ", Recipe.Shipped)}, or a JSON file ({DefaultRecipe} with --calibrate, else none)"),
         new("--profile", "NAME|FILE", "the board to compress for: weights are stored for its kernels too, its memory is checked"),
         new("--report", "FILE", "where to write what every pass did, as JSON"),
@@ -41,11 +45,21 @@ public sealed class CompressVerb(ModelSource source) : Verb
         string target = call.Required("--output");
         RuntimeProfile? profile = SessionFlags.Profile(call);
         Recipe? recipe = call.Text("--recipe") is { } wish ? Recipe.Load(wish) : call.Has("--calibrate") ? Recipe.Load(DefaultRecipe) : null;
-        if (recipe is { NeedsCalibration: true } && !call.Has("--calibrate"))
+        if (recipe is { NeedsTraining: true } && !call.Has("--train"))
+            throw new UsageException($"recipe {recipe.Name} trains the network; give labelled samples with --train FILE and --train-labels FILE");
+        if (recipe is { NeedsCalibration: true } && !call.Has("--calibrate") && !call.Has("--train"))
             throw new UsageException($"recipe {recipe.Name} needs representative inputs; give some with --calibrate FILE");
         using OpenedModel model = source.Open(call.Arguments[0], call);
         Graph graph = model.Graph;
-        PassContext context = new() { Calibration = LoadCalibration(call, graph), Threads = call.Int("--threads", Environment.ProcessorCount, 1) };
+        TrainingSamples? training = call.Has("--train") ? TrainingFlags.Load(call, graph, "--train", "--train-labels") : null;
+        PassContext context = new()
+        {
+            Calibration = LoadCalibration(call, graph) ?? training?.Calibration(graph.Inputs[0]),
+            Training = training,
+            Threads = call.Int("--threads", Environment.ProcessorCount, 1),
+            Seed = call.Int("--seed", 1),
+            Progress = call.Progress,
+        };
         call.CurrentFile = call.Arguments[0];
         call.Progress($"compressing {model.Path}");
         PipelineReport? pipeline = recipe is null ? null : CompressionPipeline.Run(graph, recipe, context);

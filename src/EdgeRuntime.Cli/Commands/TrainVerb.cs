@@ -45,8 +45,7 @@ public sealed class TrainVerb : Verb
         if (!isOnnx && !target.EndsWith(".edge", StringComparison.OrdinalIgnoreCase)) throw new UsageException($"--output is '{target}'; a name ending in .onnx or .edge expected");
         call.CurrentFile = path;
         Graph graph = GraphOptimizer.PrepareForTraining(NetworkImporter.Load(path));
-        if (graph.Inputs.Count != 1) throw new UsageException($"{path} has {graph.Inputs.Count} inputs; train feeds one");
-        (Dataset data, Dataset? validation) = Load(call, graph);
+        (Dataset data, Dataset? validation) = TrainingFlags.Load(call, graph, "--data", "--labels");
         call.CurrentFile = path;
         TrainingResult result = new Trainer(new TrainableNetwork(graph), data, validation, Read(call)).Run();
         call.Progress("");
@@ -72,26 +71,6 @@ public sealed class TrainVerb : Verb
         Checkpoint = call.Text("--checkpoint"),
         OnProgress = p => call.Progress($"epoch {p.Epoch}/{p.Epochs}, step {p.Step}/{p.Steps}, loss {p.Loss:F4}" + (double.IsNaN(p.Accuracy) ? "" : $", accuracy {p.Accuracy:P2}") + $", {p.Remaining:h\\:mm\\:ss} left"),
     };
-
-    private static (Dataset Data, Dataset? Validation) Load(VerbCall call, Graph graph)
-    {
-        string file = call.Required("--data"), labelFile = call.Required("--labels");
-        InputSamples samples = new(graph.Inputs[0], DataFlags.Load(call, file), DataFlags.Describe(call));
-        call.CurrentFile = labelFile;
-        int[] labels = LabelFile.Load(labelFile);
-        if (labels.Length != samples.Count) throw new UsageException($"{file} holds {samples.Count} samples, {labelFile} {labels.Length} labels");
-        int length = checked((int)graph.Inputs[0].Shape.ElementCount), classes = graph.Outputs[0].Shape[-1];
-        if (graph.Outputs[0].Shape.ElementCount != classes) throw new UsageException($"{call.Arguments[0]} gives {graph.Outputs[0]}, not one score a class");
-        if (Array.FindIndex(labels, l => l < 0 || l >= classes) is >= 0 and var wrong) throw new UsageException($"label {wrong} is {labels[wrong]}; {call.Arguments[0]} has classes 0 to {classes - 1}");
-        float[] all = new float[(long)length * labels.Length];
-        for (int i = 0; i < labels.Length; i++) samples[i].ToFloats().CopyTo(all, i * length);
-        if (!call.Has("--validate")) return (new Dataset(all, labels, length), null);
-        var (first, end) = DataFlags.Range(call, "--validate", labels.Length);
-        if (end - first == labels.Length) throw new UsageException("--validate leaves no sample to train on");
-        float[] rest = [.. all.AsSpan(0, first * length), .. all.AsSpan(end * length)];
-        return (new Dataset(rest, (int[])[.. labels[..first], .. labels[end..]], length),
-            new Dataset(all.AsMemory(first * length, (end - first) * length), labels.AsMemory(first, end - first), length));
-    }
 
     private static void Print(TrainReport report, TextWriter output)
     {

@@ -32,6 +32,9 @@ public sealed class Recipe
     /// <summary>Whether some pass runs the network on representative inputs.</summary>
     public bool NeedsCalibration { get; }
 
+    /// <summary>Whether some pass trains the network.</summary>
+    public bool NeedsTraining => Passes.Any(pass => pass.NeedsTraining);
+
     /// <summary>The recipe as compact JSON, for a model's metadata.</summary>
     public string Json { get; }
 

@@ -1,3 +1,6 @@
+using System.Globalization;
+using EdgeRuntime.Tensors;
+
 namespace EdgeRuntime.Training;
 
 /// <summary>Changes a sample at random in place; what it means stays the same.</summary>
@@ -11,6 +14,34 @@ public static class Augmentations
     {
         foreach (Augmentation step in steps) step(sample, random);
     };
+
+    /// <summary>
+    /// An augmentation as text: <c>mirror</c>, <c>shift:ROWS[,COLUMNS]</c>, <c>cutout:SIZE</c>, <c>noise:DEVIATION</c>,
+    /// <c>gain:LOW,HIGH</c>, <c>offset:RANGE</c>, <c>specaugment:FRAMES,BANDS</c>, <c>stretch:SHARE</c>.
+    /// </summary>
+    /// <param name="text">Name, and numbers after a colon.</param>
+    /// <param name="input">The network's input: [1,H,W,C], or [1,steps,width] for sequences.</param>
+    /// <exception cref="ArgumentException">There is no such augmentation, or not with these numbers.</exception>
+    public static Augmentation Parse(string text, TensorShape input)
+    {
+        string[] parts = text.Split(':', 2);
+        float[] n = parts.Length == 1 ? [] : [.. parts[1].Split(',').Select(p => float.TryParse(p, NumberStyles.Float, CultureInfo.InvariantCulture, out float v) && float.IsFinite(v) && v >= 0
+            ? v : throw new ArgumentException($"augmentation \"{text}\": '{p}' is no number of at least 0"))];
+        int height = input.Rank > 1 ? input[1] : 1, width = input.Rank > 2 ? input[2] : 1, channels = input.Rank > 3 ? input[3] : 1;
+        return (parts[0], n.Length) switch
+        {
+            ("mirror", 0) => Mirror(height, width, channels),
+            ("shift", 1) => Shift(height, width, channels, (int)n[0], 0),
+            ("shift", 2) => Shift(height, width, channels, (int)n[0], (int)n[1]),
+            ("cutout", 1) => Cutout(height, width, channels, (int)n[0]),
+            ("noise", 1) => Noise(n[0]),
+            ("gain", 2) => Gain(n[0], n[1]),
+            ("offset", 1) => Offset(n[0]),
+            ("specaugment", 2) => SpecAugment(height, width * channels, Math.Min((int)n[0], height), Math.Min((int)n[1], width * channels)),
+            ("stretch", 1) => TimeStretch(height, width * channels, n[0]),
+            _ => throw new ArgumentException($"no augmentation \"{text}\"; known: mirror, shift:ROWS[,COLUMNS], cutout:SIZE, noise:DEVIATION, gain:LOW,HIGH, offset:RANGE, specaugment:FRAMES,BANDS, stretch:SHARE"),
+        };
+    }
 
     /// <summary>Mirrors an image left to right, every second time.</summary>
     public static Augmentation Mirror(int height, int width, int channels) => (sample, random) =>

@@ -1,0 +1,41 @@
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+using EdgeRuntime.Training;
+using Xunit;
+
+namespace EdgeRuntime.Compressor.Tests;
+
+public sealed class FineTuneTests
+{
+    private const string Recipe = """{ "passes": [ { "pass": "prune", "options": { "sparsity": 0.7, "leastWeights": 1 } }{0} ] }""";
+
+    [Fact]
+    public void FineTuningBringsBackWhatPruningTookAndKeepsZeros()
+    {
+        Graph pruned = MadeUpTask.Network(16, 12), tuned = GraphCopy.Of(pruned);
+        double before = MadeUpTask.Accuracy(pruned);
+        CompressionPipeline.Run(pruned, Compressor.Recipe.Parse(Recipe.Replace("{0}", "", StringComparison.Ordinal), "test"), MadeUpTask.Context);
+        PipelineReport report = CompressionPipeline.Run(tuned, Compressor.Recipe.Parse(Recipe.Replace("{0}", """, { "pass": "fine-tune", "options": { "epochs": 6, "rate": 0.005 } }""", StringComparison.Ordinal), "test"), MadeUpTask.Context);
+        Assert.True(before > 0.9, $"{before}");
+        Assert.True(MadeUpTask.Accuracy(tuned) > MadeUpTask.Accuracy(pruned) + 0.1, $"{before} {MadeUpTask.Accuracy(pruned)} {MadeUpTask.Accuracy(tuned)}");
+        Assert.Equal(Zeros(pruned), Zeros(tuned));
+        Assert.Contains("epoch", Assert.Single(report.Passes[1].Notes), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void WithoutSamplesTheErrorNamesTheOption()
+    {
+        ModelException e = Assert.Throws<ModelException>(() => new FineTune(new FineTuneOptions()).Apply(MadeUpTask.Network(4), PassContext.Empty));
+        Assert.Contains("--train", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{ "epochs": 0 }""")]
+    [InlineData("""{ "optimizer": "lion" }""")]
+    [InlineData("""{ "augment": ["shift:x"] }""")]
+    [InlineData("""{ "augment": ["rotate:3"] }""")]
+    public void WrongOptionsAreRefused(string options) =>
+        Assert.Throws<RecipeException>(() => Compressor.Recipe.Parse($$"""{ "passes": [ { "pass": "fine-tune", "options": {{options}} } ] }""", "test"));
+
+    private static int[] Zeros(Graph graph) => [.. graph.Nodes.Where(n => n.Inputs.Count > 1).Select(n => n.Input(1).Constant!.ToFloats().Count(w => w == 0))];
+}
