@@ -43,6 +43,8 @@ public static class PassCatalog
         Plain("store-fp16", "keep float weights in half precision", () => new StoreFloat16()),
         new("prune", "make the smallest weights 0: anywhere, n of m, or blocks", Names(RecipeJson.Default.PruneOptions), false,
             json => new Prune(Read(json, RecipeJson.Default.PruneOptions))),
+        new("prune-channels", "remove the channels that matter least, with all that depends on them", Names(RecipeJson.Default.PruneChannelsOptions), false,
+            json => new PruneChannels(Read(json, RecipeJson.Default.PruneChannelsOptions))),
         new("sparsify", "store weights with many zeros without them", Names(RecipeJson.Default.SparsifyOptions), false,
             json => new Sparsify(Read(json, RecipeJson.Default.SparsifyOptions))),
     ];

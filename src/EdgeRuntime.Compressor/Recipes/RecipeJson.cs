@@ -35,6 +35,7 @@ internal sealed record NoOptions;
 [JsonSerializable(typeof(FineTuneOptions))]
 [JsonSerializable(typeof(FactorizeOptions))]
 [JsonSerializable(typeof(PruneOptions))]
+[JsonSerializable(typeof(PruneChannelsOptions))]
 [JsonSerializable(typeof(SparsifyOptions))]
 [JsonSerializable(typeof(BinarizeOptions))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

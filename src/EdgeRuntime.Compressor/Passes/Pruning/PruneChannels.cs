@@ -1,0 +1,83 @@
+using EdgeRuntime.Model;
+
+namespace EdgeRuntime.Compressor;
+
+/// <summary>
+/// Removes whole channels (neurons, filters, recurrent units) with all that depends on them, so that what is left is an
+/// ordinary, smaller network. (Li et al., "Pruning filters for efficient ConvNets", 2017; Molchanov et al., "Importance
+/// estimation for neural network pruning", 2019; Fang et al., "DepGraph", 2023.)
+/// </summary>
+public sealed class PruneChannels : ICompressionPass
+{
+    private static readonly string[] Importances = ["l1", "l2", "gamma", "taylor"];
+
+    /// <summary>Creates the pass.</summary>
+    /// <exception cref="ArgumentException">An option is not known, or outside its range.</exception>
+    public PruneChannels(PruneChannelsOptions options)
+    {
+        Options = options;
+        if (!Importances.Contains(options.Importance)) throw new ArgumentException($"no importance \"{options.Importance}\"; known: {string.Join(", ", Importances)}");
+        if (options.Scope is not ("layer" or "global")) throw new ArgumentException($"no scope \"{options.Scope}\"; known: layer, global");
+        if (options is { Ratio: not null, Macs: not null }) throw new ArgumentException("ratio and macs exclude each other");
+        if (!((options.Ratio ?? options.Macs ?? 1) is > 0 and <= 1)) throw new ArgumentException($"{(options.Ratio is null ? "macs" : "ratio")} {options.Ratio ?? options.Macs} is not in (0, 1]");
+        if (options.Multiple < 1 || options.LeastChannels < 1 || options.Steps < 1 || options.Samples < 1) throw new ArgumentException("multiple, leastChannels, steps and samples are at least 1");
+        options.FineTune?.Check();
+    }
+
+    /// <inheritdoc/>
+    public string Name => "prune-channels";
+
+    /// <inheritdoc/>
+    public bool NeedsTraining => Options.FineTune is not null || Options.Importance == "taylor";
+
+    /// <summary>What it was created with.</summary>
+    public PruneChannelsOptions Options { get; }
+
+    /// <inheritdoc/>
+    public PassReport Apply(Graph graph, PassContext context)
+    {
+        GraphOptimizer.PrepareForTraining(graph);
+        if (Options.Skip.FirstOrDefault(s => !graph.Nodes.Exists(n => n.Name == s)) is { } unknown)
+            throw new ModelException(ModelErrorKind.InvalidData, unknown, "prune-channels is to skip it, but no node has this name");
+        IReadOnlyList<ChannelGroup> before = new ChannelDependencies(graph, Options.Skip).Groups;
+        List<string> notes = [];
+        double whole = Cost(graph), target = (Options.Ratio ?? Options.Macs ?? 0.5) * whole;
+        for (int step = 1; step <= Options.Steps; step++)
+        {
+            Remove(graph, whole + (target - whole) * step / Options.Steps, context);
+            if (Options.FineTune is { } tuning) notes.AddRange(new FineTune(tuning).Apply(graph, context).Notes);
+        }
+        Dictionary<string, int> left = Widths(new ChannelDependencies(graph, Options.Skip).Groups);
+        notes.InsertRange(0, Widths(before).Where(g => left[g.Key] < g.Value).Select(g => $"{g.Key}: {left[g.Key]} of {g.Value} channels"));
+        if (Cost(graph) > target) notes.Add($"{Cost(graph) / whole:P0} {(Options.Macs is null ? "of the channels" : "of the multiplies")} are left: multiple, leastChannels and skip allow no less");
+        return new PassReport(Name, before.Sum(g => g.Channels.Length) - left.Values.Sum()) { Notes = notes };
+    }
+
+    private void Remove(Graph graph, double target, PassContext context)
+    {
+        ChannelDependencies dependencies = new(graph, Options.Skip);
+        double[] importance = Options.Importance switch
+        {
+            "taylor" => ChannelImportance.ByTaylor(dependencies, context.RequireTraining(Name).Data, Options.Samples, context),
+            "gamma" => ChannelImportance.ByGamma(dependencies),
+            _ => ChannelImportance.BySize(dependencies, Options.Importance == "l2"),
+        };
+        ChannelSelection selection = new(dependencies.Groups, importance, Options.Multiple, Options.LeastChannels, kept => Cost(Hollow(graph, kept)));
+        bool[] kept = Options.Scope == "layer" ? selection.Uniform(target) : selection.Global(target);
+        ChannelRemoval.Apply(dependencies, slot => kept[dependencies.Slots.Find(slot)]);
+    }
+
+    /// <summary>What <paramref name="graph"/> would be with only the channels that are kept: shapes, without contents.</summary>
+    private Graph Hollow(Graph graph, bool[] kept)
+    {
+        ChannelDependencies copy = new(GraphCopy.Of(graph), Options.Skip);
+        ChannelRemoval.Apply(copy, slot => kept[copy.Slots.Find(slot)], hollow: true);
+        return copy.Graph;
+    }
+
+    private double Cost(Graph graph) => Options.Macs is null ? new ChannelDependencies(graph, Options.Skip).Groups.Sum(g => g.Channels.Length)
+        : graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates);
+
+    private static Dictionary<string, int> Widths(IReadOnlyList<ChannelGroup> groups) =>
+        groups.GroupBy(g => string.Join(" + ", g.Nodes)).ToDictionary(g => g.Key, g => g.Sum(c => c.Channels.Length));
+}

@@ -1,0 +1,35 @@
+namespace EdgeRuntime.Compressor;
+
+/// <summary>Options of the pass <c>prune-channels</c>.</summary>
+public sealed record PruneChannelsOptions
+{
+    /// <summary>The share of channels that is left, in (0, 1]; one half where no other target is given.</summary>
+    public double? Ratio { get; set; }
+
+    /// <summary>The share of multiplies that is left, in (0, 1].</summary>
+    public double? Macs { get; set; }
+
+    /// <summary>What a channel is worth: <c>l1</c>, <c>l2</c>, <c>gamma</c> (of batch normalisation) or <c>taylor</c> (needs training samples).</summary>
+    public string Importance { get; set; } = "l2";
+
+    /// <summary>Whether all groups of channels lose the same share (<c>layer</c>), or those more that matter less for what they cost (<c>global</c>).</summary>
+    public string Scope { get; set; } = "global";
+
+    /// <summary>Widths that are larger are multiples of this, as the kernels' tiles are; 1 for any width.</summary>
+    public int Multiple { get; set; } = 8;
+
+    /// <summary>Channels that every group keeps at least.</summary>
+    public int LeastChannels { get; set; } = 8;
+
+    /// <summary>Training samples that <c>taylor</c> looks at.</summary>
+    public int Samples { get; set; } = 1024;
+
+    /// <summary>Steps in which the channels go, with <see cref="FineTune"/> after each.</summary>
+    public int Steps { get; set; } = 1;
+
+    /// <summary>How training makes up for the loss after each step; null for not at all.</summary>
+    public FineTuneOptions? FineTune { get; set; }
+
+    /// <summary>Names of nodes whose channels all stay.</summary>
+    public IReadOnlyList<string> Skip { get; set; } = [];
+}
