@@ -10,7 +10,8 @@ internal static class GraphOperators
     /// <exception cref="ModelException">It can't.</exception>
     public static void Check(Node node)
     {
-        if (node.Type is OperatorType.Quantize or OperatorType.Dequantize or OperatorType.Requantize || node.Type > OperatorType.BatchNormalization)
+        if (node.Type is OperatorType.Lstm or OperatorType.Gru) RecurrentLayers.Check(node);
+        if (node.Type is OperatorType.Quantize or OperatorType.Dequantize or OperatorType.Requantize or OperatorType.Binarize or OperatorType.ReflectPad || node.Type > OperatorType.Sqrt)
             throw new ModelException(ModelErrorKind.Unsupported, node.ToString(), "this operator can't be trained; train the float network, before it is quantised");
     }
 
@@ -38,9 +39,20 @@ internal static class GraphOperators
             case OperatorType.Concat: return tape.Concat(a.Int("axis") is < 0 and var axis ? axis + first.Shape.Rank : a.Int("axis"), x!);
             case OperatorType.Sigmoid: return tape.Sigmoid(first);
             case OperatorType.Tanh: return tape.Tanh(first);
+            case OperatorType.Slice: return tape.Slice(first, a.Ints("starts"), Ends(node, first), a.Ints("steps"));
+            case OperatorType.Sqrt: return tape.Sqrt(first);
             case OperatorType.BatchNormalization: return Normalize(tape, node, x!);
             default: throw new InvalidOperationException($"{node.Type} was not refused");
         }
+    }
+
+    /// <summary>The ends of a slice; axes that are taken whole reach to their end in a batch, too.</summary>
+    private static int[] Ends(Node node, Variable x)
+    {
+        int[] ends = node.Attributes.Ints("ends").ToArray();
+        for (int i = 0; i < ends.Length; i++)
+            if (node.Attributes.Ints("starts")[i] == 0 && ends[i] == node.Input(0).Shape[i]) ends[i] = x.Shape[i];
+        return ends;
     }
 
     private static Window2D Window(AttributeSet a)

@@ -36,6 +36,12 @@ public sealed class Tape
     /// <summary>The source of all randomness in operators.</summary>
     public RandomSource Random { get; }
 
+    /// <summary>
+    /// Truncated back-propagation through time (Williams and Peng 1990): recurrent layers hand their state on from one window of so
+    /// many steps to the next, but no gradient flows back with it; windows are counted from the last step. 0 for no limit.
+    /// </summary>
+    public int Window { get; set; }
+
     internal MatrixProductKernel Product { get; }
 
     /// <summary>A tensor that no gradient flows to, holding a copy of <paramref name="data"/>.</summary>
@@ -112,6 +118,9 @@ public sealed class Tape
             v.Gradient = gradient;
         }
     }
+
+    /// <summary>Whether no gradient flows from step <paramref name="step"/> to the one before.</summary>
+    internal bool IsCut(int step, int steps) => Window > 0 && step > 0 && (steps - step) % Window == 0;
 
     /// <summary>Runs <paramref name="body"/> on [from, end) ranges that together are [0, <paramref name="count"/>), one per chunk.</summary>
     internal void For(int count, Action<int, int, int> body)

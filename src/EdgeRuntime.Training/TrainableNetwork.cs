@@ -12,13 +12,17 @@ public class TrainableNetwork
     private readonly Dictionary<ValueInfo, Variable> _constants = [];
     private readonly List<(Variable Weights, bool[] IsZero)> _masks = [];
     private readonly Dictionary<ValueInfo, int> _batchAxes = [];
+    private readonly HashSet<ValueInfo> _sequences = [];
 
     /// <summary>Takes the constants of <paramref name="graph"/> as they are; <see cref="Store"/> writes them back.</summary>
     /// <exception cref="ModelException">An operator or a type can't be trained; the message names the node.</exception>
     public TrainableNetwork(Graph graph)
     {
         Graph = graph;
-        foreach (ValueInfo input in graph.Inputs) _batchAxes[input] = 0;
+        foreach (Node node in graph.Nodes.Where(IsRecurrent))
+            foreach (int i in (ReadOnlySpan<int>)[0, RecurrentShape.FirstHidden, RecurrentShape.FirstCell])
+                if (node.OptionalInput(i) is { } sequence) _sequences.Add(sequence);
+        foreach (ValueInfo input in graph.Inputs) _batchAxes[input] = _sequences.Contains(input) || (input.Shape.Rank == 3 && input.Shape[0] > 1 && input.Shape[1] == 1) ? 1 : 0;
         foreach (Node node in graph.Nodes)
         {
             GraphOperators.Check(node);
@@ -28,7 +32,7 @@ public class TrainableNetwork
                     _constants[value] = Variable(node, i, value, constant);
                     if (value.Sparsity is not null) _masks.Add((_constants[value], Array.ConvertAll(_constants[value].Data, w => w == 0)));
                 }
-            _batchAxes[node.Output] = BatchAxis(node);
+            foreach (ValueInfo output in node.Outputs) _batchAxes[output] = BatchAxis(node);
         }
     }
 
@@ -48,21 +52,31 @@ public class TrainableNetwork
     public Variable this[ValueInfo constant] => _constants[constant];
 
     /// <summary>
-    /// Runs a batch; <paramref name="inputs"/> have the shapes of the graph's inputs with the batch size in place of the first
-    /// dimension. Returns the outputs, or what <paramref name="wanted"/> names instead.
+    /// Runs a batch; <paramref name="inputs"/> have the shapes of the graph's inputs, stacked on the first axis. Returns the outputs, or what <paramref name="wanted"/> names instead.
     /// </summary>
     public Variable[] Forward(Tape tape, IReadOnlyList<Variable> inputs, IReadOnlyList<ValueInfo>? wanted = null)
     {
         Dictionary<ValueInfo, Variable> values = [];
         for (int i = 0; i < inputs.Count; i++)
         {
-            if (inputs[i].Shape.With(0, 1) != Graph.Inputs[i].Shape.With(0, 1)) throw new ArgumentException($"input {Graph.Inputs[i]} given as {inputs[i].Shape}");
-            values[Graph.Inputs[i]] = inputs[i];
+            ValueInfo input = Graph.Inputs[i];
+            if (inputs[i].Shape.With(0, 1) != input.Shape.With(0, 1)) throw new ArgumentException($"input {input} given as {inputs[i].Shape}");
+            values[input] = _batchAxes[input] is > 0 and var axis ? Regroup(tape, inputs[i], 0, input.Shape, axis, inputs[i].Shape[0] / input.Shape[0]) : inputs[i];
         }
-        int batch = inputs[0].Shape[0];
+        int batch = values[Graph.Inputs[0]].Shape[_batchAxes[Graph.Inputs[0]]];
         foreach (Node node in Graph.Nodes)
-            values[node.Output] = Run(tape, node, [.. node.Inputs.Select(v => v is null ? null : values.GetValueOrDefault(v) ?? _constants[v])],
-                _batchAxes[node.Output] is >= 0 and var axis ? node.Output.Shape.With(axis, batch * node.Output.Shape[axis]) : node.Output.Shape);
+        {
+            Variable?[] x = [.. node.Inputs.Select(v => v is null ? null : values.GetValueOrDefault(v) ?? _constants[v])];
+            if (IsRecurrent(node))
+            {
+                Variable[] outputs = RecurrentLayers.Run(tape, node, x);
+                for (int i = 0; i < outputs.Length; i++) values[node.Outputs[i]] = outputs[i];
+                continue;
+            }
+            int axis = _batchAxes[node.Output];
+            values[node.Output] = MovesBatch(node) ? Regroup(tape, x[0]!, _batchAxes[node.Input(0)], node.Output.Shape, axis, batch)
+                : Run(tape, node, x, axis >= 0 ? node.Output.Shape.With(axis, batch * node.Output.Shape[axis]) : node.Output.Shape);
+        }
         return [.. (wanted ?? Graph.Outputs).Select(v => values[v])];
     }
 
@@ -87,9 +101,9 @@ public class TrainableNetwork
     {
         if (constant.Type is not (ElementType.Float32 or ElementType.Float16))
             throw new ModelException(ModelErrorKind.Unsupported, node.ToString(), $"{value} can't be trained; train the float network, before it is quantised");
-        bool isStatistic = node.Type == OperatorType.BatchNormalization && index >= 3;
+        bool isStatistic = node.Type == OperatorType.BatchNormalization && index >= 3, isState = IsRecurrent(node) && index is (RecurrentShape.FirstHidden or RecurrentShape.FirstCell);
         value.Type = ElementType.Float32;
-        return new Variable(value.Name, value.Shape, constant.ToFloats(), !isStatistic);
+        return new Variable(value.Name, value.Shape, constant.ToFloats(), !isStatistic && !isState);
     }
 
     /// <summary>Where the batch is in a node's output; −1 where it has none.</summary>
@@ -100,13 +114,47 @@ public class TrainableNetwork
         switch (node.Type)
         {
             case OperatorType.Transpose: return node.Attributes.Ints("perm").IndexOf(axis);
-            case OperatorType.Reshape:
-                long before = x.Shape.CountOf(0, axis);
-                for (int i = 0; i < node.Output.Shape.Rank; i++)
-                    if (node.Output.Shape.CountOf(0, i) == before && node.Output.Shape[i] % x.Shape[axis] == 0) return i;
-                throw new ModelException(ModelErrorKind.Unsupported, node.ToString(), $"a batch of {x.Shape} doesn't go on as one of {node.Output.Shape}");
+            case OperatorType.Reshape: return ReshapedBatchAxis(node, x.Shape, axis);
+            case OperatorType.Lstm or OperatorType.Gru: return 1;
+            case OperatorType.Slice when node.Output.Shape[axis] != x.Shape[axis]:
+                throw new ModelException(ModelErrorKind.Unsupported, node.ToString(), $"a part of a batch of {x.Shape} can't be trained");
             case OperatorType.ReduceMean when node.Attributes.Int("keepdims") == 0: return axis - node.Attributes.Ints("axes").ToArray().Count(a => (a < 0 ? a + x.Shape.Rank : a) < axis);
             default: return axis;
         }
     }
+
+    /// <summary>A dimension of 1 where recurrent layers want it, or with as many elements before it; else one that the batch can be part of.</summary>
+    private int ReshapedBatchAxis(Node node, TensorShape x, int axis)
+    {
+        TensorShape y = node.Output.Shape;
+        long before = x.CountOf(0, axis);
+        if (x[axis] == 1)
+        {
+            if (_sequences.Contains(node.Output) && y[1] == 1) return 1;
+            int[] ones = [.. Enumerable.Range(0, y.Rank).Where(i => y[i] == 1)];
+            if (ones.Length > 0) return ones.Where(i => y.CountOf(0, i) == before).Append(ones[0]).First();
+        }
+        for (int i = 0; i < y.Rank; i++)
+            if (y.CountOf(0, i) == before && y[i] % x[axis] == 0) return i;
+        throw new ModelException(ModelErrorKind.Unsupported, node.ToString(), $"a batch of {x} doesn't go on as one of {y}");
+    }
+
+    /// <summary>Whether other axes pass the batch in a reshape, which moves no data in a batch of one.</summary>
+    private bool MovesBatch(Node node)
+    {
+        if (node.Type != OperatorType.Reshape || _batchAxes[node.Output] is not (>= 0 and var to) || _batchAxes[node.Input(0)] is not (>= 0 and var from)) return false;
+        TensorShape x = node.Input(0).Shape, y = node.Output.Shape;
+        return x[from] == 1 && y[to] == 1 && x.CountOf(0, from) != y.CountOf(0, to);
+    }
+
+    /// <summary>Gives each sample of a batch along axis <paramref name="from"/> the shape <paramref name="sample"/>, and stacks them along axis <paramref name="to"/>, which has 1 element there.</summary>
+    private static Variable Regroup(Tape tape, Variable x, int from, TensorShape sample, int to, int batch)
+    {
+        if (from > 0) x = tape.Transpose(x, [from, .. Enumerable.Range(0, x.Shape.Rank).Where(i => i != from)]);
+        int[] others = [.. Enumerable.Range(0, sample.Rank).Where(i => i != to)];
+        x = tape.Reshape(x, new TensorShape([batch, .. others.Select(i => sample[i])]));
+        return to == 0 ? x : tape.Transpose(x, [.. Enumerable.Range(1, to), 0, .. Enumerable.Range(to + 1, sample.Rank - to - 1)]);
+    }
+
+    private static bool IsRecurrent(Node node) => node.Type is OperatorType.Lstm or OperatorType.Gru;
 }

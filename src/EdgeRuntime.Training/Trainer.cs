@@ -38,7 +38,7 @@ public sealed class Trainer
         _sample = network.Graph.Inputs[0].Shape;
         if (_sample.ElementCount != data.SampleLength) throw new ArgumentException($"samples of {data.SampleLength} floats for input {network.Graph.Inputs[0]}", nameof(data));
         _loss = loss ?? ((tape, batch, outputs) => tape.CrossEntropy(outputs[0], batch.Labels, _options.LabelSmoothing));
-        _tape = new Tape(_options.Workers, _options.Seed);
+        _tape = new Tape(_options.Workers, _options.Seed) { Window = _options.Window };
         _optimizer = _options.UseSgd ? new Sgd(network.Parameters, weightDecay: _options.WeightDecay) : new Adam(network.Parameters, _options.WeightDecay);
         if (_options.AverageDecay > 0) _average = new MovingAverage(network.Parameters, _options.AverageDecay);
         _checkpoint = new TrainingCheckpoint(network, _optimizer, _average, _tape.Random);
@@ -135,7 +135,7 @@ public sealed class Trainer
 
     private TrainingBatch Batch(Dataset data, int[] indices, RandomSource? augment)
     {
-        Variable input = _tape.New(_sample.With(0, indices.Length), false);
+        Variable input = _tape.New(_sample.With(0, indices.Length * _sample[0]), false);
         for (int i = 0; i < indices.Length; i++)
         {
             Span<float> sample = input.Data.AsSpan(i * data.SampleLength, data.SampleLength);

@@ -30,6 +30,9 @@ public sealed record TrainingOptions
     /// <summary>Epochs without a better validation accuracy after which training ends; 0 for never.</summary>
     public int Patience { get; init; }
 
+    /// <summary>Steps of recurrent layers that gradients flow back through, see <see cref="Tape.Window"/>; 0 for all.</summary>
+    public int Window { get; init; }
+
     /// <summary>Applied to every training sample, anew in each epoch.</summary>
     public Augmentation? Augment { get; init; }
 

@@ -50,12 +50,21 @@ public sealed class GradientTests
         ["transpose"] = new((t, v) => t.Transpose(v[0], 2, 0, 1), S(2, 3, 4)),
         ["pad"] = new((t, v) => t.Pad(v[0], [1, 0, 2], [0, 3, 1]), S(2, 3, 4)),
         ["slice"] = new((t, v) => t.Slice(v[0], 1, 1, 4), S(2, 5, 3)),
+        ["slice with steps"] = new((t, v) => t.Slice(v[0], [0, 1, 0], [2, 6, 3], [1, 2, 3]), S(2, 6, 3)),
+        ["sqrt"] = new((t, v) => t.Sqrt(v[0]), S(9)) { Prepare = x => 0.5f + x * x },
         ["concat"] = new((t, v) => t.Concat(1, v[0], v[1], v[0]), S(2, 3, 2), S(2, 1, 2)),
         ["embedding"] = new((t, v) => t.Embedding(v[0], [2, 0, 2, 4]), S(5, 3)),
         ["lstm"] = new((t, v) => t.Lstm(v[0], v[1], v[2], v[3]).Y, S(5, 3, 4), S(24, 4), S(24, 6), S(24)),
-        ["lstm, reverse, with state"] = new((t, v) => t.Lstm(v[0], v[1], v[2], v[3], Fixed(0.3f, 18).Data, Fixed(-0.4f, 18).Data, true).Y, S(5, 3, 4), S(24, 4), S(24, 6), S(24)),
+        ["lstm, reverse, with states, clipped"] = new((t, v) =>
+        {
+            var (y, h, c) = t.Lstm(v[0], v[1], v[2], v[3], v[4], v[5], true, 0.9f);
+            return t.Concat(0, t.Reshape(y, S(15, 6)), h, c);
+        }, S(5, 3, 4), S(24, 4), S(24, 6), S(24), S(3, 6), S(3, 6)),
+        ["lstm, last cell only"] = new((t, v) => t.Lstm(v[0], v[1], v[2], v[3]).C, S(5, 3, 4), S(24, 4), S(24, 6), S(24)),
         ["gru"] = new((t, v) => t.Gru(v[0], v[1], v[2], v[3], v[4]).Y, S(5, 3, 4), S(18, 4), S(18, 6), S(18), S(18)),
-        ["gru, reverse, with state"] = new((t, v) => t.Gru(v[0], v[1], v[2], v[3], v[4], Fixed(0.3f, 18).Data, true).Y, S(5, 3, 4), S(18, 4), S(18, 6), S(18), S(18)),
+        ["gru, reverse, with state"] = new((t, v) => Ends(t, t.Gru(v[0], v[1], v[2], v[3], v[4], v[5], true)), S(5, 3, 4), S(18, 4), S(18, 6), S(18), S(18), S(3, 6)),
+        ["gru, reset before"] = new((t, v) => t.GruResetBefore(v[0], v[1], v[2], v[3]).Y, S(5, 3, 4), S(18, 4), S(18, 6), S(18)),
+        ["gru, reset before, reverse, with state"] = new((t, v) => Ends(t, t.GruResetBefore(v[0], v[1], v[2], v[3], v[4], true)), S(5, 3, 4), S(18, 4), S(18, 6), S(18), S(3, 6)),
         ["cross-entropy"] = new((t, v) => t.CrossEntropy(v[0], [3, 0, -1, 2]), S(4, 5)),
         ["cross-entropy, smoothed"] = new((t, v) => t.CrossEntropy(v[0], [3, 0, 1, 2], 0.1f), S(4, 5)),
         ["Kullback-Leibler"] = new((t, v) => t.KullbackLeibler(v[0], Fixed(0.2f, S(4, 5)), 3), S(4, 5)),
@@ -129,6 +138,8 @@ public sealed class GradientTests
         Assert.All(variables, v => Assert.Null(v.Gradient));
         return (precise, gradients);
     }
+
+    private static Variable Ends(Tape tape, (Variable Y, Variable H) sequence) => tape.Concat(0, tape.Reshape(sequence.Y, S(15, 6)), sequence.H);
 
     private static TensorShape S(params int[] dims) => new(dims);
 

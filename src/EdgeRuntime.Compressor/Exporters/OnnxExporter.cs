@@ -59,6 +59,8 @@ public static class OnnxExporter
 
     internal static AttributeProto Attribute(string name, float value) => new() { Name = name, Type = AttributeType.Float, F = value };
 
+    internal static AttributeProto Attribute(string name, string value) => new() { Name = name, Type = AttributeType.String, S = ByteString.CopyFromUtf8(value) };
+
     private static ValueInfoProto Describe(ValueInfo value)
     {
         ValueInfoProto proto = new() { Name = value.Name, Type = new TypeProto { TensorType = new() { ElemType = (int)TypeOf(null, value), Shape = new TensorShapeProto() } } };

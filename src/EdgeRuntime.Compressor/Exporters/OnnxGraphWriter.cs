@@ -56,11 +56,13 @@ internal sealed class OnnxGraphWriter(GraphProto graph)
         return name;
     }
 
-    public void Add(string type, string name, ReadOnlySpan<string> inputs, string output, params AttributeProto[] attributes)
+    public void Add(string type, string name, ReadOnlySpan<string> inputs, string output, params AttributeProto[] attributes) => Add(type, name, inputs, [output], attributes);
+
+    public void Add(string type, string name, ReadOnlySpan<string> inputs, ReadOnlySpan<string> outputs, params AttributeProto[] attributes)
     {
         NodeProto node = new() { OpType = type, Name = Unique(name, _nodes) };
         node.Input.AddRange(inputs.ToArray());
-        node.Output.Add(output);
+        node.Output.AddRange(outputs.ToArray());
         node.Attribute.AddRange(attributes);
         graph.Node.Add(node);
     }

@@ -17,7 +17,7 @@ internal static class OnnxNodeWriter
             case OperatorType.FullyConnected: FullyConnected(w, node); break;
             case OperatorType.AveragePool or OperatorType.MaxPool: Pool(w, node); break;
             case OperatorType.Add or OperatorType.Sub or OperatorType.Mul or OperatorType.Div: Elementwise(w, node, node.Type.ToString()); break;
-            case OperatorType.Sigmoid or OperatorType.Tanh: Elementwise(w, node, node.Type.ToString()); break;
+            case OperatorType.Sigmoid or OperatorType.Tanh or OperatorType.Sqrt: Elementwise(w, node, node.Type.ToString()); break;
             case OperatorType.Clip: Clip(w, node); break;
             case OperatorType.BatchNormalization: Normalize(w, node); break;
             case OperatorType.ReduceMean: w.Add("ReduceMean", node.Name, [w.Provide(node.Input(0))], w.Produce(node.Output), Attribute("axes", a.Ints("axes")), Attribute("keepdims", a.Int("keepdims"))); break;
@@ -26,6 +26,8 @@ internal static class OnnxNodeWriter
             case OperatorType.Transpose: w.Add("Transpose", node.Name, [w.Provide(node.Input(0))], w.Produce(node.Output), Attribute("perm", a.Ints("perm"))); break;
             case OperatorType.Pad: w.Add("Pad", node.Name, [w.Provide(node.Input(0)), Longs(w, node, "pads", a.Ints("pads")), Scalar(w, node, "value", a.Float("value"))], w.Produce(node.Output)); break;
             case OperatorType.Concat: w.Add("Concat", node.Name, [.. node.Inputs.Select(v => w.Provide(v!))], w.Produce(node.Output), Attribute("axis", a.Int("axis"))); break;
+            case OperatorType.Slice: Slice(w, node); break;
+            case OperatorType.Lstm or OperatorType.Gru: OnnxRecurrentWriter.Write(w, node); break;
             default: throw new ModelException(ModelErrorKind.Unsupported, node.ToString(), "this operator can't be exported to ONNX; export the float network, before it is quantised");
         }
     }
@@ -108,6 +110,14 @@ internal static class OnnxNodeWriter
         w.Add("Softmax", node.Name, [x], w.Produce(node.Output), Attribute("axis", node.Attributes.Int("axis")));
     }
 
+    private static void Slice(OnnxGraphWriter w, Node node)
+    {
+        AttributeSet a = node.Attributes;
+        int[] axes = [.. Enumerable.Range(0, node.Output.Shape.Rank)];
+        w.Add("Slice", node.Name, [w.Provide(node.Input(0)), Longs(w, node, "starts", a.Ints("starts")), Longs(w, node, "ends", a.Ints("ends")), Longs(w, node, "axes", axes),
+            Longs(w, node, "steps", a.Ints("steps"))], w.Produce(node.Output));
+    }
+
     /// <summary>Writes an operator, and its fused clamp behind it.</summary>
     private static void Clamped(OnnxGraphWriter w, Node node, string output, Action<string> write)
     {
@@ -130,7 +140,7 @@ internal static class OnnxNodeWriter
 
     private static string Scalar(OnnxGraphWriter w, Node node, string what, float value) => w.Constant($"{node.Name}/{what}", Tensor.From<float>(TensorShape.Scalar, [value]));
 
-    private static string Longs(OnnxGraphWriter w, Node node, string what, ReadOnlySpan<int> values)
+    internal static string Longs(OnnxGraphWriter w, Node node, string what, ReadOnlySpan<int> values)
     {
         long[] longs = new long[values.Length];
         for (int i = 0; i < longs.Length; i++) longs[i] = values[i];

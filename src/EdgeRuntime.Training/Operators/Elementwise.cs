@@ -32,6 +32,9 @@ public static class ElementwiseOperators
     /// <summary>tanh x.</summary>
     public static Variable Tanh(this Tape tape, Variable x) => Unary(tape, x, default(TanhFunction));
 
+    /// <summary>Square root.</summary>
+    public static Variable Sqrt(this Tape tape, Variable x) => Unary(tape, x, default(SquareRoot));
+
     /// <summary>Sets each element to 0 with a probability, and scales the others so that the mean stays; the identity outside training.</summary>
     public static Variable Dropout(this Tape tape, Variable x, float probability)
     {
@@ -150,6 +153,13 @@ public static class ElementwiseOperators
         public float Value(float x) => MathF.Tanh(x);
 
         public float Slope(float x, float y) => 1 - y * y;
+    }
+
+    private readonly struct SquareRoot : IDifferentiable
+    {
+        public float Value(float x) => MathF.Sqrt(x);
+
+        public float Slope(float x, float y) => 0.5f / y;
     }
 }
 

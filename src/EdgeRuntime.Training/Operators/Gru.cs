@@ -4,7 +4,7 @@ namespace EdgeRuntime.Training;
 
 /// <summary>
 /// Gated recurrent unit (Cho et al. 2014) in the form whose reset gate acts after the product (ONNX: linear_before_reset = 1;
-/// cuDNN, Keras' default), gates in ONNX's order z, r, h:
+/// cuDNN, Keras' default); <see cref="GruResetBeforeOperator"/> is the other. Gates in ONNX's order z, r, h:
 /// <code>
 /// z, r = σ(W x + b + R h + rb),  n = tanh(W x + b + r·(R h + rb)),  h' = (1 − z)·n + z·h
 /// </code>
@@ -12,14 +12,14 @@ namespace EdgeRuntime.Training;
 public static class GruOperator
 {
     /// <summary>
-    /// x [T,N,I], weights [3H,I], recurrent weights [3H,H], bias and recurrent bias [3H], state [N,H] or null for zeros →
-    /// y [T,N,H], and the final state as a plain array.
+    /// x [T,N,I], weights [3H,I], recurrent weights [3H,H], bias and recurrent bias [3H], first state [N,H] or null for zeros →
+    /// y [T,N,H], and the last state [N,H].
     /// </summary>
-    public static (Variable Y, float[] H) Gru(this Tape tape, Variable x, Variable weights, Variable recurrent, Variable bias, Variable recurrentBias, float[]? h0 = null, bool reverse = false)
+    public static (Variable Y, Variable H) Gru(this Tape tape, Variable x, Variable weights, Variable recurrent, Variable bias, Variable recurrentBias, Variable? h0 = null, bool reverse = false)
     {
         int steps = x.Shape[0], batch = x.Shape[1], size = recurrent.Shape[1], state = batch * size;
         Variable gates = tape.Dense(x, weights, bias);
-        Variable y = tape.New(new TensorShape(steps, batch, size), gates.RequiresGradient || recurrent.RequiresGradient || recurrentBias.RequiresGradient);
+        Variable y = tape.New(new TensorShape(steps, batch, size), gates.RequiresGradient || recurrent.RequiresGradient || recurrentBias.RequiresGradient || h0 is { RequiresGradient: true });
         // `active` holds z, r, n of every step; `products` R h + rb.
         float[] active = tape.Rent(steps * 3 * state), products = tape.Rent(steps * 3 * state), previous = tape.Rent(steps * state), hidden = tape.Rent(state);
         LstmOperator.Start(h0, hidden);
@@ -36,8 +36,8 @@ public static class GruOperator
             }
             hidden.AsSpan().CopyTo(y.Data.AsSpan(t * state));
         }
-        tape.Record(y, dy => Backward(tape, dy, gates, recurrent, recurrentBias, active, products, previous, y.Shape, reverse));
-        return (y, hidden.ToArray());
+        tape.Record(y, dy => Backward(tape, dy, gates, recurrent, recurrentBias, active, products, previous, h0, y.Shape, reverse));
+        return (y, LstmOperator.LastHidden(tape, y, reverse));
     }
 
     private static void Cell(ReadOnlySpan<float> gates, ReadOnlySpan<float> products, Span<float> active, Span<float> h)
@@ -52,7 +52,8 @@ public static class GruOperator
         }
     }
 
-    private static void Backward(Tape tape, float[] dy, Variable gates, Variable recurrent, Variable recurrentBias, float[] active, float[] products, float[] previous, TensorShape shape, bool reverse)
+    private static void Backward(Tape tape, float[] dy, Variable gates, Variable recurrent, Variable recurrentBias, float[] active, float[] products, float[] previous,
+        Variable? h0, TensorShape shape, bool reverse)
     {
         int steps = shape[0], batch = shape[1], size = shape[2], state = batch * size;
         float[] dh = tape.Rent(state), dgates = tape.Rent(steps * 3 * state), dproducts = tape.Rent(steps * 3 * state);
@@ -68,9 +69,11 @@ public static class GruOperator
                     dgates.AsSpan(at, 3 * size), dproducts.AsSpan(at, 3 * size));
             }
             tape.Multiply(dproducts, t * 3 * state, false, recurrent.Data, 0, false, dh, 0, batch, size, 3 * size, true);
+            if (tape.IsCut(step, steps)) Array.Clear(dh);
         }
         if (recurrent.RequiresGradient) tape.ProductOfRows(dproducts, 3 * size, previous, size, steps * batch, tape.GradientOf(recurrent));
         if (recurrentBias.RequiresGradient) DenseOperator.AddRows(tape, dproducts, steps * batch, 3 * size, tape.GradientOf(recurrentBias));
+        if (h0 is { RequiresGradient: true }) VectorMath.Add(dh, tape.GradientOf(h0));
         if (gates.RequiresGradient) tape.GiveGradient(gates, dgates);
     }
 

@@ -7,21 +7,22 @@ namespace EdgeRuntime.Training;
 /// <code>
 /// i, o, f = σ(W x + R h + b),  g = tanh(W x + R h + b),  c' = f·c + i·g,  h' = o·tanh(c')
 /// </code>
-/// The product with x is one dense layer over all steps; the operator here runs the steps. Truncated back-propagation
-/// through time is had by handing the final state on as constants.
+/// The product with x is one dense layer over all steps; the operator here runs the steps. Back-propagation through time is
+/// truncated by <see cref="Tape.Window"/>.
 /// </summary>
 public static class LstmOperator
 {
     /// <summary>
-    /// x [T,N,I], weights [4H,I], recurrent weights [4H,H], bias [4H] (both of ONNX's halves added), state h and c [N,H] or
-    /// null for zeros → y [T,N,H], and the final h and c as plain arrays.
+    /// x [T,N,I], weights [4H,I], recurrent weights [4H,H], bias [4H] (both of ONNX's halves added), first state h and c [N,H] or
+    /// null for zeros → y [T,N,H], and the last h and c [N,H].
     /// </summary>
-    public static (Variable Y, float[] H, float[] C) Lstm(this Tape tape, Variable x, Variable weights, Variable recurrent, Variable bias,
-        float[]? h0 = null, float[]? c0 = null, bool reverse = false)
+    public static (Variable Y, Variable H, Variable C) Lstm(this Tape tape, Variable x, Variable weights, Variable recurrent, Variable bias,
+        Variable? h0 = null, Variable? c0 = null, bool reverse = false, float cellClip = float.PositiveInfinity)
     {
         int steps = x.Shape[0], batch = x.Shape[1], size = recurrent.Shape[1], state = batch * size;
         Variable gates = tape.Dense(x, weights, bias);
-        Variable y = tape.New(new TensorShape(steps, batch, size), gates.RequiresGradient || recurrent.RequiresGradient);
+        bool wanted = gates.RequiresGradient || recurrent.RequiresGradient || h0 is { RequiresGradient: true } || c0 is { RequiresGradient: true };
+        Variable y = tape.New(new TensorShape(steps, batch, size), wanted), c = tape.New(new TensorShape(batch, size), wanted);
         // After the loop `active` holds the gates' values, `cells` every c; the first state stands before them.
         float[] active = tape.Rent(steps * 4 * state), cells = tape.Rent((steps + 1) * state), hidden = tape.Rent(state);
         Start(c0, cells.AsSpan(0, state));
@@ -35,53 +36,73 @@ public static class LstmOperator
             tape.Multiply(hidden, 0, false, recurrent.Data, 0, true, active, t * 4 * state, batch, 4 * size, size, true);
             for (int n = 0; n < batch; n++)
                 Cell(active.AsSpan((t * batch + n) * 4 * size, 4 * size), cells.AsSpan(step * state + n * size, size),
-                    cells.AsSpan((step + 1) * state + n * size, size), y.Data.AsSpan((t * batch + n) * size, size));
+                    cells.AsSpan((step + 1) * state + n * size, size), y.Data.AsSpan((t * batch + n) * size, size), cellClip);
             y.Data.AsSpan(t * state, state).CopyTo(hidden);
         }
-        tape.Record(y, dy => Backward(tape, dy, gates, recurrent, y, active, cells, firstHidden, reverse));
-        return (y, hidden.ToArray(), cells.AsSpan(steps * state, state).ToArray());
+        cells.AsSpan(steps * state, state).CopyTo(c.Data);
+        float[] lastCell = tape.Rent(state);
+        Array.Clear(lastCell);
+        tape.Record(y, dy => Backward(tape, dy, gates, recurrent, y, active, cells, (h0, firstHidden), (c0, lastCell), reverse, cellClip));
+        tape.Record(c, dc =>
+        {
+            tape.GradientOf(y);
+            dc.CopyTo(lastCell, 0);
+        });
+        return (y, LastHidden(tape, y, reverse), c);
     }
 
-    private static void Cell(Span<float> gates, ReadOnlySpan<float> before, Span<float> after, Span<float> y)
+    /// <summary>The hidden state after the last step.</summary>
+    internal static Variable LastHidden(Tape tape, Variable y, bool reverse)
+    {
+        int steps = y.Shape[0], t = reverse ? 0 : steps - 1;
+        return tape.Reshape(tape.Slice(y, 0, t, t + 1), new TensorShape(y.Shape[1], y.Shape[2]));
+    }
+
+    private static void Cell(Span<float> gates, ReadOnlySpan<float> before, Span<float> after, Span<float> y, float clip)
     {
         int size = y.Length;
         for (int j = 0; j < size; j++)
         {
             float i = ElementwiseOperators.Sigmoid(gates[j]), o = ElementwiseOperators.Sigmoid(gates[size + j]);
             float f = ElementwiseOperators.Sigmoid(gates[2 * size + j]), g = MathF.Tanh(gates[3 * size + j]);
-            after[j] = f * before[j] + i * g;
+            after[j] = Math.Clamp(f * before[j] + i * g, -clip, clip);
             y[j] = o * MathF.Tanh(after[j]);
             (gates[j], gates[size + j], gates[2 * size + j], gates[3 * size + j]) = (i, o, f, g);
         }
     }
 
-    private static void Backward(Tape tape, float[] dy, Variable gates, Variable recurrent, Variable y, float[] active, float[] cells, float[] firstHidden, bool reverse)
+    private static void Backward(Tape tape, float[] dy, Variable gates, Variable recurrent, Variable y, float[] active, float[] cells,
+        (Variable? Variable, float[] Data) first, (Variable? First, float[] Gradient) cell, bool reverse, float clip)
     {
         int steps = y.Shape[0], batch = y.Shape[1], size = y.Shape[2], state = batch * size;
-        float[] dh = tape.Rent(state), dc = tape.Rent(state), dgates = tape.Rent(steps * 4 * state), previous = tape.Rent(steps * state);
+        float[] dh = tape.Rent(state), dc = cell.Gradient, dgates = tape.Rent(steps * 4 * state), previous = tape.Rent(steps * state);
         Array.Clear(dh);
-        Array.Clear(dc);
         for (int step = steps - 1; step >= 0; step--)
         {
             int t = reverse ? steps - 1 - step : step, before = reverse ? t + 1 : t - 1;
-            (step == 0 ? firstHidden.AsSpan() : y.Data.AsSpan(before * state, state)).CopyTo(previous.AsSpan(t * state));
+            (step == 0 ? first.Data.AsSpan() : y.Data.AsSpan(before * state, state)).CopyTo(previous.AsSpan(t * state));
             VectorMath.Add(dy.AsSpan(t * state, state), dh);
             for (int n = 0; n < batch; n++)
                 CellBackward(active.AsSpan((t * batch + n) * 4 * size, 4 * size), cells.AsSpan(step * state + n * size, size), cells.AsSpan((step + 1) * state + n * size, size),
-                    dh.AsSpan(n * size, size), dc.AsSpan(n * size, size), dgates.AsSpan((t * batch + n) * 4 * size, 4 * size));
+                    dh.AsSpan(n * size, size), dc.AsSpan(n * size, size), dgates.AsSpan((t * batch + n) * 4 * size, 4 * size), clip);
             tape.Multiply(dgates, t * 4 * state, false, recurrent.Data, 0, false, dh, 0, batch, size, 4 * size, false);
+            if (!tape.IsCut(step, steps)) continue;
+            Array.Clear(dh);
+            Array.Clear(dc);
         }
         if (recurrent.RequiresGradient) tape.ProductOfRows(dgates, 4 * size, previous, size, steps * batch, tape.GradientOf(recurrent));
+        if (first.Variable is { RequiresGradient: true }) VectorMath.Add(dh, tape.GradientOf(first.Variable));
+        if (cell.First is { RequiresGradient: true }) VectorMath.Add(dc, tape.GradientOf(cell.First));
         if (gates.RequiresGradient) tape.GiveGradient(gates, dgates);
     }
 
-    private static void CellBackward(ReadOnlySpan<float> gates, ReadOnlySpan<float> before, ReadOnlySpan<float> after, ReadOnlySpan<float> dh, Span<float> dc, Span<float> dgates)
+    private static void CellBackward(ReadOnlySpan<float> gates, ReadOnlySpan<float> before, ReadOnlySpan<float> after, ReadOnlySpan<float> dh, Span<float> dc, Span<float> dgates, float clip)
     {
         int size = dh.Length;
         for (int j = 0; j < size; j++)
         {
             float i = gates[j], o = gates[size + j], f = gates[2 * size + j], g = gates[3 * size + j], tanh = MathF.Tanh(after[j]);
-            float d = dc[j] + dh[j] * o * (1 - tanh * tanh);
+            float d = MathF.Abs(after[j]) < clip ? dc[j] + dh[j] * o * (1 - tanh * tanh) : 0;
             dgates[j] = d * g * i * (1 - i);
             dgates[size + j] = dh[j] * tanh * o * (1 - o);
             dgates[2 * size + j] = d * before[j] * f * (1 - f);
@@ -90,9 +111,9 @@ public static class LstmOperator
         }
     }
 
-    internal static void Start(float[]? given, Span<float> state)
+    internal static void Start(Variable? given, Span<float> state)
     {
         if (given is null) state.Clear();
-        else given.CopyTo(state);
+        else given.Data.CopyTo(state);
     }
 }

@@ -59,6 +59,27 @@ public static class ShapeOperators
         });
     }
 
+    /// <summary>Elements starts, starts + steps, … below ends, on every axis.</summary>
+    public static Variable Slice(this Tape tape, Variable x, ReadOnlySpan<int> starts, ReadOnlySpan<int> ends, ReadOnlySpan<int> steps)
+    {
+        int rank = x.Shape.Rank, origin = 0;
+        int[] dims = new int[rank], strides = new int[rank];
+        for (int i = 0; i < rank; i++)
+        {
+            int stride = (int)x.Shape.CountOf(i + 1, rank);
+            origin += starts[i] * stride;
+            strides[i] = steps[i] * stride;
+            dims[i] = (ends[i] - starts[i] + steps[i] - 1) / steps[i];
+        }
+        Variable y = tape.New(new TensorShape(dims), x.RequiresGradient);
+        Walk(y.Shape, strides, origin, (to, from) => y.Data[to] = x.Data[from]);
+        return tape.Record(y, dy =>
+        {
+            float[] dx = tape.GradientOf(x);
+            Walk(y.Shape, strides, origin, (to, from) => dx[from] += dy[to]);
+        });
+    }
+
     /// <summary>Joins along one axis.</summary>
     public static Variable Concat(this Tape tape, int axis, params Variable[] parts)
     {
