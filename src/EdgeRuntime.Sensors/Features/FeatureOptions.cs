@@ -77,7 +77,7 @@ public sealed record FeatureOptions
     /// <exception cref="InvalidDataException">A value is out of range.</exception>
     internal void Check()
     {
-        Require(SampleRate is >= 1000 and <= 384_000, nameof(SampleRate));
+        Require(SampleRate is >= 1 and <= 384_000, nameof(SampleRate));
         Require(Window is >= 4 and <= 65_536, nameof(Window));
         Require(Hop is >= 1 and <= 65_536, nameof(Hop));
         Require(Frames is >= 1 and <= 65_536, nameof(Frames));
