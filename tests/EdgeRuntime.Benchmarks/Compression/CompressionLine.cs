@@ -7,9 +7,6 @@ namespace EdgeRuntime.Benchmarks;
 /// <param name="Goal">What is to be reached.</param>
 internal sealed record CompressionLine(string Task, string Name, string? Recipe, string Goal = "")
 {
-    /// <summary>Whether a pass trains, so that the training data are given.</summary>
-    public bool Trains { get; init; }
-
     /// <summary>The network to begin with, where it isn't the trained one: a student.</summary>
     public string? Network { get; init; }
 
@@ -21,6 +18,7 @@ internal sealed record CompressionLine(string Task, string Name, string? Recipe,
         new("digits", "int4 PTQ", "int4"),
         new("digits", "low rank, int8", "lowrank"),
         new("digits", "50 % 1×4 blocks, int8", "prune-int8"),
+        new("digits", "50 % of the multiplies by channels, int8", "prune-channels"),
         new("digits-lstm", "float", null),
         new("digits-lstm", "int8 PTQ", "int8"),
         new("cifar10", "float", null),
@@ -28,6 +26,7 @@ internal sealed record CompressionLine(string Task, string Name, string? Recipe,
         new("cifar10", "int4 PTQ", "int4"),
         new("cifar10", "low rank, int8", "lowrank"),
         new("cifar10", "50 % 1×4 blocks, int8", "prune-int8"),
+        new("cifar10", "50 % of the multiplies by channels, int8", "prune-channels", "≤ 1.5, 1.6 × as fast"),
         new("fan", "float", null),
         new("fan", "int8 PTQ", "int8", "≤ 0.01"),
         new("fan", "low rank, int8", "lowrank", "≤ 0.01"),
@@ -40,7 +39,7 @@ internal sealed record CompressionLine(string Task, string Name, string? Recipe,
         List<string> words = ["compress", File(Network ?? task.Network), "-o", Output(folder)];
         if (Recipe is null) return [.. words];
         words.AddRange(["--recipe", Recipe]);
-        words.AddRange(Trains ? ["--train", File("train.npy"), "--train-labels", File("train-labels.npy"), "--seed", $"{seed + 1}"] : ["--calibrate", File("train.npy"), "--calibrate-range", "0:200"]);
+        words.AddRange(Compressor.Recipe.Load(Recipe).NeedsTraining ? ["--train", File("train.npy"), "--train-labels", File("train-labels.npy"), "--seed", $"{seed + 1}"] : ["--calibrate", File("train.npy"), "--calibrate-range", "0:200"]);
         return [.. words];
     }
 
