@@ -19,7 +19,7 @@ internal static class ChannelImportance
     /// <param name="squares">Root mean squares instead of mean absolutes.</param>
     public static double[] BySize(ChannelDependencies dependencies, bool squares)
     {
-        Dictionary<ValueInfo, float[]> scales = Scales(dependencies.Graph);
+        Dictionary<ValueInfo, float[]> scales = BatchScales.Of(dependencies.Graph);
         double[] result = Enumerable.Repeat(1.0, dependencies.Slots.Count).ToArray();
         foreach (ChannelRole role in (ChannelRole[])[ChannelRole.Makes, ChannelRole.Filters, ChannelRole.Reads])
         {
@@ -118,17 +118,5 @@ internal static class ChannelImportance
             if (scale is not null) norms[c] *= Math.Abs(scale[c]);
         }
         return norms;
-    }
-
-    /// <summary>What batch normalisation multiplies each channel of a value by.</summary>
-    private static Dictionary<ValueInfo, float[]> Scales(Graph graph)
-    {
-        Dictionary<ValueInfo, float[]> scales = [];
-        foreach (Node node in graph.Nodes.Where(n => n.Type == OperatorType.BatchNormalization && n.Inputs.Skip(1).All(v => v!.IsConstant)))
-        {
-            float[] gamma = node.Input(1).Constant!.ToFloats(), variance = node.Input(4).Constant!.ToFloats();
-            scales[node.Input(0)] = [.. gamma.Zip(variance, (g, v) => g / MathF.Sqrt(v + node.Attributes.Float("epsilon")))];
-        }
-        return scales;
     }
 }

@@ -3,9 +3,10 @@ using EdgeRuntime.Model;
 namespace EdgeRuntime.Compressor;
 
 /// <summary>
-/// Magnitude pruning in one step: the smallest weights of float layers become 0, one by one, n of m, or block by block. What
-/// is left is as it was; accuracy comes back with fine-tuning. (Han et al., "Learning both weights and connections for
-/// efficient neural networks", 2015; Mishra et al., "Accelerating sparse deep neural networks", 2021.)
+/// Magnitude pruning: the smallest weights of float layers become 0, one by one, n of m, or block by block, at once or in steps
+/// with training between them. (Han et al., "Learning both weights and connections for efficient neural networks", 2015; Zhu and
+/// Gupta, "To prune, or not to prune", 2017; Mishra et al., "Accelerating sparse deep neural networks", 2021; rewinding: Renda,
+/// Frankle and Carbin, "Comparing rewinding and fine-tuning in neural network pruning", 2020.)
 /// </summary>
 public sealed class Prune : ICompressionPass
 {
@@ -20,10 +21,19 @@ public sealed class Prune : ICompressionPass
         if (!(options.Sparsity is >= 0 and < 1)) throw new ArgumentException($"sparsity {options.Sparsity} is not in [0, 1)");
         if (options.Norm is not ("l1" or "l2")) throw new ArgumentException($"no norm \"{options.Norm}\"; known: l1, l2");
         if (options.Scope is not ("layer" or "global")) throw new ArgumentException($"no scope \"{options.Scope}\"; known: layer, global");
+        if (options.Schedule is not ("cubic" or "linear")) throw new ArgumentException($"no schedule \"{options.Schedule}\"; known: cubic, linear");
+        if (options.Rewind is not ("none" or "rate" or "weights")) throw new ArgumentException($"no rewind \"{options.Rewind}\"; known: none, rate, weights");
+        if (options.Steps < 1) throw new ArgumentException("steps is at least 1");
+        if (options is { Steps: > 1, FineTune: null }) throw new ArgumentException("steps are of use only with training between them: give fineTune");
+        if (options is { RewindTo: not null, Rewind: not "weights" }) throw new ArgumentException("rewindTo needs \"rewind\": \"weights\"");
+        options.FineTune?.Check();
     }
 
     /// <inheritdoc/>
     public string Name => "prune";
+
+    /// <inheritdoc/>
+    public bool NeedsTraining => Options.FineTune is not null;
 
     /// <summary>What it was created with.</summary>
     public PruneOptions Options { get; }
@@ -31,24 +41,24 @@ public sealed class Prune : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
-        GraphOptimizer.Optimize(graph);
+        // Batch normalisation is of use to training.
+        if (context.Training is null) GraphOptimizer.Optimize(graph);
+        else GraphOptimizer.PrepareForTraining(graph);
         if (Options.Skip.FirstOrDefault(s => !graph.Nodes.Exists(n => n.Name == s)) is { } unknown)
             throw new ModelException(ModelErrorKind.InvalidData, unknown, "prune is to skip it, but no node has this name");
-        List<(Node Node, Weights Weights, Unit[] Units)> layers = [];
-        foreach (Node node in graph.Nodes.Where(Qualifies))
-            if (Weights.Of(node) is { } weights && weights.Values.Length >= Options.LeastWeights) layers.Add((node, weights, Units(weights)));
-        double? everywhere = Options.Scope == "global" ? Threshold([.. layers.SelectMany(l => l.Units)]) : null;
-        GraphIndex index = new(graph);
-        List<string> notes = [];
-        foreach (var (node, weights, units) in layers)
+        WeightSnapshot? rewind = Options.Rewind != "weights" ? null : Options.RewindTo is { } file ? WeightSnapshot.FromFile(graph, file) : new WeightSnapshot(graph);
+        List<string> trained = [];
+        for (int step = 1; step <= Options.Steps; step++)
         {
-            if (_pattern.Kind == SparsityKind.NM) KeepLargest(weights);
-            else Clear(weights, units, everywhere ?? Threshold(units));
-            weights.Store(index);
-            node.Input(1).Sparsity = _pattern;
-            notes.Add($"{node.Name}: {100.0 * weights.Values.AsSpan().Count(0f) / weights.Values.Length:F1} % zeros");
+            double share = Share((double)step / Options.Steps);
+            Clear(Layers(graph), share);
+            if (Options.FineTune is not { } tuning) continue;
+            rewind?.Restore();
+            double left = Options.Rewind == "none" ? (1 + Math.Cos(Math.PI * (step - 1) / Options.Steps)) / 2 : 1;
+            trained.AddRange(new FineTune(tuning with { Rate = left * tuning.Rate }).Apply(graph, context).Notes.Select(n => $"step {step}, {100 * share:F0} % of the zeros: {n}"));
         }
-        return new PassReport(Name, layers.Count) { Notes = notes };
+        List<WeightMatrix> layers = Layers(graph);
+        return new PassReport(Name, layers.Count) { Notes = [.. trained, .. layers.Select(l => $"{l.Name}: {100.0 * l.Values.AsSpan().Count(0f) / l.Values.Length:F1} % zeros")] };
     }
 
     /// <summary>A pattern by name, with the exception that options have.</summary>
@@ -64,25 +74,40 @@ public sealed class Prune : ICompressionPass
         }
     }
 
-    private bool Qualifies(Node node) => !Options.Skip.Contains(node.Name)
-        && (Options.Depthwise || node.Type == OperatorType.FullyConnected || node.Attributes.Int("group", 1) == 1);
+    private List<WeightMatrix> Layers(Graph graph) => [.. WeightMatrix.All(graph).Where(w => w.Values.Length >= Options.LeastWeights
+        && !Options.Skip.Contains(w.Node.Name) && (Options.Depthwise || w.Node.Attributes.Int("group", 1) == 1))];
+
+    /// <summary>The share of all zeros that are made at <paramref name="time"/> in (0, 1]; the cubic schedule makes most of them early, while there are many to choose from.</summary>
+    private double Share(double time) => Options.Schedule == "linear" ? time : 1 - Math.Pow(1 - time, 3);
+
+    private void Clear(List<WeightMatrix> layers, double share)
+    {
+        if (_pattern.Kind == SparsityKind.NM)
+        {
+            int kept = (int)Math.Round(_pattern.Second - share * (_pattern.Second - _pattern.First));
+            foreach (WeightMatrix layer in layers) KeepLargest(layer, kept);
+            return;
+        }
+        Unit[][] units = [.. layers.Select(Units)];
+        double? everywhere = Options.Scope == "global" ? Threshold([.. units.SelectMany(u => u)], share) : null;
+        foreach (var (layer, own) in layers.Zip(units)) Clear(layer, own, everywhere ?? Threshold(own, share));
+    }
 
     /// <summary>A block of weights, cut off at the edges, and its mean size.</summary>
     private readonly record struct Unit(int Row, int Column, int Weights, double Size);
 
-    private Unit[] Units(Weights weights)
+    private Unit[] Units(WeightMatrix weights)
     {
-        if (_pattern.Kind == SparsityKind.NM) return [];
         List<Unit> units = [];
-        for (int row = 0; row < weights.Outputs; row += _pattern.First)
-            for (int column = 0; column < weights.PerOutput; column += _pattern.Second)
+        for (int row = 0; row < weights.Rows; row += _pattern.First)
+            for (int column = 0; column < weights.Columns; column += _pattern.Second)
             {
                 double sum = 0;
                 int count = 0;
                 foreach (int i in Elements(weights, row, column))
                 {
-                    double w = weights.Values[i];
-                    sum += Options.Norm == "l1" ? Math.Abs(w) : w * w;
+                    double w = weights.Size(i);
+                    sum += Options.Norm == "l1" ? w : w * w;
                     count++;
                 }
                 units.Add(new Unit(row, column, count, Options.Norm == "l1" ? sum / count : Math.Sqrt(sum / count)));
@@ -90,36 +115,39 @@ public sealed class Prune : ICompressionPass
         return [.. units];
     }
 
-    private IEnumerable<int> Elements(Weights weights, int row, int column)
+    private IEnumerable<int> Elements(WeightMatrix weights, int row, int column)
     {
-        for (int r = row; r < Math.Min(row + _pattern.First, weights.Outputs); r++)
-            for (int c = column; c < Math.Min(column + _pattern.Second, weights.PerOutput); c++) yield return r * weights.PerOutput + c;
+        for (int r = row; r < Math.Min(row + _pattern.First, weights.Rows); r++)
+            for (int c = column; c < Math.Min(column + _pattern.Second, weights.Columns); c++) yield return r * weights.Columns + c;
     }
 
     /// <summary>The size below which units have to go, so that the share is met but not passed.</summary>
-    private double Threshold(Unit[] units)
+    private double Threshold(Unit[] units, double share)
     {
-        double budget = Options.Sparsity * units.Sum(u => (long)u.Weights);
+        double budget = share * Options.Sparsity * units.Sum(u => (long)u.Weights);
         foreach (Unit unit in units.OrderBy(u => u.Size))
             if ((budget -= unit.Weights) < 0) return unit.Size;
         return double.PositiveInfinity;
     }
 
     /// <summary>Units of exactly the threshold stay: of equal ones none is better.</summary>
-    private void Clear(Weights weights, Unit[] units, double threshold)
+    private void Clear(WeightMatrix weights, Unit[] units, double threshold)
     {
         foreach (Unit unit in units)
             if (unit.Size < threshold)
                 foreach (int i in Elements(weights, unit.Row, unit.Column)) weights.Values[i] = 0;
+        weights.Store(_pattern);
     }
 
-    private void KeepLargest(Weights weights)
+    private void KeepLargest(WeightMatrix weights, int kept)
     {
-        for (int row = 0; row < weights.Outputs; row++)
-            for (int column = 0; column < weights.PerOutput; column += _pattern.Second)
+        int m = _pattern.Second;
+        for (int row = 0; row < weights.Rows; row++)
+            for (int column = 0; column < weights.Columns; column += m)
             {
-                int first = row * weights.PerOutput + column, count = Math.Min(_pattern.Second, weights.PerOutput - column);
-                foreach (int i in Enumerable.Range(first, count).OrderByDescending(i => Math.Abs(weights.Values[i])).Skip(_pattern.First)) weights.Values[i] = 0;
+                int first = row * weights.Columns + column, count = Math.Min(m, weights.Columns - column);
+                foreach (int i in Enumerable.Range(first, count).OrderByDescending(i => Math.Abs(weights.Values[i])).Skip(kept)) weights.Values[i] = 0;
             }
+        weights.Store(kept < m ? _pattern with { First = kept } : Sparsity.Unstructured);
     }
 }

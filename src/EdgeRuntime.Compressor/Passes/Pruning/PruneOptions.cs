@@ -18,6 +18,24 @@ public sealed record PruneOptions
     /// <summary>Layers with fewer weights are left alone.</summary>
     public int LeastWeights { get; set; } = 256;
 
+    /// <summary>Steps in which the zeros are made, with <see cref="FineTune"/> after each.</summary>
+    public int Steps { get; set; } = 1;
+
+    /// <summary>How the share of zeros grows: <c>cubic</c> (1 − (1 − t)³) or <c>linear</c>.</summary>
+    public string Schedule { get; set; } = "cubic";
+
+    /// <summary>How training makes up for the loss after each step; null for not at all.</summary>
+    public FineTuneOptions? FineTune { get; set; }
+
+    /// <summary>
+    /// Where training after a step starts: at the full rate (<c>rate</c>), also with the surviving weights as they once were
+    /// (<c>weights</c>), or at a rate that falls from step to step (<c>none</c>).
+    /// </summary>
+    public string Rewind { get; set; } = "rate";
+
+    /// <summary>A file with the same network after fewer epochs, whose weights <c>weights</c> goes back to; those before the pass where null.</summary>
+    public string? RewindTo { get; set; }
+
     /// <summary>Whether depthwise convolutions are pruned, too.</summary>
     public bool Depthwise { get; set; }
 
