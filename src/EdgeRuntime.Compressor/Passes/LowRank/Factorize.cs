@@ -4,8 +4,8 @@ using EdgeRuntime.Tensors;
 namespace EdgeRuntime.Compressor;
 
 /// <summary>
-/// Splits dense layers and convolutions into chains of cheaper ones by low-rank decompositions of their weights. The chains
-/// are ordinary layers; the runtime runs each as one step.
+/// Splits dense layers, convolutions and the products of recurrent layers into cheaper ones by low-rank decompositions of their
+/// weights. Chains are ordinary layers; the runtime runs each as one step.
 /// </summary>
 public sealed class Factorize : ICompressionPass
 {
@@ -37,8 +37,9 @@ public sealed class Factorize : ICompressionPass
     {
         GraphOptimizer.Optimize(graph);
         Node[] layers = [.. graph.Nodes.Where(n => Weights.Of(n) is { } w && w.Outputs > 1 && n.Attributes.Int("group", 1) == 1 && !Options.Skip.Contains(n.Name))];
+        Node[] recurrent = [.. graph.Nodes.Where(n => RecurrentFactors.Fits(n) && !Options.Skip.Contains(n.Name))];
         Dictionary<ValueInfo, InputMoments> moments = Options.Calibrated && context.Calibration is { Count: > 0 }
-            ? InputMoments.Observe(graph, context, layers.Select(n => n.Input(0))) : [];
+            ? InputMoments.Observe(graph, context, layers.Concat(recurrent).Select(n => n.Input(0)).Concat(recurrent.Select(n => n.Output))) : [];
         List<FactorReport> reports = [];
         List<string> notes = [.. Options.Skip.Where(name => !graph.Nodes.Exists(n => n.Name == name)).Select(name => $"there is no node {name} to skip")];
         foreach (Node node in layers)
@@ -55,7 +56,38 @@ public sealed class Factorize : ICompressionPass
                 reports.Add(new FactorReport(node.Name, form.Name, factors.Ranks, factors.Error, size.Macs, form.Macs(factors.Ranks)));
             }
         }
+        foreach (Node node in recurrent) Split(graph, node, moments, reports, notes);
         return new PassReport(Name, reports.Count) { Factors = reports, Notes = notes };
+    }
+
+    /// <summary>The two products of a recurrent layer, each on its own.</summary>
+    private void Split(Graph graph, Node node, Dictionary<ValueInfo, InputMoments> moments, List<FactorReport> reports, List<string> notes)
+    {
+        RecurrentShape s = RecurrentShape.Of(node);
+        (Matrix input, Matrix[] hidden) = RecurrentFactors.Matrices(node);
+        Take("input", [input], moments.GetValueOrDefault(node.Input(0)), RecurrentFactors.ReplaceInput);
+        Take("state", hidden, s.Directions == 1 ? moments.GetValueOrDefault(node.Output) : null, RecurrentFactors.ReplaceHidden);
+
+        void Take(string product, Matrix[] weights, InputMoments? moment, Action<Graph, Node, IReadOnlyList<Factors>, InputMoments?> replace)
+        {
+            LayerSize size = new(1, 1, s.Steps * s.Batch, weights[0].Columns, 1, s.Steps * s.Batch, weights[0].Rows, 1, 1);
+            var best = weights.Select(w => Best(size, moment?.Weigh(w) ?? w)).ToArray();
+            if (best.Any(b => b is null))
+            {
+                notes.Add($"{node}: the product with the {product} stays whole: no ranks save enough");
+                return;
+            }
+            int[] ranks = [best.Max(b => b!.Value.Factors.Ranks[0])];
+            Factors[] factors = [.. best.Select(b => b!.Value.Form.Split(ranks))];
+            double error = factors.Max(f => f.Error);
+            if (error > Options.MaxError)
+            {
+                notes.Add($"{node}: the product with the {product} stays whole: its factors would have an error of {error:P0}");
+                return;
+            }
+            replace(graph, node, factors, moment);
+            reports.Add(new FactorReport($"{node.Name}.{product}", best[0]!.Value.Form.Name, ranks, error, weights.Length * size.Macs, weights.Length * best[0]!.Value.Form.Macs(ranks)));
+        }
     }
 
     private static LayerSize Size(Node node)
