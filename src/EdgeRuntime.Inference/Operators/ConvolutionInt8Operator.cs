@@ -104,9 +104,9 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
         int outputs = shape.OutChannels;
         double[] factors = new double[outputs];
         for (int o = 0; o < outputs; o++) factors[o] = (double)x.Scale * w.Scale(o) / y.Scale;
-        int shift = factors.Max(f => Factor(node, f).Shift);
+        foreach (double factor in factors) Factor(node, factor);
+        (int[] multipliers, int shift) = FixedPointMultiplier.Shared(factors);
         int[] bias = Bias(node, outputs, x, w);
-        int[] multipliers = Array.ConvertAll(factors, f => FixedPointMultiplier.From(f, shift).Multiplier);
         for (int o = 0; o < outputs; o++) FitAccumulator(node, w, o, x.ZeroPoint, shift, bias, multipliers);
         var (min, max) = ClampOf(node, node.Output);
         return new ConvolutionInt8Parameters

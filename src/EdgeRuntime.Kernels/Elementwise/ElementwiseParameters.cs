@@ -25,18 +25,29 @@ public readonly record struct AddInt8Parameters(int MultiplierA, int MultiplierB
         int half = shift == 0 ? 0 : 1 << (shift - 1);
         return new AddInt8Parameters(ma, mb, half - zeroA * ma - zeroB * mb, shift, outputZero, min, max);
     }
+
+    /// <summary>The sum of two elements.</summary>
+    public int Apply(int a, int b) => Math.Clamp(((a * MultiplierA + b * MultiplierB + Offset) >> Shift) + OutputZeroPoint, Min, Max);
 }
 
 /// <summary>
 /// Quantised multiplication: q = clamp(Requantize.Scale((a − ZeroA)·(b − ZeroB), Multiplier, Shift) + OutputZeroPoint, Min, Max).
 /// </summary>
-public readonly record struct MulInt8Parameters(int ZeroA, int ZeroB, FixedPointMultiplier Factor, int OutputZeroPoint, int Min, int Max);
+public readonly record struct MulInt8Parameters(int ZeroA, int ZeroB, FixedPointMultiplier Factor, int OutputZeroPoint, int Min, int Max)
+{
+    /// <summary>The product of two elements.</summary>
+    public int Apply(int a, int b) => Requantize.Apply((a - ZeroA) * (b - ZeroB), Factor.Multiplier, Factor.Shift, OutputZeroPoint, Min, Max);
+}
 
 /// <summary>
 /// Quantised average of <c>count</c> taps: q = clamp(Requantize.ScaleHalfEven(Σ q − count·InputZeroPoint, Factor) +
 /// OutputZeroPoint, Min, Max), with Factor = sx / (sy·count).
 /// </summary>
-public readonly record struct AverageInt8Parameters(int InputZeroPoint, FixedPointMultiplier Factor, int OutputZeroPoint, int Min, int Max);
+public readonly record struct AverageInt8Parameters(int InputZeroPoint, FixedPointMultiplier Factor, int OutputZeroPoint, int Min, int Max)
+{
+    /// <summary>The average, from the sum of q − InputZeroPoint.</summary>
+    public int Apply(int sum) => Math.Clamp(Requantize.ScaleHalfEven(sum, Factor.Multiplier, Factor.Shift) + OutputZeroPoint, Min, Max);
+}
 
 /// <summary>
 /// Quantised softmax over int8: t[d] = round(2^23 · exp(−beta · sx · d)) for d = max − q in 0..255, then with r = round(256 / sy)

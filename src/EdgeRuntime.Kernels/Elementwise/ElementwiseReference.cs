@@ -12,21 +12,13 @@ public unsafe class ElementwiseReference : ElementwiseKernel
     /// <inheritdoc/>
     public override void AddInt8(in AddInt8Parameters p, sbyte* a, int stepA, sbyte* b, int stepB, sbyte* y, long count)
     {
-        for (long i = 0; i < count; i++)
-        {
-            int sum = (a[i * stepA] * p.MultiplierA + b[i * stepB] * p.MultiplierB + p.Offset) >> p.Shift;
-            y[i] = (sbyte)Math.Clamp(sum + p.OutputZeroPoint, p.Min, p.Max);
-        }
+        for (long i = 0; i < count; i++) y[i] = (sbyte)p.Apply(a[i * stepA], b[i * stepB]);
     }
 
     /// <inheritdoc/>
     public override void MulInt8(in MulInt8Parameters p, sbyte* a, int stepA, sbyte* b, int stepB, sbyte* y, long count)
     {
-        for (long i = 0; i < count; i++)
-        {
-            int product = (a[i * stepA] - p.ZeroA) * (b[i * stepB] - p.ZeroB);
-            y[i] = (sbyte)Requantize.Apply(product, p.Factor.Multiplier, p.Factor.Shift, p.OutputZeroPoint, p.Min, p.Max);
-        }
+        for (long i = 0; i < count; i++) y[i] = (sbyte)p.Apply(a[i * stepA], b[i * stepB]);
     }
 
     /// <inheritdoc/>
@@ -79,7 +71,7 @@ public unsafe class ElementwiseReference : ElementwiseKernel
         {
             int sum = -count * p.InputZeroPoint;
             for (int t = 0; t < count; t++) sum += taps[t][c];
-            y[c] = (sbyte)Math.Clamp(Requantize.ScaleHalfEven(sum, p.Factor.Multiplier, p.Factor.Shift) + p.OutputZeroPoint, p.Min, p.Max);
+            y[c] = (sbyte)p.Apply(sum);
         }
     }
 

@@ -83,8 +83,8 @@ public sealed class Int8Weights
         return exact ? new Int8Weights(values, scales) { Bits = 4, GroupSize = q.GroupSize, Multipliers = multipliers } : new Int8Weights(values, scales);
     }
 
-    /// <summary>The smallest multipliers that the scales of one channel's groups are proportional to, to 1 in 10,000.</summary>
-    private static bool FindMultipliers(ReadOnlySpan<float> scales, Span<byte> multipliers, out float unit)
+    /// <summary>The smallest multipliers that the scales of one channel's groups are proportional to, to 1 in 10,000; false if there are none.</summary>
+    public static bool FindMultipliers(ReadOnlySpan<float> scales, Span<byte> multipliers, out float unit)
     {
         double largest = 0;
         foreach (float s in scales) largest = Math.Max(largest, s);

@@ -18,6 +18,15 @@ public readonly record struct FixedPointMultiplier(int Multiplier, int Shift)
         return new FixedPointMultiplier((int)Math.Min(scaled, int.MaxValue), shift);
     }
 
+    /// <summary>Multipliers of channels that share the shift of the largest factor.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A factor is negative, not finite, or at least 2^24.</exception>
+    public static (int[] Multipliers, int Shift) Shared(double[] factors)
+    {
+        int shift = 0;
+        foreach (double f in factors) shift = Math.Max(shift, ShiftFor(f));
+        return (Array.ConvertAll(factors, f => From(f, shift).Multiplier), shift);
+    }
+
     /// <summary>The smallest shift with which <paramref name="factor"/> fits.</summary>
     public static int ShiftFor(double factor)
     {
