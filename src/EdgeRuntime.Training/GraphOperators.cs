@@ -8,10 +8,10 @@ internal static class GraphOperators
 {
     /// <summary>Whether the operator can be trained.</summary>
     /// <exception cref="ModelException">It can't.</exception>
-    public static void Check(Node node)
+    public static void Check(Node node, bool isQuantized = false)
     {
         if (node.Type is OperatorType.Lstm or OperatorType.Gru) RecurrentLayers.Check(node);
-        if (node.Type is OperatorType.Quantize or OperatorType.Dequantize or OperatorType.Requantize or OperatorType.Binarize or OperatorType.ReflectPad || node.Type > OperatorType.Sqrt)
+        if ((!isQuantized && node.Type is OperatorType.Quantize or OperatorType.Dequantize or OperatorType.Requantize) || node.Type is OperatorType.Binarize or OperatorType.ReflectPad || node.Type > OperatorType.Sqrt)
             throw new ModelException(ModelErrorKind.Unsupported, node.ToString(), "this operator can't be trained; train the float network, before it is quantised");
     }
 
@@ -55,7 +55,7 @@ internal static class GraphOperators
         return ends;
     }
 
-    private static Window2D Window(AttributeSet a)
+    public static Window2D Window(AttributeSet a)
     {
         ReadOnlySpan<int> strides = a.Ints("strides"), pads = a.Ints("pads"), dilations = a.Contains("dilations") ? a.Ints("dilations") : [1, 1];
         return new Window2D(strides[0], strides[1], pads[0], pads[1], pads[2], pads[3], dilations[0], dilations[1]);

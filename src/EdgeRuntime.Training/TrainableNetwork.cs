@@ -16,7 +16,10 @@ public class TrainableNetwork
 
     /// <summary>Takes the constants of <paramref name="graph"/> as they are; <see cref="Store"/> writes them back.</summary>
     /// <exception cref="ModelException">An operator or a type can't be trained; the message names the node.</exception>
-    public TrainableNetwork(Graph graph)
+    public TrainableNetwork(Graph graph) : this(graph, (_, _) => null) { }
+
+    /// <summary>For networks of integers: <paramref name="trained"/> gives the float constant that is trained for input number i of a node.</summary>
+    private protected TrainableNetwork(Graph graph, Func<Node, int, ValueInfo?> trained)
     {
         Graph = graph;
         foreach (Node node in graph.Nodes.Where(IsRecurrent))
@@ -25,12 +28,13 @@ public class TrainableNetwork
         foreach (ValueInfo input in graph.Inputs) _batchAxes[input] = _sequences.Contains(input) || (input.Shape.Rank == 3 && input.Shape[0] > 1 && input.Shape[1] == 1) ? 1 : 0;
         foreach (Node node in graph.Nodes)
         {
-            GraphOperators.Check(node);
+            GraphOperators.Check(node, this is QuantizedNetwork);
             for (int i = 0; i < node.Inputs.Count; i++)
-                if (node.Inputs[i] is { Constant: { } constant } value && !_constants.ContainsKey(value))
+                if (node.Inputs[i] is { IsConstant: true } value && !_constants.ContainsKey(value))
                 {
-                    _constants[value] = Variable(node, i, value, constant);
-                    if (value.Sparsity is not null) _masks.Add((_constants[value], Array.ConvertAll(_constants[value].Data, w => w == 0)));
+                    ValueInfo source = trained(node, i) ?? value;
+                    _constants[value] = Variable(node, i, source, source.Constant!);
+                    if (source.Sparsity is not null) _masks.Add((_constants[value], Array.ConvertAll(_constants[value].Data, w => w == 0)));
                 }
             foreach (ValueInfo output in node.Outputs) _batchAxes[output] = BatchAxis(node);
         }
@@ -46,7 +50,7 @@ public class TrainableNetwork
     public virtual IReadOnlyList<Variable> State => [.. _constants.Values];
 
     /// <summary>The outputs before their softmax, if they have one: what losses of classifiers take.</summary>
-    public IReadOnlyList<ValueInfo> Logits => [.. Graph.Outputs.Select(y => Graph.Nodes.Find(n => n.Output == y) is { Type: OperatorType.Softmax } softmax ? softmax.Input(0) : y)];
+    public IReadOnlyList<ValueInfo> Logits => [.. Graph.Outputs.Select(y => Logit(y) ?? y)];
 
     /// <summary>The variable of a constant.</summary>
     public Variable this[ValueInfo constant] => _constants[constant];
@@ -97,8 +101,16 @@ public class TrainableNetwork
         foreach (var (value, variable) in _constants) value.Constant = Tensor.From<float>(value.Shape, variable.Data);
     }
 
-    private static Variable Variable(Node node, int index, ValueInfo value, Tensor constant)
+    private ValueInfo? Logit(ValueInfo y) => Graph.Nodes.Find(n => n.Output == y) switch
     {
+        { Type: OperatorType.Softmax } softmax => softmax.Input(0),
+        { Type: OperatorType.Dequantize } dequantize => Logit(dequantize.Input(0)),
+        _ => null,
+    };
+
+    private Variable Variable(Node node, int index, ValueInfo value, Tensor constant)
+    {
+        if (this is QuantizedNetwork && value.Quantization is { } q) return new Variable(value.Name, value.Shape, q.Dequantize(constant), false);
         if (constant.Type is not (ElementType.Float32 or ElementType.Float16))
             throw new ModelException(ModelErrorKind.Unsupported, node.ToString(), $"{value} can't be trained; train the float network, before it is quantised");
         bool isStatistic = node.Type == OperatorType.BatchNormalization && index >= 3, isState = IsRecurrent(node) && index is (RecurrentShape.FirstHidden or RecurrentShape.FirstCell);

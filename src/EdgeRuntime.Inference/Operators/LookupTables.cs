@@ -22,8 +22,8 @@ internal static class LookupTables
     /// <summary>The function of a unary node, clamps fused.</summary>
     public static Func<float, float> MapOf(Node node) => node.Type switch
     {
-        OperatorType.Sigmoid => x => (float)(1 / (1 + Math.Exp(-x))),
-        OperatorType.Tanh => x => (float)Math.Tanh(x),
+        OperatorType.Sigmoid => QuantizedFunctions.Sigmoid,
+        OperatorType.Tanh => QuantizedFunctions.Tanh,
         OperatorType.Sqrt => MathF.Sqrt,
         OperatorType.Clip => Clamp(node.Attributes.Float("min", float.NegativeInfinity), node.Attributes.Float("max", float.PositiveInfinity)),
         _ => x => x,

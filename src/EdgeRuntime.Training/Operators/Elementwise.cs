@@ -107,7 +107,7 @@ public static class ElementwiseOperators
         ShapeOperators.Walk(shape, stepsA, 0, (i, place) => visit(i, place, places[k++]));
     }
 
-    private static TensorShape Broadcast(TensorShape a, TensorShape b)
+    internal static TensorShape Broadcast(TensorShape a, TensorShape b)
     {
         int[] dims = new int[Math.Max(a.Rank, b.Rank)];
         for (int i = 1; i <= dims.Length; i++)
@@ -120,7 +120,7 @@ public static class ElementwiseOperators
     }
 
     /// <summary>Elements that an operand moves on for one step of each axis of the result.</summary>
-    private static int[] Steps(TensorShape own, TensorShape result)
+    internal static int[] Steps(TensorShape own, TensorShape result)
     {
         int[] steps = new int[result.Rank];
         for (int i = 1; i <= own.Rank; i++) steps[^i] = own[-i] == 1 ? 0 : (int)own.CountOf(own.Rank - i + 1, own.Rank);

@@ -45,12 +45,9 @@ public static class PoolingOperators
     public static Variable Mean(this Tape tape, Variable x, ReadOnlySpan<int> axes, bool keep = false)
     {
         int rank = x.Shape.Rank;
-        int[] dims = x.Shape.Dimensions.ToArray(), strides = new int[rank];
-        foreach (int axis in axes) dims[axis < 0 ? axis + rank : axis] = 1;
-        TensorShape kept = new(dims);
-        for (int i = 0; i < rank; i++) strides[i] = kept[i] == x.Shape[i] ? (int)kept.CountOf(i + 1, rank) : 0;
+        (TensorShape kept, int[] strides) = Reduced(x.Shape, axes);
         int[] gone = axes.ToArray();
-        TensorShape shape = keep ? kept : new TensorShape([.. dims.Where((_, i) => !gone.Any(a => (a < 0 ? a + rank : a) == i))]);
+        TensorShape shape = keep ? kept : new TensorShape([.. kept.Dimensions.ToArray().Where((_, i) => !gone.Any(a => (a < 0 ? a + rank : a) == i))]);
         Variable y = tape.New(shape, x.RequiresGradient);
         float weight = (float)y.Count / x.Count;
         Array.Clear(y.Data);
@@ -62,11 +59,22 @@ public static class PoolingOperators
         });
     }
 
-    private static ConvolutionShape Shape(Variable x, int kernelHeight, int kernelWidth, Window2D window) =>
+    /// <summary>The shape with <paramref name="axes"/> of length 1, and where in it an element of <paramref name="shape"/> goes, as strides.</summary>
+    internal static (TensorShape Kept, int[] Strides) Reduced(TensorShape shape, ReadOnlySpan<int> axes)
+    {
+        int rank = shape.Rank;
+        int[] dims = shape.Dimensions.ToArray(), strides = new int[rank];
+        foreach (int axis in axes) dims[axis < 0 ? axis + rank : axis] = 1;
+        TensorShape kept = new(dims);
+        for (int i = 0; i < rank; i++) strides[i] = kept[i] == shape[i] ? (int)kept.CountOf(i + 1, rank) : 0;
+        return (kept, strides);
+    }
+
+    internal static ConvolutionShape Shape(Variable x, int kernelHeight, int kernelWidth, Window2D window) =>
         window.Shape(x.Shape, new TensorShape(x.Shape[3], kernelHeight, kernelWidth, 1), x.Shape[3]);
 
     /// <summary>Visits the pixels of every window of images [from, end): first elements of input and output, and 1 / count.</summary>
-    private static void Visit(ConvolutionShape s, int from, int end, bool countPadding, Action<int, int, float> visit)
+    internal static void Visit(ConvolutionShape s, int from, int end, bool countPadding, Action<int, int, float> visit)
     {
         for (int n = from; n < end; n++)
             for (int oy = 0; oy < s.OutHeight; oy++)

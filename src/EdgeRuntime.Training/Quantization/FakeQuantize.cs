@@ -18,15 +18,15 @@ public static class FakeQuantizeOperator
     private const float Rounder = 12582912;
 
     /// <summary>The real numbers that the integers of <paramref name="x"/> stand for.</summary>
-    public static Variable FakeQuantize(this Tape tape, Variable x, QuantizationSteps steps) => Run(tape, x, steps, real: true, _ => 1);
+    public static Variable FakeQuantize(this Tape tape, Variable x, QuantizationSteps steps) => Run(tape, x, steps, steps.Step, _ => 1);
 
     /// <summary>
-    /// The integers themselves. Their gradient is taken for that of the real numbers they stand for, once multiplied by
-    /// <paramref name="factor"/> of their channel.
+    /// The integers themselves, times <paramref name="unit"/> of their step. Their gradient is taken for that of the real numbers
+    /// they stand for, once multiplied by <paramref name="factor"/> of their channel.
     /// </summary>
-    internal static Variable Integers(this Tape tape, Variable x, QuantizationSteps steps, Func<int, float> factor) => Run(tape, x, steps, real: false, factor);
+    internal static Variable Integers(this Tape tape, Variable x, QuantizationSteps steps, Func<int, float> unit, Func<int, float> factor) => Run(tape, x, steps, unit, factor);
 
-    private static Variable Run(Tape tape, Variable x, QuantizationSteps q, bool real, Func<int, float> factor)
+    private static Variable Run(Tape tape, Variable x, QuantizationSteps q, Func<int, float> unitOf, Func<int, float> factor)
     {
         Variable y = tape.New(x.Shape, x.RequiresGradient || q.Ratios.RequiresGradient || q.Move is { RequiresGradient: true });
         float[] steps = q.Steps();
@@ -36,7 +36,7 @@ public static class FakeQuantizeOperator
         {
             ReadOnlySpan<float> source = x.Data.AsSpan(from, end - from);
             Span<float> target = y.Data.AsSpan(from, end - from);
-            float unit = real ? steps[step] : 1;
+            float unit = unitOf(step);
             if (q.IsSign)
                 for (int i = 0; i < source.Length; i++) target[i] = source[i] >= 0 ? unit : -unit;
             else Round(source, target, steps[step], low, high, unit);

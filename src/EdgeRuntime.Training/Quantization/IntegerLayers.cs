@@ -25,6 +25,18 @@ internal static class IntegerLayers
         return tape.Record(y, dy => tape.GiveGradient(x, dy));
     }
 
+    /// <summary>Integer weights as 16 · high + low. All of their gradient comes by the low part.</summary>
+    public static (Variable High, Variable Low) Split(Tape tape, Variable weights)
+    {
+        Variable high = tape.New(weights.Shape, false), low = tape.New(weights.Shape, weights.RequiresGradient);
+        for (int i = 0; i < weights.Count; i++)
+        {
+            high.Data[i] = MathF.Round(weights.Data[i] / 16);
+            low.Data[i] = weights.Data[i] - 16 * high.Data[i];
+        }
+        return (high, tape.Record(low, dy => tape.GiveGradient(weights, dy)));
+    }
+
     /// <summary>Integer biases, in steps of input scale · weight scale.</summary>
     public static int[] Bias(ReadOnlySpan<float> bias, float inputScale, float[] weightScales)
     {
@@ -78,8 +90,7 @@ internal static class IntegerLayers
             if (bias is { RequiresGradient: true })
                 for (int c = 0; c < Tape.Chunks; c++) VectorMath.Add(db.AsSpan(c * channels, channels), tape.GradientOf(bias));
             if (d is null) return;
-            if (high is { RequiresGradient: true })
-                for (int i = 0; i < d.Length; i++) tape.GradientOf(high)[i] = 16 * d[i];
+            if (high is { RequiresGradient: true }) VectorMath.AddScaled(16, d, tape.GradientOf(high));
             tape.GiveGradient(sums, d);
         });
     }

@@ -47,9 +47,9 @@ public sealed class QuantizationSteps
         return new QuantizationSteps(name, shape, steps, min, max, channels, group, null) { IsSign = bits == 1 };
     }
 
-    /// <summary>One step and one zero point for a tensor of integers <paramref name="min"/> to <paramref name="max"/>.</summary>
-    public static QuantizationSteps Asymmetric(string name, QuantizationParameters first, int min = -128, int max = 127) =>
-        new(name, TensorShape.Scalar, [first.Scale], min, max, 1, 0, first.Scale * (min - first.ZeroPoint));
+    /// <summary>One step, and unless <paramref name="symmetric"/> a learned low end, for a tensor of integers <paramref name="min"/> to <paramref name="max"/>.</summary>
+    public static QuantizationSteps Activation(string name, QuantizationParameters first, bool symmetric = false, int min = -128, int max = 127) =>
+        new(name, TensorShape.Scalar, [first.Scale], min, max, 1, 0, symmetric ? null : first.Scale * (min - first.ZeroPoint));
 
     /// <summary>Ratio of each channel's steps to the first ones.</summary>
     public Variable Ratios { get; }

@@ -1,0 +1,162 @@
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+
+namespace EdgeRuntime.Training;
+
+/// <summary>How a <see cref="QuantizedNetwork"/> trains.</summary>
+public sealed record QuantizedTraining
+{
+    /// <summary>The float weights and bias (if any) behind each integer layer.</summary>
+    public required IReadOnlyDictionary<Node, (ValueInfo Weights, ValueInfo? Bias)> Layers { get; init; }
+
+    /// <summary>Bits of the numbers that int4 weights may take: 4 or 2.</summary>
+    public int NibbleBits { get; init; } = 4;
+
+    /// <summary>Whether weight steps are learned.</summary>
+    public bool LearnWeightSteps { get; init; } = true;
+
+    /// <summary>Whether activation ranges are learned.</summary>
+    public bool LearnRanges { get; init; } = true;
+
+    /// <summary>Whether activations keep the zero point 0 where they have it.</summary>
+    public bool Symmetric { get; init; }
+}
+
+/// <summary>
+/// A network of integer operators, trained through the arithmetic that the runtime will execute: forward, every integer is the one that
+/// inference finds; backward, rounding is passed straight through (Jacob et al. 2018; Esser et al., "Learned step size quantization",
+/// 2020). Float weights and biases are trained, and steps and ranges if wanted. Batch normalisation is to be folded before.
+/// </summary>
+public sealed class QuantizedNetwork : TrainableNetwork
+{
+    private readonly Dictionary<Node, QuantizationSteps> _weights = [];
+    private readonly Dictionary<ValueInfo, QuantizationSteps> _activations = [];
+
+    /// <summary>Takes scales and zero points of <paramref name="graph"/> as the first ones, and the weights from <paramref name="training"/>.</summary>
+    /// <exception cref="ModelException">An operator can't be trained; the message names the node.</exception>
+    public QuantizedNetwork(Graph graph, QuantizedTraining training) : base(graph, (node, input) => Trained(training, node, input))
+    {
+        Dictionary<QuantizationParameters, QuantizationSteps> shared = [];
+        foreach (Node node in graph.Nodes)
+        {
+            if (training.Layers.ContainsKey(node)) _weights[node] = WeightSteps(node, training);
+            // Values with the same quantisation keep sharing it: operators that only move elements rely on that.
+            foreach (ValueInfo v in node.Inputs.OfType<ValueInfo>().Append(node.Output))
+                if (v is { Quantization.IsPerTensor: true, Type: ElementType.Int8 or ElementType.UInt8 } && !_activations.ContainsKey(v) && !training.Layers.ContainsKey(node) | v != node.OptionalInput(1))
+                {
+                    if (!shared.TryGetValue(v.Quantization, out QuantizationSteps? steps))
+                        shared[v.Quantization] = steps = QuantizationSteps.Activation(v.Name, v.Quantization, training.Symmetric && v.Quantization.ZeroPoint == 0, v.Type.MinValue(), v.Type.MaxValue());
+                    _activations[v] = steps;
+                    if (v.IsConstant || !training.LearnRanges || node.Type is OperatorType.Softmax or OperatorType.Sigmoid or OperatorType.Tanh && v == node.Output) steps.Learn = false;
+                }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Variable> State => [.. base.State, .. _weights.Values.Concat(_activations.Values.Distinct()).SelectMany(s => s.Move is null ? [s.Ratios] : (Variable[])[s.Ratios, s.Move])];
+
+    /// <summary>Writes integer weights, biases, scales and zero points into the graph.</summary>
+    public override void Store()
+    {
+        foreach (var (value, steps) in _activations)
+            if (!value.IsConstant) value.Quantization = steps.Parameters();
+        foreach (Node node in _weights.Keys) StoreLayer(node);
+    }
+
+    /// <inheritdoc/>
+    protected override Variable Run(Tape tape, Node node, Variable?[] x, TensorShape shape)
+    {
+        if (node.Type == OperatorType.Dequantize) return x[0]!;
+        if (node.Type == OperatorType.Quantize) return tape.FakeQuantize(x[0]!, _activations[node.Output]);
+        if (_weights.ContainsKey(node)) return Layer(tape, node, x);
+        if (!_activations.ContainsKey(node.Output) || IsMover(node)) return base.Run(tape, node, x, shape);
+        return IntegerOperators.Run(tape, node, x, [.. node.Inputs.Select(v => _activations[v!])], Output(node), () => base.Run(tape, node, x, shape));
+    }
+
+    private bool IsMover(Node node) => node.Type is OperatorType.Reshape or OperatorType.Transpose or OperatorType.Pad or OperatorType.MaxPool or OperatorType.Concat
+        && node.Inputs.All(v => _activations[v!] == _activations[node.Output]);
+
+    private QuantizedOutput Output(Node node) =>
+        new(_activations[node.Output], node.Attributes.Float("min", float.NegativeInfinity), node.Attributes.Float("max", float.PositiveInfinity));
+
+    private Variable Layer(Tape tape, Node node, Variable?[] x)
+    {
+        QuantizationSteps input = _activations[node.Input(0)], weights = _weights[node];
+        float inputScale = input.Step(0);
+        (float[] scales, byte[] multipliers) = Scales(weights);
+        Variable integers = tape.Integers(x[1]!, weights, step => multipliers[step], channel => inputScale / scales[channel]);
+        Variable values = IntegerLayers.ToIntegers(tape, x[0]!, inputScale);
+        Variable? high = null;
+        if (!IsExact(integers, Math.Max(input.Max - input.ZeroPoint, input.ZeroPoint - input.Min)))
+        {
+            (Variable upper, integers) = IntegerLayers.Split(tape, integers);
+            high = Product(tape, node, values, upper);
+        }
+        return IntegerLayers.Requantized(tape, Product(tape, node, values, integers), high, x.ElementAtOrDefault(2), inputScale, scales, Output(node));
+    }
+
+    private static Variable Product(Tape tape, Node node, Variable x, Variable weights) => node.Type == OperatorType.FullyConnected ? tape.Dense(x, weights)
+        : tape.Convolution(x, weights, null, GraphOperators.Window(node.Attributes), node.Attributes.Int("group"));
+
+    /// <summary>The scale of each channel's int8 weights and the multiplier of each group of nibbles, found as the runtime finds them.</summary>
+    private static (float[] Scales, byte[] Multipliers) Scales(QuantizationSteps weights)
+    {
+        float[] steps = weights.Steps(), scales = new float[weights.Channels];
+        byte[] multipliers = new byte[steps.Length];
+        for (int c = 0; c < scales.Length; c++)
+        {
+            scales[c] = steps[c * weights.Groups];
+            multipliers[c * weights.Groups] = 1;
+            if (weights.Groups > 1 && !Int8Weights.FindMultipliers(steps.AsSpan(c * weights.Groups, weights.Groups), multipliers.AsSpan(c * weights.Groups, weights.Groups), out scales[c]))
+                throw new InvalidOperationException("the groups of a channel lost their proportions");
+        }
+        return (scales, multipliers);
+    }
+
+    private static bool IsExact(Variable weights, int reach)
+    {
+        int depth = weights.Count / Math.Max(1, weights.Shape[0]);
+        if ((long)depth * 128 * reach < IntegerLayers.ExactLimit) return true;
+        for (int o = 0; o < weights.Shape[0]; o++)
+        {
+            double sum = 0;
+            foreach (float w in weights.Data.AsSpan(o * depth, depth)) sum += Math.Abs(w);
+            if (sum * reach >= IntegerLayers.ExactLimit) return false;
+        }
+        return true;
+    }
+
+    private void StoreLayer(Node node)
+    {
+        QuantizationSteps steps = _weights[node];
+        ValueInfo weights = node.Input(1);
+        (float[] scales, _) = Scales(steps);
+        float[] integers = new Tape(1) { IsTraining = false }.Integers(this[weights], steps, _ => 1, _ => 1).Data;
+        sbyte[] bytes = Array.ConvertAll(integers, v => (sbyte)v);
+        weights.Constant = weights.Type switch
+        {
+            ElementType.Int4 => Int4.Pack(weights.Shape, bytes),
+            ElementType.Binary => new Tensor(ElementType.Binary, weights.Shape, BitPacked.Signs(integers)),
+            _ => Tensor.From<sbyte>(weights.Shape, bytes),
+        };
+        QuantizationParameters q = weights.Quantization!;
+        weights.Quantization = new QuantizationParameters(steps.Steps(), default, q.Axis, q.GroupSize);
+        if (node.OptionalInput(2) is not { } bias) return;
+        float inputScale = _activations[node.Input(0)].Step(0);
+        bias.Constant = Tensor.Vector<int>(IntegerLayers.Bias(this[bias].Data, inputScale, scales));
+        bias.Quantization = new QuantizationParameters(Array.ConvertAll(scales, s => Math.Max(inputScale * s, float.Epsilon)), axis: scales.Length == 1 ? -1 : 0);
+    }
+
+    private static QuantizationSteps WeightSteps(Node node, QuantizedTraining training)
+    {
+        ValueInfo weights = node.Input(1);
+        QuantizationParameters q = weights.Quantization!;
+        int bits = weights.Type == ElementType.Int4 ? training.NibbleBits : weights.Type.Bits();
+        QuantizationSteps steps = QuantizationSteps.Symmetric(weights.Name, weights.Shape, q.Scales.ToArray(), bits, q.IsPerTensor ? 1 : weights.Shape[0], q.GroupSize);
+        steps.Learn = training.LearnWeightSteps;
+        return steps;
+    }
+
+    private static ValueInfo? Trained(QuantizedTraining training, Node node, int input) => !training.Layers.TryGetValue(node, out var layer) ? null
+        : input == 1 ? layer.Weights : input == 2 ? layer.Bias : null;
+}
