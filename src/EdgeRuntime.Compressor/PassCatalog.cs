@@ -40,6 +40,8 @@ public static class PassCatalog
             json => new QuantizeInt8(Read(json, RecipeJson.Default.QuantizeOptions))),
         new("quantize-int4", "int4 weights, per channel or in groups; activations int8 from calibration data or while running, or float", Names(RecipeJson.Default.QuantizeInt4Options), true,
             json => new QuantizeInt4(Read(json, RecipeJson.Default.QuantizeInt4Options))),
+        new("quantize-aware", "train weights of 8, 4, 2 or 1 bits and int8 activations through the runtime's integer arithmetic", Names(RecipeJson.Default.QuantizeAwareOptions), true,
+            json => new QuantizeAware(Read(json, RecipeJson.Default.QuantizeAwareOptions))),
         Plain("store-fp16", "keep float weights in half precision", () => new StoreFloat16()),
         new("prune", "make the smallest weights 0: anywhere, n of m, or blocks", Names(RecipeJson.Default.PruneOptions), false,
             json => new Prune(Read(json, RecipeJson.Default.PruneOptions))),

@@ -32,6 +32,7 @@ internal sealed record NoOptions;
 [JsonSerializable(typeof(NoOptions))]
 [JsonSerializable(typeof(QuantizeOptions))]
 [JsonSerializable(typeof(QuantizeInt4Options))]
+[JsonSerializable(typeof(QuantizeAwareOptions))]
 [JsonSerializable(typeof(FineTuneOptions))]
 [JsonSerializable(typeof(FactorizeOptions))]
 [JsonSerializable(typeof(PruneOptions))]

@@ -32,9 +32,9 @@ public sealed class BinarizeLayers : ICompressionPass
         GraphOptimizer.Optimize(graph);
         Node[] all = [.. graph.Nodes.Where(n => Weights.Of(n) is not null)];
         Node[] layers = [.. all.Where((n, i) => (i > 0 || !Options.KeepFirst) && (i < all.Length - 1 || !Options.KeepLast) && !Options.Skip.Contains(n.Name)
-            && n.Attributes.Int("group", 1) == 1 && Weights.Of(n)!.PerOutput >= BinaryRules.LeastWeights)];
+            && IsLargeEnough(n))];
         GraphIndex index = new(graph);
-        foreach (Node layer in layers) BinarizeWeights(layer, index);
+        BinarizeWeights(layers, index);
         if (Options.Activations == "binary")
         {
             Dictionary<ValueInfo, (float Mean, float Spread)> inputs = Observe(graph, [.. layers.Select(l => l.Input(0)).Distinct()], context);
@@ -45,6 +45,15 @@ public sealed class BinarizeLayers : ICompressionPass
         {
             Notes = ["binary layers lose much accuracy unless the network is trained for them", .. all.Except(layers).Select(n => $"{n} keeps its weights")],
         };
+    }
+
+    /// <summary>Whether a layer has no groups, and enough weights for each output.</summary>
+    internal static bool IsLargeEnough(Node layer) => layer.Attributes.Int("group", 1) == 1 && Weights.Of(layer)!.PerOutput >= BinaryRules.LeastWeights;
+
+    /// <summary>Weights become ± the mean magnitude of their output channel.</summary>
+    internal static void BinarizeWeights(IEnumerable<Node> layers, GraphIndex index)
+    {
+        foreach (Node layer in layers) BinarizeWeights(layer, index);
     }
 
     private static void BinarizeWeights(Node layer, GraphIndex index)

@@ -37,11 +37,14 @@ internal sealed class Int8Ranges
         foreach (IGrouping<ValueInfo, ValueInfo> group in own.Keys.GroupBy(result.Leader))
         {
             QuantizationParameters shared = group.Select(v => Fixed(graph, v)).FirstOrDefault(p => p is not null)
-                ?? RangeFinder.Parameters(group.Min(v => own[v].Low), group.Max(v => own[v].High));
+                ?? Of(group.Min(v => own[v].Low), group.Max(v => own[v].High), options.Symmetric);
             foreach (ValueInfo v in group) result.Parameters[v] = shared;
         }
         return result;
     }
+
+    private static QuantizationParameters Of(double low, double high, bool symmetric) => symmetric
+        ? new QuantizationParameters(RangeFinder.Parameters(-Math.Max(-low, high), Math.Max(-low, high)).Scale, 0) : RangeFinder.Parameters(low, high);
 
     private IEnumerable<ValueInfo> Activations() =>
         Nodes.SelectMany(n => (IsRecurrent(n) ? n.Inputs.Take(1) : n.Inputs).OfType<ValueInfo>().Where(v => !v.IsConstant).Append(n.Output)).Distinct();

@@ -44,15 +44,11 @@ public sealed class QuantizeInt8 : ICompressionPass
     public PassReport Apply(Graph graph, PassContext context)
     {
         GraphOptimizer.Optimize(graph);
-        if (graph.Nodes.Any(n => n.Output.Type == ElementType.Int8 && n.Type != OperatorType.Quantize))
+        if (IsQuantized(graph))
             return new PassReport(Name, 0) { Notes = ["the network is quantised already: left as it is"] };
 
         Graph reference = GraphCopy.Of(graph);
-        Dictionary<ValueInfo, ValueStatistics> statistics = Calibrator.Observe(graph, context, _method != CalibrationMethod.MinMax);
-        Int8Ranges ranges = Int8Ranges.Choose(graph, Options, v => RangeFinder.Find(statistics[v], _method, Options.Percentile));
-        Dictionary<string, ValueInfo> quantized = Int8Insertion.Apply(graph, ranges, Options.PerChannel, Nibbles,
-            RecurrentInsertion.LargestCells(graph, ranges.Nodes, context));
-        GraphOptimizer.Optimize(graph);
+        (Int8Ranges ranges, Dictionary<string, ValueInfo> quantized) = Insert(graph, context);
         if (Options.BiasCorrection) BiasCorrector.Correct(reference, graph, quantized, context);
         LayerReport[] layers = NoiseMeter.Measure(reference, graph, quantized, context);
         IntegerBoundary.Apply(graph, Options.IntegerInputs, Options.IntegerOutputs);
@@ -61,5 +57,18 @@ public sealed class QuantizeInt8 : ICompressionPass
             Layers = layers,
             Notes = [.. ranges.LeftInFloat.Select(n => $"{n} computes in float")],
         };
+    }
+    /// <summary>Whether some operator of <paramref name="graph"/> computes on integers.</summary>
+    internal static bool IsQuantized(Graph graph) => graph.Nodes.Any(n => n.Output.Type == ElementType.Int8 && n.Type != OperatorType.Quantize);
+
+    /// <summary>Calibrates and makes an integer network of <paramref name="graph"/>; gives the integer value that stands for each float value, by the latter's name.</summary>
+    internal (Int8Ranges Ranges, Dictionary<string, ValueInfo> Quantized) Insert(Graph graph, PassContext context)
+    {
+        Dictionary<ValueInfo, ValueStatistics> statistics = Calibrator.Observe(graph, context, _method != CalibrationMethod.MinMax);
+        Int8Ranges ranges = Int8Ranges.Choose(graph, Options, v => RangeFinder.Find(statistics[v], _method, Options.Percentile));
+        Dictionary<string, ValueInfo> quantized = Int8Insertion.Apply(graph, ranges, Options.PerChannel, Nibbles,
+            RecurrentInsertion.LargestCells(graph, ranges.Nodes, context));
+        GraphOptimizer.Optimize(graph);
+        return (ranges, quantized);
     }
 }

@@ -13,6 +13,9 @@ public sealed record QuantizeOptions
     /// <summary>One weight scale for each output channel, else one for each layer.</summary>
     public bool PerChannel { get; set; } = true;
 
+    /// <summary>Whether activations have the zero point 0, which wastes half of the range of what is never negative.</summary>
+    public bool Symmetric { get; set; }
+
     /// <summary>Whether biases make up for the mean error that rounding brings to each channel.</summary>
     public bool BiasCorrection { get; set; } = true;
 

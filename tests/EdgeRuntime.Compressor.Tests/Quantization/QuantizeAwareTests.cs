@@ -1,0 +1,68 @@
+using EdgeRuntime.Inference;
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+using EdgeRuntime.Training;
+using Xunit;
+using static EdgeRuntime.Model.OperatorType;
+
+namespace EdgeRuntime.Compressor.Tests;
+
+public sealed class QuantizeAwareTests
+{
+    private readonly GraphBuilder _b = new();
+
+    /// <summary>The first test of this pass: what training computed, inference computes, bit for bit.</summary>
+    [Theory]
+    [InlineData(8, 0, false)]
+    [InlineData(8, 0, true)]
+    [InlineData(4, 0, false)]
+    [InlineData(4, 32, false)]
+    [InlineData(2, 32, false)]
+    [InlineData(1, 0, false)]
+    public void TrainingSeesTheIntegersOfInference(int bits, int group, bool symmetric)
+    {
+        Graph graph = GraphOptimizer.Optimize(Network()), reference = GraphCopy.Of(graph);
+        Dataset data = Data(graph, 96);
+        QuantizeAwareOptions options = new() { Bits = bits, Group = group, Symmetric = symmetric, KeepEnds = false };
+        (QuantizedNetwork network, _) = new QuantizeAware(options).Prepare(graph, new PassContext { Calibration = new TrainingSamples(data).Calibration(graph.Inputs[0]) });
+        Trainer trainer = new(network, data, null, new TrainingOptions { Epochs = 2, BatchSize = 16, Schedule = LearningRateSchedule.Constant(3e-3f) });
+        trainer.Run();
+        float[] trained = trainer.Predict(data), inferred = new float[trained.Length];
+        using InferenceSession session = new(graph, new SessionOptions());
+        for (int i = 0; i < data.Count; i++)
+        {
+            data[i].CopyTo(session.Input<float>(0));
+            session.Run();
+            session.Output<float>(0).CopyTo(inferred.AsSpan(i * inferred.Length / data.Count));
+        }
+        Assert.Equal(inferred, trained);
+        Assert.True(trained.Distinct().Count() > 10, "the outputs say something");
+        Assert.Equal(bits == 8 ? 4 : 3, graph.Nodes.Where(n => n.Type is Convolution or FullyConnected).Select(n => n.Input(1).Type).Count(t => t == (bits switch { 8 => ElementType.Int8, 1 => ElementType.Binary, _ => ElementType.Int4 })));
+    }
+
+    /// <summary>Every kind of operator that training knows.</summary>
+    private Graph Network()
+    {
+        ValueInfo x = _b.Input("x", 1, 8, 8, 5);
+        ValueInfo a = _b.Clip(_b.Convolution(x, _b.Random(8, 3, 3, 5), _b.Random(8), pad: 1), 0);
+        ValueInfo d = _b.Clip(_b.Convolution(a, _b.Random(8, 3, 3, 1), _b.Random(8), group: 8, pad: 1), 0, 6);
+        ValueInfo sum = _b.Node(Add, null, a, d);
+        ValueInfo gate = _b.Node(Sigmoid, null, _b.Convolution(sum, _b.Random(8, 3, 3, 8), _b.Random(8), pad: 1));
+        ValueInfo product = _b.Node(Mul, null, sum, gate);
+        ValueInfo pooled = _b.Node(AveragePool, new AttributeSet().Set("kernel", 3, 3).Set("strides", 2, 2).Set("pads", 1, 1, 1, 1).Set("count_include_pad", 0), product);
+        ValueInfo largest = _b.Node(MaxPool, new AttributeSet().Set("kernel", 2, 2).Set("strides", 2, 2).Set("pads", 0, 0, 0, 0), sum);
+        ValueInfo joined = _b.Node(Concat, new AttributeSet().Set("axis", 3), pooled, _b.Node(OperatorType.Tanh, null, largest));
+        ValueInfo scaled = _b.Node(Sub, null, joined, _b.Random(1, 1, 1, 16));
+        ValueInfo mean = _b.Node(ReduceMean, new AttributeSet().Set("axes", 1, 2).Set("keepdims", 0), scaled);
+        ValueInfo logits = _b.Node(FullyConnected, null, mean, _b.Random(6, 16), _b.Random(6));
+        return _b.Output(_b.Node(Softmax, new AttributeSet().Set("axis", 1), logits));
+    }
+
+    private static Dataset Data(Graph graph, int count)
+    {
+        RandomSource random = new(5);
+        float[] samples = new float[count * graph.Inputs[0].Shape.ElementCount];
+        foreach (ref float v in samples.AsSpan()) v = random.Gaussian();
+        return new Dataset(samples, Enumerable.Range(0, count).Select(i => i % 6).ToArray(), samples.Length / count);
+    }
+}
