@@ -17,9 +17,10 @@ internal static class IntegerOperators
             case OperatorType.Softmax: return Softmax(tape, node, x[0]!, inputs[0], output, real());
             case OperatorType.Sigmoid: return Map(tape, x[0]!, output, real(), QuantizedFunctions.Sigmoid);
             case OperatorType.Tanh: return Map(tape, x[0]!, output, real(), QuantizedFunctions.Tanh);
+            case OperatorType.Sqrt: return Map(tape, x[0]!, output, real(), MathF.Sqrt);
             case OperatorType.Requantize: return Map(tape, x[0]!, output, x[0]!, v => v);
             // These pick among reals that integers stand for, so that theirs are exact.
-            case OperatorType.Clip or OperatorType.MaxPool or OperatorType.Concat or OperatorType.Reshape or OperatorType.Transpose or OperatorType.Pad:
+            case OperatorType.Clip or OperatorType.MaxPool or OperatorType.Concat or OperatorType.Reshape or OperatorType.Transpose or OperatorType.Pad or OperatorType.Slice:
                 Variable picked = real();
                 return Map(tape, picked, output, picked, v => v);
             default:

@@ -73,7 +73,7 @@ public sealed class QuantizedNetwork : TrainableNetwork
         return IntegerOperators.Run(tape, node, x, [.. node.Inputs.Select(v => _activations[v!])], Output(node), () => base.Run(tape, node, x, shape));
     }
 
-    private bool IsMover(Node node) => node.Type is OperatorType.Reshape or OperatorType.Transpose or OperatorType.Pad or OperatorType.MaxPool or OperatorType.Concat
+    private bool IsMover(Node node) => node.Type is OperatorType.Reshape or OperatorType.Transpose or OperatorType.Pad or OperatorType.MaxPool or OperatorType.Concat or OperatorType.Slice
         && node.Inputs.All(v => _activations[v!] == _activations[node.Output]);
 
     private QuantizedOutput Output(Node node) =>
