@@ -3,5 +3,5 @@ using EdgeRuntime.Inference;
 
 NetworkSource source = new();
 CommandLine commands = new("edge", "from a trained network to a packed model that runs on a board",
-    [new CompressVerb(source), new EvalVerb(source), new TrainVerb(), new RunVerb(source), new BenchVerb(source), new InspectVerb(source), new DemoVerb()]);
+    [new CompressVerb(source), new EvalVerb(source), new TrainVerb(), new RunVerb(source), new BenchVerb(source), new InspectVerb(source), new ProfileVerb(), new DemoVerb()]);
 return commands.Run(args, Console.Out, Console.Error, !Console.IsErrorRedirected);

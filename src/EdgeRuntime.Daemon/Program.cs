@@ -4,5 +4,5 @@ using EdgeRuntime.Inference;
 
 string version = typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 PackedModelSource source = new();
-CommandLine commands = new("edged", version, [new RunVerb(source), new BenchVerb(source), new InspectVerb(source), new DoctorVerb(source, version)]);
+CommandLine commands = new("edged", version, [new RunVerb(source), new BenchVerb(source), new InspectVerb(source), new DoctorVerb(source, version), new ProfileVerb()]);
 return commands.Run(args, Console.Out, Console.Error, !Console.IsErrorRedirected);

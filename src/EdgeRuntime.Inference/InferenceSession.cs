@@ -83,6 +83,29 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
         return (panels.Made, working);
     }
 
+    /// <summary>
+    /// The steps that a machine with the instruction sets and caches of <paramref name="options"/> would run, with estimates
+    /// for one worker; this machine need not have them.
+    /// </summary>
+    /// <exception cref="ModelException">Something in the graph can't be run; all such nodes are named.</exception>
+    internal static IReadOnlyList<PlannedStep> Plan(Graph graph, SessionOptions options)
+    {
+        PrepareContext context = new(options, options.Cpu ?? CpuFeatures.Detect());
+        Operator[] steps = ChainPlanner.Fuse(graph, Prepare(graph, context), options, context);
+        long weights = steps.SelectMany(s => s.Nodes).SelectMany(n => n.Inputs).Sum(v => v is { IsConstant: true } ? v.ByteCount : 0);
+        double cyclesPerByte = context.Caches.CyclesPerByte(weights);
+        PlannedPart PartOf(Operator step, double cycles) =>
+            new(step.Node, step.KernelId, cycles + cyclesPerByte * step.Node.Inputs.Sum(v => v is { IsConstant: true } ? v.ByteCount : 0));
+        List<PlannedStep> plan = [];
+        foreach (Operator step in steps)
+        {
+            plan.Add(new PlannedStep(InfoOf(step), step.IsAlias ? [] : step is ChainOperator chain ? [.. chain.Layers.Select(l => PartOf(l.Layer, l.Cycles))]
+                : [PartOf(step, step.EstimatedCycles)]));
+            step.Dispose();
+        }
+        return plan;
+    }
+
     /// <summary>The network.</summary>
     public Graph Graph { get; }
 
@@ -111,8 +134,7 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     public int ParkedWorkers => _pool?.Parked ?? 0;
 
     /// <summary>The steps in order.</summary>
-    public IReadOnlyList<StepInfo> Steps => [.. _steps.Select(s =>
-        new StepInfo(string.Join(" > ", s.Nodes.Select(n => n.Name)), s.Node.Type, s.KernelId, s.Reason, s.Nodes))];
+    public IReadOnlyList<StepInfo> Steps => [.. _steps.Select(InfoOf)];
 
     /// <summary>Time spent in each step since <see cref="ResetProfile"/>, in <see cref="Stopwatch"/> ticks; zeros unless profiling.</summary>
     public ReadOnlySpan<long> StepTicks => _ticks;
@@ -174,6 +196,8 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     }
 
     void IPortions.Run(int stage, int first, int end, int worker) => _current!.Run(stage, first, end, worker);
+
+    private static StepInfo InfoOf(Operator step) => new(string.Join(" > ", step.Nodes.Select(n => n.Name)), step.Node.Type, step.KernelId, step.Reason, step.Nodes);
 
     private void RunStep(int index, bool isShared)
     {

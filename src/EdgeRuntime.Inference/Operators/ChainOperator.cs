@@ -71,6 +71,16 @@ internal sealed unsafe class ChainOperator : Operator
 
     public override double EstimatedCycles { get; }
 
+    /// <summary>The layers, and each one's part of <see cref="EstimatedCycles"/>: as what they would take one by one.</summary>
+    public IEnumerable<(LayerOperator Layer, double Cycles)> Layers
+    {
+        get
+        {
+            double share = EstimatedCycles / Math.Max(1, _layers.Sum(l => l.EstimatedCycles));
+            return _layers.Select(l => (l, l.EstimatedCycles * share));
+        }
+    }
+
     public override int Portions(int stage) => _geometry.Bands;
 
     public override void Bind(IBinder binder)

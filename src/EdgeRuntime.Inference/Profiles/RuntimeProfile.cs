@@ -97,8 +97,8 @@ public sealed record ProfileThreads(int Count, IReadOnlyList<int> Pin);
 /// <summary>Measured kernel times and how they came about.</summary>
 public sealed record ProfileLatency(string Note, IReadOnlyList<ProfileMeasurement> Measurements);
 
-/// <summary>One measured kernel: its id, the work, the threads, the median time in microseconds.</summary>
-public sealed record ProfileMeasurement(string Kernel, string Shape, int Threads, double MedianUs);
+/// <summary>One measured layer: its kernel's id, the work, the cycles estimated for it, the threads, the median time in microseconds.</summary>
+public sealed record ProfileMeasurement(string Kernel, string Shape, double EstimatedCycles, int Threads, double MedianUs);
 
 /// <summary>A profile that can't be used.</summary>
 public sealed class RuntimeProfileException : ModelException

@@ -40,7 +40,7 @@ internal static class RuntimeProfileRules
         Require(p.Threads.Pin.Distinct().Count() == p.Threads.Pin.Count, "threads.pin names a core twice");
         Require(p.KernelOverrides.All(o => o.Key.Length > 0 && o.Value.Length > 0), "kernel_overrides holds an empty name");
         foreach (ProfileMeasurement m in p.Latency.Measurements)
-            Require(m.Kernel.Length > 0 && m.Shape.Length > 0 && m.Threads >= 1 && m.MedianUs > 0, $"a measurement of kernel '{m.Kernel}' lacks shape, threads or time");
+            Require(m.Kernel.Length > 0 && m.Shape.Length > 0 && m.EstimatedCycles >= 0 && m.Threads >= 1 && m.MedianUs > 0, $"a measurement of kernel '{m.Kernel}' lacks shape, estimate, threads or time");
     }
 
     private static void CheckIsa(RuntimeProfile p, Action<bool, string> require)

@@ -65,8 +65,12 @@ public sealed class BenchVerb(ModelSource source) : Verb
         long peak = ProcessMemory.PeakBytes;
         return new BenchResult(path, sessionOptions.Threads, session.Cpu.ToString(), times.Runs, times.MinUs, times.MeanUs, times.MedianUs, times.P90Us,
             times.P99Us, times.MaxUs, initMs, firstUs, session.ArenaBytes, session.ScratchBytes, session.WeightBytes, peak,
-            model.Graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates), call.Has("--profile-ops") ? Profile(model, sessionOptions, options) : null);
+            model.Graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates), Predict(call, model.Graph, sessionOptions), call.Has("--profile-ops") ? Profile(model, sessionOptions, options) : null);
     }
+
+    /// <summary>What the profile's latency model says, which is about one thread; null where none was named.</summary>
+    private static double? Predict(VerbCall call, Graph graph, SessionOptions options) =>
+        options.Threads == 1 && SessionFlags.Profile(call) is { } profile ? new LatencyModel(profile).Predict(graph).TotalUs : null;
 
     private static IReadOnlyList<OperatorTime> Profile(OpenedModel model, SessionOptions sessionOptions, BenchmarkOptions options)
     {
@@ -81,9 +85,9 @@ public sealed class BenchVerb(ModelSource source) : Verb
         BenchResult first = report.Results[0];
         output.WriteLine($"instruction sets: {first.Cpu}; threads: {first.Threads}");
         output.WriteLine();
-        TextTable table = new("model", ">min us", ">median us", ">p90 us", ">p99 us", ">runs", ">init ms", ">first us", ">GMAC/s", ">arena KiB", ">weights KiB", ">peak MiB");
+        TextTable table = new("model", ">min us", ">median us", ">p90 us", ">p99 us", ">runs", ">predicted us", ">init ms", ">first us", ">GMAC/s", ">arena KiB", ">weights KiB", ">peak MiB");
         foreach (BenchResult r in report.Results)
-            table.Add(Path.GetFileName(r.Model), $"{r.MinUs:F1}", $"{r.MedianUs:F1}", $"{r.P90Us:F1}", $"{r.P99Us:F1}", $"{r.Runs}", $"{r.InitMs:F1}", $"{r.FirstUs:F0}",
+            table.Add(Path.GetFileName(r.Model), $"{r.MinUs:F1}", $"{r.MedianUs:F1}", $"{r.P90Us:F1}", $"{r.P99Us:F1}", $"{r.Runs}", r.PredictedUs is { } us ? $"{us:F1}" : "-", $"{r.InitMs:F1}", $"{r.FirstUs:F0}",
                 $"{r.Macs / r.MedianUs / 1e3:F1}", $"{r.ArenaBytes / 1024.0:F1}", $"{r.WeightBytes / 1024.0:F1}", r.PeakMemoryBytes == 0 ? "-" : $"{r.PeakMemoryBytes / 1048576.0:F1}");
         table.Write(output);
         foreach (BenchResult r in report.Results)

@@ -26,10 +26,11 @@ public sealed record BenchReport(SystemInfo Machine, IReadOnlyList<BenchResult> 
 /// <param name="WeightBytes">Packed weights.</param>
 /// <param name="PeakMemoryBytes">Highest resident memory of the process while this model was measured; 0 where not shown.</param>
 /// <param name="Macs">Multiply-accumulates of one run.</param>
+/// <param name="PredictedUs">What the profile's latency model says, microseconds; null where no profile was named, or for several threads.</param>
 /// <param name="Operators">Time by step, where asked for.</param>
 public sealed record BenchResult(
     string Model, int Threads, string Cpu, int Runs, double MinUs, double MeanUs, double MedianUs, double P90Us, double P99Us, double MaxUs,
-    double InitMs, double FirstUs, long ArenaBytes, long ScratchBytes, long WeightBytes, long PeakMemoryBytes, long Macs,
+    double InitMs, double FirstUs, long ArenaBytes, long ScratchBytes, long WeightBytes, long PeakMemoryBytes, long Macs, double? PredictedUs,
     IReadOnlyList<OperatorTime>? Operators);
 
 /// <summary>What <c>run</c> reports.</summary>
