@@ -1,3 +1,4 @@
+using EdgeRuntime.Inference;
 using EdgeRuntime.Model;
 
 namespace EdgeRuntime.Compressor;
@@ -18,7 +19,8 @@ public static class CompressionPipeline
     public static PipelineReport Run(Graph graph, Recipe recipe, PassContext context)
     {
         GraphValidator.Validate(graph);
-        PassReport source = Measure(new PassReport("source", 0), graph);
+        LatencyModel? latency = context.Profile is { } profile ? new LatencyModel(profile) : null;
+        PassReport source = Measure(new PassReport("source", 0), graph, latency);
         List<PassReport> reports = [];
         if (context.Source is null && recipe.NeedsTraining) context = context with { Source = GraphCopy.Of(graph) };
         foreach (ICompressionPass pass in recipe.Passes)
@@ -27,16 +29,30 @@ public static class CompressionPipeline
             GraphEditor.RemoveDeadNodes(graph);
             GraphEditor.InferShapes(graph);
             GraphValidator.Validate(graph);
-            reports.Add(Measure(report, graph));
+            reports.Add(Measure(report, graph, latency));
         }
         graph.Metadata[MetadataKeys.Recipe] = recipe.Json;
         return new PipelineReport(recipe.Name, source, reports);
     }
 
-    private static PassReport Measure(PassReport report, Graph graph) => report with
+    private static PassReport Measure(PassReport report, Graph graph, LatencyModel? latency) => report with
     {
         Nodes = graph.Nodes.Count,
         ConstantBytes = graph.Values().Where(v => v.IsConstant).Sum(v => v.StoredBytes),
         MultiplyAccumulates = graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates),
+        PredictedUs = latency is null ? null : Predict(latency, graph),
     };
+
+    private static double? Predict(LatencyModel latency, Graph graph)
+    {
+        try
+        {
+            return latency.Predict(graph).TotalUs;
+        }
+        catch (ModelException)
+        {
+            // Between passes a network need not be in a form that runs.
+            return null;
+        }
+    }
 }

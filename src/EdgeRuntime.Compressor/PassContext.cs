@@ -24,6 +24,9 @@ public sealed record PassContext
     /// <summary>Seed of everything random.</summary>
     public int Seed { get; init; } = 1;
 
+    /// <summary>The board to compress for, whose latency is predicted; null where none was named.</summary>
+    public RuntimeProfile? Profile { get; init; }
+
     /// <summary>Told how far long work is, a line at a time.</summary>
     public Action<string>? Progress { get; init; }
 

@@ -37,4 +37,7 @@ public sealed record PassReport(string Pass, int Changes)
 
     /// <summary>Multiply-accumulates of one run afterwards.</summary>
     public long MultiplyAccumulates { get; init; }
+
+    /// <summary>Predicted latency on one core of the board, microseconds; null where none was named, or where the network is in no form to be run.</summary>
+    public double? PredictedUs { get; init; }
 }

@@ -58,6 +58,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
             Training = training,
             Threads = call.Int("--threads", Environment.ProcessorCount, 1),
             Seed = call.Int("--seed", 1),
+            Profile = profile,
             Progress = call.Progress,
         };
         call.CurrentFile = call.Arguments[0];
@@ -68,7 +69,8 @@ public sealed class CompressVerb(ModelSource source) : Verb
         call.CurrentFile = target;
         ModelWriter.Write(graph, target, new ModelWriterOptions { Prepacked = panels });
         long macs = graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates);
-        CompressReport report = new(model.Path, target, new FileInfo(model.Path).Length, new FileInfo(target).Length, graph.Nodes.Count, macs, recipe?.Name, profile?.Name, panels.Sum(p => (long)p.Data.Length), pipeline?.Passes ?? []);
+        CompressReport report = new(model.Path, target, new FileInfo(model.Path).Length, new FileInfo(target).Length, graph.Nodes.Count, macs, recipe?.Name, profile?.Name, panels.Sum(p => (long)p.Data.Length),
+            profile is null ? null : new LatencyModel(profile).Predict(graph), pipeline?.Passes ?? []);
         if (call.Text("--report") is { } file) AtomicFile.Write(file, s => JsonSerializer.Serialize(s, report, CompressJson.Default.CompressReport));
         if (call.IsJson) call.WriteJson(report, CompressJson.Default.CompressReport);
         else Print(report, call.Output);
@@ -115,7 +117,8 @@ public sealed class CompressVerb(ModelSource source) : Verb
     {
         foreach (PassReport pass in report.Passes)
         {
-            output.WriteLine($"{pass.Pass}: {pass.Changes} changes; {pass.Nodes} layers, {pass.ConstantBytes:N0} bytes of constants");
+            string latency = pass.PredictedUs is { } us ? $", {us:N0} µs" : "";
+            output.WriteLine($"{pass.Pass}: {pass.Changes} changes; {pass.Nodes} layers, {pass.ConstantBytes:N0} bytes of constants{latency}");
             foreach (string note in pass.Notes) output.WriteLine($"  {note}");
             if (pass.Factors.Count > 0) PrintFactors(pass.Factors, output);
             if (pass.Layers.Count == 0) continue;
@@ -125,6 +128,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
         }
         output.WriteLine($"{report.Model}: {report.Bytes:N0} bytes (source {report.SourceBytes:N0}), {report.Nodes} layers, {report.Macs:N0} multiply-accumulates");
         if (report.PanelBytes > 0) output.WriteLine($"with {report.PanelBytes:N0} bytes of weights packed for {report.Profile}");
+        if (report.Latency is { } predicted) output.WriteLine($"latency on one core of {predicted.Profile}: {predicted.TotalUs:N0} µs, {predicted.Basis}");
     }
 
     private static void PrintFactors(IReadOnlyList<FactorReport> factors, TextWriter output)
@@ -145,9 +149,10 @@ public sealed class CompressVerb(ModelSource source) : Verb
 /// <param name="Recipe">The recipe applied; null for none.</param>
 /// <param name="Profile">The board profile, if one was named.</param>
 /// <param name="PanelBytes">Bytes of weights in the layouts of that board's kernels, part of <paramref name="Bytes"/>.</param>
+/// <param name="Latency">What the network is predicted to take on one core of that board.</param>
 /// <param name="Passes">What every pass did.</param>
 public sealed record CompressReport(string Source, string Model, long SourceBytes, long Bytes, int Nodes, long Macs, string? Recipe, string? Profile, long PanelBytes,
-    IReadOnlyList<PassReport> Passes);
+    LatencyPrediction? Latency, IReadOnlyList<PassReport> Passes);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
