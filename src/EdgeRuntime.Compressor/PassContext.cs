@@ -39,5 +39,9 @@ public sealed record PassContext
     internal TrainingSamples RequireTraining(string pass) => Training
         ?? throw new ModelException(ModelErrorKind.InvalidData, pass, "this pass trains the network and needs labelled samples; give some with --train and --train-labels");
 
+    /// <summary>The board named by a pass's option, else the one to compress for.</summary>
+    internal RuntimeProfile RequireProfile(string pass, string? name) => name is not null ? RuntimeProfiles.Find(name) : Profile
+        ?? throw new ModelException(ModelErrorKind.InvalidData, pass, "a latency is that of a board; give its profile with the option profile, or with --profile");
+
     internal SessionOptions Options(bool keepIntermediates) => new() { Threads = Threads, KeepIntermediates = keepIntermediates };
 }

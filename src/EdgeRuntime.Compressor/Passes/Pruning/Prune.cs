@@ -26,6 +26,9 @@ public sealed class Prune : ICompressionPass
         if (options.Steps < 1) throw new ArgumentException("steps is at least 1");
         if (options is { Steps: > 1, FineTune: null }) throw new ArgumentException("steps are of use only with training between them: give fineTune");
         if (options is { RewindTo: not null, Rewind: not "weights" }) throw new ArgumentException("rewindTo needs \"rewind\": \"weights\"");
+        if (options.Latency?.Fault is { } fault) throw new ArgumentException(fault);
+        if (options is { Latency: not null, Scope: "global" }) throw new ArgumentException("latency chooses each layer's share itself; leave scope out");
+        if (options.Precision is not ("int8" or "float")) throw new ArgumentException($"no precision \"{options.Precision}\"; known: int8, float");
         options.FineTune?.Check();
     }
 
@@ -47,11 +50,12 @@ public sealed class Prune : ICompressionPass
         if (Options.Skip.FirstOrDefault(s => !graph.Nodes.Exists(n => n.Name == s)) is { } unknown)
             throw new ModelException(ModelErrorKind.InvalidData, unknown, "prune is to skip it, but no node has this name");
         WeightSnapshot? rewind = Options.Rewind != "weights" ? null : Options.RewindTo is { } file ? WeightSnapshot.FromFile(graph, file) : new WeightSnapshot(graph);
+        IReadOnlyList<double> shares = Shares(graph, context);
         List<string> trained = [];
         for (int step = 1; step <= Options.Steps; step++)
         {
             double share = Share((double)step / Options.Steps);
-            Clear(Layers(graph), share);
+            Clear(Layers(graph), shares, share);
             if (Options.FineTune is not { } tuning) continue;
             rewind?.Restore();
             double left = Options.Rewind == "none" ? (1 + Math.Cos(Math.PI * (step - 1) / Options.Steps)) / 2 : 1;
@@ -80,17 +84,44 @@ public sealed class Prune : ICompressionPass
     /// <summary>The share of all zeros that are made at <paramref name="time"/> in (0, 1]; the cubic schedule makes most of them early, while there are many to choose from.</summary>
     private double Share(double time) => Options.Schedule == "linear" ? time : 1 - Math.Pow(1 - time, 3);
 
-    private void Clear(List<WeightMatrix> layers, double share)
+    /// <summary>The share of zeros that each layer is to have in the end.</summary>
+    private IReadOnlyList<double> Shares(Graph graph, PassContext context)
+    {
+        List<WeightMatrix> layers = Layers(graph);
+        double most = _pattern.Kind == SparsityKind.NM ? 1 - (double)_pattern.First / _pattern.Second : Options.Sparsity;
+        if (Options.Latency is not { } target) return [.. layers.Select(_ => most)];
+        double[] levels = _pattern.Kind == SparsityKind.NM ? [0, most] : [0, .. Enumerable.Range(4, 12).Select(i => i / 16.0).Where(s => s < most), most];
+        LayerLatency latency = new(context.RequireProfile(Name, Options.Profile), Options.Precision);
+        double whole = latency.Us(graph), rest = whole - layers.Select(l => l.Node).Distinct().Sum(n => latency.Us(n));
+        double[][] lost = [.. layers.Select(l => Lost(l, levels))];
+        // The matrices of a recurrent layer fall together where they have the same level; else each counts for its share of the weights.
+        double Us(int[] chosen) => rest + layers.Select((l, i) => latency.Us(l.Node, levels[chosen[i]], _pattern) * l.ShareOfNode).Sum();
+        int[] chosen = GreedyBudget.Spend([.. layers.Select(_ => levels.Length)], (layer, level) => lost[layer][level], Us, target.Us(whole));
+        return [.. chosen.Select(level => levels[level])];
+    }
+
+    /// <summary>Share of a layer's squared weights that each share of zeros takes.</summary>
+    private double[] Lost(WeightMatrix layer, double[] levels)
+    {
+        Unit[] units = _pattern.Kind == SparsityKind.NM ? [.. Enumerable.Range(0, layer.Values.Length).Select(i => new Unit(0, i, 1, layer.Size(i)))] : Units(layer);
+        double Energy(double below) => units.Where(u => u.Size < below).Sum(u => u.Size * u.Size * u.Weights);
+        double all = Math.Max(Energy(double.PositiveInfinity), double.Epsilon);
+        return [.. levels.Select(share => Energy(Threshold(units, share)) / all)];
+    }
+
+    private void Clear(List<WeightMatrix> layers, IReadOnlyList<double> shares, double time)
     {
         if (_pattern.Kind == SparsityKind.NM)
         {
-            int kept = (int)Math.Round(_pattern.Second - share * (_pattern.Second - _pattern.First));
-            foreach (WeightMatrix layer in layers) KeepLargest(layer, kept);
+            int kept = (int)Math.Round(_pattern.Second - time * (_pattern.Second - _pattern.First));
+            foreach (var (layer, share) in layers.Zip(shares))
+                if (share > 0) KeepLargest(layer, kept);
             return;
         }
         Unit[][] units = [.. layers.Select(Units)];
-        double? everywhere = Options.Scope == "global" ? Threshold([.. units.SelectMany(u => u)], share) : null;
-        foreach (var (layer, own) in layers.Zip(units)) Clear(layer, own, everywhere ?? Threshold(own, share));
+        double? everywhere = Options.Scope == "global" ? Threshold([.. units.SelectMany(u => u)], time * Options.Sparsity) : null;
+        foreach (var (layer, own, share) in layers.Zip(units, shares))
+            if (share > 0) Clear(layer, own, everywhere ?? Threshold(own, time * share));
     }
 
     /// <summary>A block of weights, cut off at the edges, and its mean size.</summary>
@@ -124,7 +155,7 @@ public sealed class Prune : ICompressionPass
     /// <summary>The size below which units have to go, so that the share is met but not passed.</summary>
     private double Threshold(Unit[] units, double share)
     {
-        double budget = share * Options.Sparsity * units.Sum(u => (long)u.Weights);
+        double budget = share * units.Sum(u => (long)u.Weights);
         foreach (Unit unit in units.OrderBy(u => u.Size))
             if ((budget -= unit.Weights) < 0) return unit.Size;
         return double.PositiveInfinity;

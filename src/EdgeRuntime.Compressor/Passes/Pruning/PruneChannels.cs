@@ -18,9 +18,11 @@ public sealed class PruneChannels : ICompressionPass
         Options = options;
         if (!Importances.Contains(options.Importance)) throw new ArgumentException($"no importance \"{options.Importance}\"; known: {string.Join(", ", Importances)}");
         if (options.Scope is not ("layer" or "global")) throw new ArgumentException($"no scope \"{options.Scope}\"; known: layer, global");
-        if (options is { Ratio: not null, Macs: not null }) throw new ArgumentException("ratio and macs exclude each other");
+        if (new object?[] { options.Ratio, options.Macs, options.Latency }.Count(o => o is not null) > 1) throw new ArgumentException("ratio, macs and latency exclude each other");
         if (!((options.Ratio ?? options.Macs ?? 1) is > 0 and <= 1)) throw new ArgumentException($"{(options.Ratio is null ? "macs" : "ratio")} {options.Ratio ?? options.Macs} is not in (0, 1]");
         if (options.Multiple < 1 || options.LeastChannels < 1 || options.Steps < 1 || options.Samples < 1) throw new ArgumentException("multiple, leastChannels, steps and samples are at least 1");
+        if (options.Latency?.Fault is { } fault) throw new ArgumentException(fault);
+        if (options.Precision is not ("int8" or "float")) throw new ArgumentException($"no precision \"{options.Precision}\"; known: int8, float");
         options.FineTune?.Check();
     }
 
@@ -41,19 +43,22 @@ public sealed class PruneChannels : ICompressionPass
             throw new ModelException(ModelErrorKind.InvalidData, unknown, "prune-channels is to skip it, but no node has this name");
         IReadOnlyList<ChannelGroup> before = new ChannelDependencies(graph, Options.Skip).Groups;
         List<string> notes = [];
-        double whole = Cost(graph), target = (Options.Ratio ?? Options.Macs ?? 0.5) * whole;
+        Func<Graph, double> cost = Cost(context);
+        double whole = cost(graph), target = Options.Latency?.Us(whole) ?? (Options.Ratio ?? Options.Macs ?? 0.5) * whole;
         for (int step = 1; step <= Options.Steps; step++)
         {
-            Remove(graph, whole + (target - whole) * step / Options.Steps, context);
+            Remove(graph, cost, whole + (target - whole) * step / Options.Steps, context);
             if (Options.FineTune is { } tuning) notes.AddRange(new FineTune(tuning).Apply(graph, context).Notes);
         }
         Dictionary<string, int> left = Widths(new ChannelDependencies(graph, Options.Skip).Groups);
         notes.InsertRange(0, Widths(before).Where(g => left[g.Key] < g.Value).Select(g => $"{g.Key}: {left[g.Key]} of {g.Value} channels"));
-        if (Cost(graph) > target) notes.Add($"{Cost(graph) / whole:P0} {(Options.Macs is null ? "of the channels" : "of the multiplies")} are left: multiple, leastChannels and skip allow no less");
+        double now = cost(graph);
+        notes.Add($"{now / whole:P0} of the {(Options.Latency is not null ? $"predicted latency, {now / 1000:F3} of {whole / 1000:F3} ms," : Options.Macs is null ? "channels" : "multiplies")} are left"
+            + (now > target ? ": multiple, leastChannels and skip allow no less" : ""));
         return new PassReport(Name, before.Sum(g => g.Channels.Length) - left.Values.Sum()) { Notes = notes };
     }
 
-    private void Remove(Graph graph, double target, PassContext context)
+    private void Remove(Graph graph, Func<Graph, double> cost, double target, PassContext context)
     {
         ChannelDependencies dependencies = new(graph, Options.Skip);
         double[] importance = Options.Importance switch
@@ -62,7 +67,7 @@ public sealed class PruneChannels : ICompressionPass
             "gamma" => ChannelImportance.ByGamma(dependencies),
             _ => ChannelImportance.BySize(dependencies, Options.Importance == "l2"),
         };
-        ChannelSelection selection = new(dependencies.Groups, importance, Options.Multiple, Options.LeastChannels, kept => Cost(Hollow(graph, kept)));
+        ChannelSelection selection = new(dependencies.Groups, importance, Options.Multiple, Options.LeastChannels, kept => cost(Hollow(graph, kept)));
         bool[] kept = Options.Scope == "layer" ? selection.Uniform(target) : selection.Global(target);
         ChannelRemoval.Apply(dependencies, slot => kept[dependencies.Slots.Find(slot)]);
     }
@@ -75,8 +80,13 @@ public sealed class PruneChannels : ICompressionPass
         return copy.Graph;
     }
 
-    private double Cost(Graph graph) => Options.Macs is null ? new ChannelDependencies(graph, Options.Skip).Groups.Sum(g => g.Channels.Length)
-        : graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates);
+    /// <summary>What is to fall.</summary>
+    private Func<Graph, double> Cost(PassContext context)
+    {
+        if (Options.Latency is not null) return new LayerLatency(context.RequireProfile(Name, Options.Profile), Options.Precision).Us;
+        if (Options.Macs is not null) return graph => graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates);
+        return graph => new ChannelDependencies(graph, Options.Skip).Groups.Sum(g => g.Channels.Length);
+    }
 
     private static Dictionary<string, int> Widths(IReadOnlyList<ChannelGroup> groups) =>
         groups.GroupBy(g => string.Join(" + ", g.Nodes)).ToDictionary(g => g.Key, g => g.Sum(c => c.Channels.Length));

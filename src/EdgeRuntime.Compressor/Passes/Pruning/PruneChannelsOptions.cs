@@ -9,6 +9,15 @@ public sealed record PruneChannelsOptions
     /// <summary>The share of multiplies that is left, in (0, 1].</summary>
     public double? Macs { get; set; }
 
+    /// <summary>The latency to reach on the board of <see cref="Profile"/>: a share of what is predicted before, or a time.</summary>
+    public LatencyTarget? Latency { get; set; }
+
+    /// <summary>Name or file of the board's profile; that of the command line, if there, where null.</summary>
+    public string? Profile { get; set; }
+
+    /// <summary>The arithmetic that latency is predicted for: <c>int8</c> or <c>float</c>.</summary>
+    public string Precision { get; set; } = "int8";
+
     /// <summary>What a channel is worth: <c>l1</c>, <c>l2</c>, <c>gamma</c> (of batch normalisation) or <c>taylor</c> (needs training samples).</summary>
     public string Importance { get; set; } = "l2";
 

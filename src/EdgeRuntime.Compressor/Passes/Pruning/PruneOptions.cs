@@ -9,6 +9,18 @@ public sealed record PruneOptions
     /// <summary>The share of weights that becomes 0, in [0, 1); an n:m pattern has its own.</summary>
     public double Sparsity { get; set; } = 0.5;
 
+    /// <summary>
+    /// The latency to reach on the board of <see cref="Profile"/>: which layers lose how much, up to <see cref="Sparsity"/>, is then
+    /// chosen so that little is lost for the time won; layers that no sparse kernel makes faster stay whole.
+    /// </summary>
+    public LatencyTarget? Latency { get; set; }
+
+    /// <summary>Name or file of the board's profile; that of the command line, if there, where null.</summary>
+    public string? Profile { get; set; }
+
+    /// <summary>The arithmetic that latency is predicted for: <c>int8</c> or <c>float</c>.</summary>
+    public string Precision { get; set; } = "int8";
+
     /// <summary>How the size of a block is measured: <c>l1</c> or <c>l2</c>.</summary>
     public string Norm { get; set; } = "l1";
 

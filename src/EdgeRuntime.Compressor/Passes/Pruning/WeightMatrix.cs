@@ -35,6 +35,9 @@ internal sealed class WeightMatrix
     /// <summary>Row after row; <see cref="Store"/> gives changes to the graph.</summary>
     public float[] Values { get; }
 
+    /// <summary>Share of the layer's weights that these are; 1 unless it has several matrices.</summary>
+    public double ShareOfNode => (double)Values.Length / Inputs(Node.Type).Sum(i => Node.OptionalInput(i)?.Shape.ElementCount ?? 0);
+
     /// <summary>The weights of all dense, convolutional and recurrent layers of <paramref name="graph"/>.</summary>
     public static IEnumerable<WeightMatrix> All(Graph graph)
     {
