@@ -67,8 +67,24 @@ public class TrainableNetwork
             if (inputs[i].Shape.With(0, 1) != input.Shape.With(0, 1)) throw new ArgumentException($"input {input} given as {inputs[i].Shape}");
             values[input] = _batchAxes[input] is > 0 and var axis ? Regroup(tape, inputs[i], 0, input.Shape, axis, inputs[i].Shape[0] / input.Shape[0]) : inputs[i];
         }
-        int batch = values[Graph.Inputs[0]].Shape[_batchAxes[Graph.Inputs[0]]];
-        foreach (Node node in Graph.Nodes)
+        return Forward(tape, values, wanted ?? Graph.Outputs);
+    }
+
+    /// <summary>Computes <paramref name="wanted"/> from the values <paramref name="given"/>, which hold a batch each, and nothing that they don't need.</summary>
+    public Variable[] Forward(Tape tape, IReadOnlyDictionary<ValueInfo, Variable> given, IReadOnlyList<ValueInfo> wanted)
+    {
+        Dictionary<ValueInfo, Variable> values = new(given);
+        HashSet<ValueInfo> needed = [.. wanted];
+        List<Node> nodes = [];
+        foreach (Node node in Enumerable.Reverse(Graph.Nodes))
+            if (node.Outputs.Any(needed.Contains) && !node.Outputs.All(given.ContainsKey))
+            {
+                nodes.Add(node);
+                needed.UnionWith(node.Inputs.OfType<ValueInfo>());
+            }
+        (ValueInfo value, Variable variable) = given.First();
+        int batch = variable.Shape[_batchAxes[value]] / value.Shape[_batchAxes[value]];
+        foreach (Node node in Enumerable.Reverse(nodes))
         {
             Variable?[] x = [.. node.Inputs.Select(v => v is null ? null : values.GetValueOrDefault(v) ?? _constants[v])];
             if (IsRecurrent(node))
@@ -81,7 +97,7 @@ public class TrainableNetwork
             values[node.Output] = MovesBatch(node) ? Regroup(tape, x[0]!, _batchAxes[node.Input(0)], node.Output.Shape, axis, batch)
                 : Run(tape, node, x, axis >= 0 ? node.Output.Shape.With(axis, batch * node.Output.Shape[axis]) : node.Output.Shape);
         }
-        return [.. (wanted ?? Graph.Outputs).Select(v => values[v])];
+        return [.. wanted.Select(v => values[v])];
     }
 
     /// <summary>Computes <paramref name="node"/>; <paramref name="shape"/> is its output's with the batch. Quantised networks compute otherwise.</summary>

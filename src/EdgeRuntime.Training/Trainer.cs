@@ -22,26 +22,32 @@ public sealed class Trainer
     private readonly TrainingOptions _options;
     private readonly Dataset _data;
     private readonly Dataset? _validation;
-    private readonly LossFunction _loss;
+    private readonly Objective _objective;
     private readonly Tape _tape;
     private readonly Optimizer _optimizer;
     private readonly MovingAverage? _average;
     private readonly TrainingCheckpoint _checkpoint;
     private readonly TensorShape _sample;
+    private readonly IReadOnlyList<Variable> _parameters;
 
     /// <summary>Prepares training on <paramref name="data"/>; without a loss function it is the cross-entropy of the first output.</summary>
     public Trainer(TrainableNetwork network, Dataset data, Dataset? validation = null, TrainingOptions? options = null, LossFunction? loss = null)
+        : this(network, data, validation, options, loss is null ? null : new OutputObjective(loss)) { }
+
+    /// <summary>Prepares training on <paramref name="data"/>; without an objective it is the cross-entropy of the first output.</summary>
+    public Trainer(TrainableNetwork network, Dataset data, Dataset? validation, TrainingOptions? options, Objective? objective)
     {
         _network = network;
         _options = options ?? new TrainingOptions();
         (_data, _validation) = (data, validation);
         _sample = network.Graph.Inputs[0].Shape;
         if (_sample.ElementCount != data.SampleLength) throw new ArgumentException($"samples of {data.SampleLength} floats for input {network.Graph.Inputs[0]}", nameof(data));
-        _loss = loss ?? ((tape, batch, outputs) => tape.CrossEntropy(outputs[0], batch.Labels, _options.LabelSmoothing));
+        _objective = objective ?? new OutputObjective((tape, batch, outputs) => tape.CrossEntropy(outputs[0], batch.Labels, _options.LabelSmoothing));
+        _parameters = [.. network.Parameters, .. _objective.Parameters];
         _tape = new Tape(_options.Workers, _options.Seed) { Window = _options.Window };
-        _optimizer = _options.UseSgd ? new Sgd(network.Parameters, weightDecay: _options.WeightDecay) : new Adam(network.Parameters, _options.WeightDecay);
-        if (_options.AverageDecay > 0) _average = new MovingAverage(network.Parameters, _options.AverageDecay);
-        _checkpoint = new TrainingCheckpoint(network, _optimizer, _average, _tape.Random);
+        _optimizer = _options.UseSgd ? new Sgd(_parameters, weightDecay: _options.WeightDecay) : new Adam(_parameters, _options.WeightDecay);
+        if (_options.AverageDecay > 0) _average = new MovingAverage(_parameters, _options.AverageDecay);
+        _checkpoint = new TrainingCheckpoint([.. network.State, .. _objective.Parameters], _optimizer, _average, _tape.Random);
     }
 
     /// <summary>Trains, keeps the parameters of the best epoch (the last, without validation data) and stores them in the graph.</summary>
@@ -121,11 +127,11 @@ public sealed class Trainer
     private double Step(int[] indices, int stepsPerEpoch, RandomSource random)
     {
         TrainingBatch batch = Batch(_data, indices, random);
-        Variable loss = _loss(_tape, batch, _network.Forward(_tape, [batch.Input], _network.Logits));
+        Variable loss = _objective.Loss(_tape, _network, batch);
         double value = loss.Data[0];
         if (!double.IsFinite(value)) throw new Model.ModelException(Model.ModelErrorKind.InvalidData, _network.Graph.Name, $"the loss became {value} at step {_optimizer.Steps + 1}; a smaller learning rate or a gradient limit helps");
         _tape.Backward(loss);
-        if (_options.GradientLimit > 0) Optimizer.ClipGradients(_network.Parameters, _options.GradientLimit);
+        if (_options.GradientLimit > 0) Optimizer.ClipGradients(_parameters, _options.GradientLimit);
         _optimizer.Step(_options.Schedule.At(_optimizer.Steps, stepsPerEpoch * _options.Epochs));
         _network.Constrain();
         _average?.Update();

@@ -5,11 +5,11 @@ using EdgeRuntime.Model;
 namespace EdgeRuntime.Training;
 
 /// <summary>All that training needs to go on exactly where it was: parameters, statistics, optimiser, average, randomness, history.</summary>
-internal sealed class TrainingCheckpoint(TrainableNetwork network, Optimizer optimizer, MovingAverage? average, RandomSource random)
+internal sealed class TrainingCheckpoint(IReadOnlyList<Variable> state, Optimizer optimizer, MovingAverage? average, RandomSource random)
 {
     private static readonly byte[] Magic = Encoding.ASCII.GetBytes("EDGECKP1");
 
-    private readonly float[][] _best = [.. network.State.Select(v => v.Data.ToArray())];
+    private readonly float[][] _best = [.. state.Select(v => v.Data.ToArray())];
 
     public int Epoch { get; set; }
 
@@ -24,16 +24,16 @@ internal sealed class TrainingCheckpoint(TrainableNetwork network, Optimizer opt
     public void KeepBest()
     {
         (BestEpoch, BestAccuracy) = (Epoch, Accuracies.Count > 0 ? Accuracies[^1] : -1);
-        for (int i = 0; i < _best.Length; i++) network.State[i].Data.CopyTo(_best[i], 0);
+        for (int i = 0; i < _best.Length; i++) state[i].Data.CopyTo(_best[i], 0);
     }
 
     public void RestoreBest()
     {
         if (BestEpoch == 0) return;
-        for (int i = 0; i < _best.Length; i++) _best[i].CopyTo(network.State[i].Data, 0);
+        for (int i = 0; i < _best.Length; i++) _best[i].CopyTo(state[i].Data, 0);
     }
 
-    private IEnumerable<float[]> Arrays => network.State.Select(v => v.Data).Concat(optimizer.State).Concat(average?.Averages ?? []).Concat(_best);
+    private IEnumerable<float[]> Arrays => state.Select(v => v.Data).Concat(optimizer.State).Concat(average?.Averages ?? []).Concat(_best);
 
     public void Save(string path) => AtomicFile.Write(path, stream =>
     {
@@ -70,7 +70,7 @@ internal sealed class TrainingCheckpoint(TrainableNetwork network, Optimizer opt
         }
     }
 
-    private string Signature() => string.Join(';', network.State.Select(v => v.ToString())) + $"|{optimizer.GetType().Name}|{(average is null ? "" : "average")}";
+    private string Signature() => string.Join(';', state.Select(v => v.ToString())) + $"|{optimizer.GetType().Name}|{(average is null ? "" : "average")}";
 
     private static ModelException Bad(string path, string message) => new(ModelErrorKind.InvalidData, path, message);
 }

@@ -69,6 +69,8 @@ public sealed class GradientTests
         ["cross-entropy, smoothed"] = new((t, v) => t.CrossEntropy(v[0], [3, 0, 1, 2], 0.1f), S(4, 5)),
         ["Kullback-Leibler"] = new((t, v) => t.KullbackLeibler(v[0], Fixed(0.2f, S(4, 5)), 3), S(4, 5)),
         ["mean squared error"] = new((t, v) => t.MeanSquaredError(v[0], Fixed(0.2f, S(4, 5))), S(4, 5)),
+        ["relative squared error"] = new((t, v) => t.RelativeSquaredError(v[0], Fixed(0.2f, S(4, 5))), S(4, 5)),
+        ["attention transfer"] = new((t, v) => t.AttentionTransfer(v[0], Fixed(0.2f, S(3, 4, 2, 7))), S(3, 4, 2, 5)),
         ["ctc"] = new((t, v) => t.Ctc(v[0], [[1, 2, 2], [3]]), S(7, 2, 4)),
         ["ctc, lengths"] = new((t, v) => t.Ctc(v[0], [[1, 2], []], [5, 3]), S(7, 2, 4)),
         ["normalise"] = new((t, v) => t.Normalize(v[0]), S(4, 6)),
