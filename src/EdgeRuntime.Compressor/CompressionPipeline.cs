@@ -22,7 +22,7 @@ public static class CompressionPipeline
         LatencyModel? latency = context.Profile is { } profile ? new LatencyModel(profile) : null;
         PassReport source = Measure(new PassReport("source", 0), graph, latency);
         List<PassReport> reports = [];
-        if (context.Source is null && recipe.NeedsTraining) context = context with { Source = GraphCopy.Of(graph) };
+        context = context with { Source = context.Source ?? GraphCopy.Of(graph) };
         foreach (ICompressionPass pass in recipe.Passes)
         {
             PassReport report = pass.Apply(graph, context);

@@ -43,6 +43,16 @@ public static class Augmentations
         };
     }
 
+    /// <summary>Applies <paramref name="inner"/>, which wants channels last, to images with <paramref name="channels"/> channels first.</summary>
+    public static Augmentation ChannelsFirst(int channels, Augmentation inner) => (sample, random) =>
+    {
+        int pixels = sample.Length / channels;
+        float[] turned = new float[sample.Length];
+        for (int i = 0; i < turned.Length; i++) turned[i] = sample[i % channels * pixels + i / channels];
+        inner(turned, random);
+        for (int i = 0; i < turned.Length; i++) sample[i % channels * pixels + i / channels] = turned[i];
+    };
+
     /// <summary>Mirrors an image left to right, every second time.</summary>
     public static Augmentation Mirror(int height, int width, int channels) => (sample, random) =>
     {

@@ -29,10 +29,8 @@ public sealed class FineTune : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
-        TrainingSamples samples = context.RequireTraining(Name);
-        TrainableNetwork network = new(graph);
-        TrainingOptions options = Options.ToTraining(context, Name, graph.Inputs[0].Shape);
-        TrainingResult result = new Trainer(network, samples.Data, samples.Validation, options).Run(context.Cancel);
-        return new PassReport(Name, network.Parameters.Count) { Notes = [result.ToString()] };
+        int parameters = new TrainableNetwork(graph).Parameters.Count;
+        TuitionResult result = Tuition.Run(graph, context.RequireTraining(Name), Options, context, Name);
+        return new PassReport(Name, parameters) { Notes = result.Generations };
     }
 }
