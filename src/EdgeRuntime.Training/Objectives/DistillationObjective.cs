@@ -4,10 +4,10 @@ namespace EdgeRuntime.Training;
 public sealed record DistillationOptions
 {
     /// <summary>Weight of the teacher's outputs; the labels have the rest.</summary>
-    public float Alpha { get; init; } = 0.7f;
+    public float Alpha { get; init; } = 0.5f;
 
     /// <summary>What logits are divided by before their softmax; the divergence is multiplied by its square.</summary>
-    public float Temperature { get; init; } = 4;
+    public float Temperature { get; init; } = 2;
 
     /// <summary>Whether logits are compared by their mean squared difference (Ba and Caruana 2014) instead of the divergence.</summary>
     public bool UseSquaredError { get; init; }

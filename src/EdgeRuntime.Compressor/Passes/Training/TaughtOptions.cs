@@ -7,10 +7,10 @@ public abstract record TaughtOptions : TuningOptions
     public string? Teacher { get; set; }
 
     /// <summary>Weight of the teacher's outputs; the labels have the rest.</summary>
-    public double Alpha { get; set; } = 0.7;
+    public double Alpha { get; set; } = 0.5;
 
     /// <summary>What logits are divided by before teacher and student are compared.</summary>
-    public double Temperature { get; set; } = 4;
+    public double Temperature { get; set; } = 2;
 
     /// <summary>How outputs are compared: <c>kl</c> (Kullback-Leibler divergence at the temperature) or <c>mse</c> (squared difference of the logits).</summary>
     public string Soft { get; set; } = "kl";
