@@ -50,7 +50,7 @@ public class TrainableNetwork
     public virtual IReadOnlyList<Variable> State => [.. _constants.Values];
 
     /// <summary>The outputs before their softmax, if they have one: what losses of classifiers take.</summary>
-    public IReadOnlyList<ValueInfo> Logits => [.. Graph.Outputs.Select(y => Logit(y) ?? y)];
+    public IReadOnlyList<ValueInfo> Logits => [.. Graph.Outputs.Select(y => LogitsOf(Graph, y))];
 
     /// <summary>The variable of a constant.</summary>
     public Variable this[ValueInfo constant] => _constants[constant];
@@ -132,6 +132,14 @@ public class TrainableNetwork
         bool isStatistic = node.Type == OperatorType.BatchNormalization && index >= 3, isState = IsRecurrent(node) && index is (RecurrentShape.FirstHidden or RecurrentShape.FirstCell);
         value.Type = ElementType.Float32;
         return new Variable(value.Name, value.Shape, constant.ToFloats(), !isStatistic && !isState);
+    }
+
+    /// <summary>What the softmax behind <paramref name="output"/> takes, through quantisation, if there is one; else that output.</summary>
+    public static ValueInfo LogitsOf(Graph graph, ValueInfo output)
+    {
+        ValueInfo value = output;
+        while (graph.Nodes.Find(n => n.Output == value) is { Type: OperatorType.Quantize or OperatorType.Dequantize or OperatorType.Requantize } node) value = node.Input(0);
+        return graph.Nodes.Find(n => n.Output == value) is { Type: OperatorType.Softmax } softmax ? softmax.Input(0) : output;
     }
 
     /// <summary>Where the batch is in a node's output; −1 where it has none.</summary>

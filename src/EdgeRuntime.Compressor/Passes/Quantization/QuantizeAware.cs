@@ -43,8 +43,8 @@ public sealed class QuantizeAware : ICompressionPass
         if (QuantizeInt8.IsQuantized(graph)) return new PassReport(Name, 0) { Notes = ["the network is quantised already: left as it is"] };
         Graph reference = GraphCopy.Of(graph);
         (QuantizedNetwork network, Dictionary<string, ValueInfo> quantized) = Prepare(graph, context);
-        TrainingOptions options = Options.ToTraining(context, Name, graph.Inputs[0].Shape);
-        TrainingResult result = new Trainer(network, samples.Data, samples.Validation, options).Run(context.Cancel);
+        using Lesson lesson = new(Options, network, context);
+        TrainingResult result = new Trainer(network, samples.Data, samples.Validation, Options.ToTraining(context, Name, reference), lesson.Objective).Run(context.Cancel);
         LayerReport[] layers = NoiseMeter.Measure(reference, graph, quantized, context);
         IntegerBoundary.Apply(graph, Options.IntegerInputs, Options.IntegerOutputs);
         return new PassReport(Name, quantized.Count) { Layers = layers, Notes = [result.ToString()] };

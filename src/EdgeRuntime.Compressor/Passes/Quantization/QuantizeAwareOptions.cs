@@ -1,7 +1,7 @@
 namespace EdgeRuntime.Compressor;
 
 /// <summary>Options of the pass <c>quantize-aware</c>.</summary>
-public sealed record QuantizeAwareOptions : TuningOptions
+public sealed record QuantizeAwareOptions : TaughtOptions
 {
     /// <summary>Bits of the weights: 8, 4, 2 (stored as 4) or 1.</summary>
     public int Bits { get; set; } = 8;

@@ -19,7 +19,7 @@ internal sealed class SessionTeacher : IDisposable
         Graph graph = GraphOptimizer.Optimize(GraphCopy.Of(network));
         if (graph.Inputs.Count != 1) throw new ModelException(ModelErrorKind.Unsupported, graph.Name, $"a teacher has one input, this network {graph.Inputs.Count}");
         _name = graph.Name;
-        _values = [Logits(graph), .. values.Select(name => ValueNames.Find(graph, name))];
+        _values = [TrainableNetwork.LogitsOf(graph, graph.Outputs[0]), .. values.Select(name => ValueNames.Find(graph, name))];
         graph.Outputs.AddRange(_values.Distinct().Where(v => !graph.Outputs.Contains(v) && !graph.Inputs.Contains(v)));
         _sessions = [.. Enumerable.Range(0, threads).Select(_ => new InferenceSession(graph, new SessionOptions()))];
     }
@@ -51,15 +51,6 @@ internal sealed class SessionTeacher : IDisposable
     public void Dispose()
     {
         foreach (InferenceSession session in _sessions) session.Dispose();
-    }
-
-    /// <summary>What the first output's softmax takes, through quantisation, if there is one; else that output.</summary>
-    private static ValueInfo Logits(Graph graph)
-    {
-        ValueInfo value = graph.Outputs[0];
-        Dictionary<ValueInfo, Node> producers = graph.Producers();
-        while (producers.GetValueOrDefault(value) is { Type: OperatorType.Quantize or OperatorType.Dequantize or OperatorType.Requantize } node) value = node.Input(0);
-        return producers.GetValueOrDefault(value) is { Type: OperatorType.Softmax } softmax ? softmax.Input(0) : graph.Outputs[0];
     }
 
     private static float[] Read(InferenceSession session, ValueInfo value, Tensor sample)
