@@ -19,6 +19,7 @@ public sealed class QuantizeInt4 : ICompressionPass
         Options = options;
         if (options.Group is not (0 or 32 or 64 or 128)) throw new ArgumentException($"group {options.Group}; known: 0 (per output channel), 32, 64, 128");
         if (!Activations.Contains(options.Activations)) throw new ArgumentException($"no activations \"{options.Activations}\"; known: {string.Join(", ", Activations)}");
+        WeightRounding.Check(options.Rounding);
         Static = new QuantizeInt8(options.ToInt8()) { Nibbles = this };
     }
 
@@ -26,7 +27,7 @@ public sealed class QuantizeInt4 : ICompressionPass
     public string Name => "quantize-int4";
 
     /// <inheritdoc/>
-    public bool NeedsCalibration => Options.Activations == "int8";
+    public bool NeedsCalibration => Options.Activations == "int8" || Options.Rounding is WeightRounding.Learned or WeightRounding.Feedback;
 
     /// <summary>What it was created with.</summary>
     public QuantizeInt4Options Options { get; }
@@ -36,14 +37,16 @@ public sealed class QuantizeInt4 : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
-        if (NeedsCalibration) return Static.Apply(graph, context) with { Pass = Name };
+        if (Options.Activations == "int8") return Static.Apply(graph, context) with { Pass = Name };
         GraphOptimizer.Optimize(graph);
         GraphIndex index = new(graph);
         HashSet<Node> nibbles = Choose(graph);
         Node[] layers = [.. graph.Nodes.Where(n => IsDense(n) && !Options.Skip.Contains(n.Name))];
+        string method = Options.Rounding ?? (context.Calibration is null ? WeightRounding.Nearest : WeightRounding.Feedback);
+        WeightRounding rounding = WeightRounding.For(method, graph, nibbles, biasCorrection: false, context);
         foreach (Node node in layers)
         {
-            ValueInfo weights = nibbles.Contains(node) ? Quantize(node, node.Input(1), new float[node.Input(1).Shape[0]], index) : ToInt8(node.Input(1), index);
+            ValueInfo weights = nibbles.Contains(node) ? Quantize(node, node.Input(1), new float[node.Input(1).Shape[0]], rounding, index) : ToInt8(node.Input(1), index);
             node.Inputs[1] = weights;
             if (Options.Activations == "dynamic") node.Attributes.Set("dynamic", 1);
         }
@@ -59,10 +62,11 @@ public sealed class QuantizeInt4 : ICompressionPass
     }
 
     /// <summary>The int4 form of constant float <paramref name="weights"/>.</summary>
-    internal ValueInfo Quantize(Node node, ValueInfo weights, ReadOnlySpan<float> least, GraphIndex index)
+    internal ValueInfo Quantize(Node node, ValueInfo weights, ReadOnlySpan<float> least, WeightRounding rounding, GraphIndex index)
     {
         int outputs = weights.Shape[0], depth = (int)weights.Shape.CountOf(1, weights.Shape.Rank), group = depth > Options.Group ? Options.Group : 0;
-        (sbyte[] nibbles, float[] scales) = NibbleWeights.Choose(weights.Constant!.ToFloats(), outputs, group, least);
+        float[] values = weights.Constant!.ToFloats(), scales = NibbleWeights.Choose(values, outputs, group, least, rounding.Importance(node));
+        sbyte[] nibbles = rounding.Round(node, values, scales, group == 0 ? depth : group, NibbleWeights.Least, NibbleWeights.Most);
         return new ValueInfo(GraphEditor.UniqueName(index.Graph, weights.Name + ".int4"), Int4.Pack(weights.Shape, nibbles), new QuantizationParameters(scales, default, 0, group));
     }
 
