@@ -68,7 +68,7 @@ public sealed class QuantizeInt8 : ICompressionPass
     {
         Dictionary<ValueInfo, ValueStatistics> statistics = Calibrator.Observe(graph, context, _method != CalibrationMethod.MinMax);
         Int8Ranges ranges = Int8Ranges.Choose(graph, Options, v => RangeFinder.Find(statistics[v], _method, Options.Percentile));
-        WeightRounding rounding = WeightRounding.For(Options.Rounding, graph, ranges.Nodes, Options.BiasCorrection, context);
+        WeightRounding rounding = Nibbles?.Rounding ?? WeightRounding.For(Options.Rounding, graph, ranges.Nodes, Options.BiasCorrection, context);
         Dictionary<string, ValueInfo> quantized = Int8Insertion.Apply(graph, ranges, Options.PerChannel, Nibbles, rounding,
             RecurrentInsertion.LargestCells(graph, ranges.Nodes, context));
         GraphOptimizer.Optimize(graph);

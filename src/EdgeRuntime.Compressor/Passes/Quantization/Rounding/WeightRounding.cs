@@ -12,9 +12,9 @@ internal sealed class WeightRounding
 
     private readonly string _method;
     private readonly int _threads;
-    private readonly Dictionary<Node, Matrix[]> _moments;
+    private readonly Dictionary<Node, WindowMoments> _moments;
 
-    private WeightRounding(string method, int threads, Dictionary<Node, Matrix[]> moments) => (_method, _threads, _moments) = (method, threads, moments);
+    private WeightRounding(string method, int threads, Dictionary<Node, WindowMoments> moments) => (_method, _threads, _moments) = (method, threads, moments);
 
     /// <summary>Every weight to the nearest integer.</summary>
     public static WeightRounding ToNearest { get; } = new(Nearest, 1, []);
@@ -36,7 +36,17 @@ internal sealed class WeightRounding
 
     /// <summary>Mean squares of what each weight of an output channel meets, for choosing scales; empty if unknown.</summary>
     public float[] Importance(Node node) =>
-        _moments.TryGetValue(node, out Matrix[]? m) && m.Length == 1 ? [.. Enumerable.Range(0, m[0].Rows).Select(k => (float)m[0][k, k])] : [];
+        _moments.TryGetValue(node, out WindowMoments? m) && m.Moments is [Matrix whole] ? [.. Enumerable.Range(0, whole.Rows).Select(k => (float)whole[k, k])] : [];
+
+    /// <summary>What the bias of a dense layer must become for the means of its outputs to stay, where they are to, once its weights are others.</summary>
+    public float[] BiasFor(Node node, ReadOnlySpan<float> before, ReadOnlySpan<float> after)
+    {
+        float[] bias = Weights.Of(node)!.Bias;
+        if (!_moments.TryGetValue(node, out WindowMoments? m) || m.Means is not [double[] means]) return bias;
+        double[] shifts = new double[bias.Length];
+        for (int i = 0; i < before.Length; i++) shifts[i / means.Length] += ((double)before[i] - after[i]) * means[i % means.Length];
+        return [.. bias.Zip(shifts, (b, s) => (float)(b + s))];
+    }
 
     /// <summary>Integers for <paramref name="weights"/>, output channels outermost.</summary>
     /// <param name="node">The layer.</param>
@@ -56,7 +66,8 @@ internal sealed class WeightRounding
             targets[i] = weights[i] / each[i];
             integers[i] = (sbyte)Math.Clamp(MathF.Round(targets[i]), least, most);
         }
-        if (!_moments.TryGetValue(node, out Matrix[]? moments)) return integers;
+        if (!_moments.TryGetValue(node, out WindowMoments? window)) return integers;
+        Matrix[] moments = window.Moments;
         int part = integers.Length / moments.Length;
         for (int g = 0; g < moments.Length; g++)
         {

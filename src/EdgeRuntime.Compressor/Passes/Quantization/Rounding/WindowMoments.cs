@@ -10,7 +10,9 @@ namespace EdgeRuntime.Compressor;
 /// the calibration data: errors e of these weights make the squared error eᵀ·M·e in the channel's output. Where biases make up for
 /// mean errors, the moments are those about the mean.
 /// </summary>
-internal static class WindowMoments
+/// <param name="Moments">One matrix for each group of channels.</param>
+/// <param name="Means">The mean of what each weight meets, for each group of channels; zeros if mean errors stay.</param>
+internal sealed record WindowMoments(Matrix[] Moments, double[][] Means)
 {
     /// <summary>Layers whose channels have more weights are rounded to nearest: M would take over 40 MB.</summary>
     private const int MostColumns = 2304;
@@ -21,8 +23,8 @@ internal static class WindowMoments
     /// <summary>Added to the diagonal, relative to its mean: directions not seen in the data still count a little.</summary>
     private const double Floor = 0.01;
 
-    /// <summary>The moments for each of <paramref name="layers"/> that is not too large: one matrix for each group of its channels.</summary>
-    public static Dictionary<Node, Matrix[]> Observe(Graph graph, PassContext context, IEnumerable<Node> layers, bool aboutMean)
+    /// <summary>The moments for each of <paramref name="layers"/> that is not too large.</summary>
+    public static Dictionary<Node, WindowMoments> Observe(Graph graph, PassContext context, IEnumerable<Node> layers, bool aboutMean)
     {
         CalibrationData data = context.RequireCalibration();
         WindowSums[] all = [.. layers.Where(n => n.Input(1).Shape.CountOf(1, n.Input(1).Shape.Rank) <= MostColumns).Select(n => new WindowSums(n))];
@@ -79,18 +81,19 @@ internal static class WindowMoments
             _count += count;
         }
 
-        public Matrix[] Moments(bool aboutMean, double floor)
+        public WindowMoments Moments(bool aboutMean, double floor)
         {
+            double[][] means = [.. _sums.Select(sums => Array.ConvertAll(sums, s => aboutMean ? s / _count : 0))];
             for (int g = 0; g < _products.Length; g++)
             {
                 Matrix m = _products[g];
-                double[] mean = Array.ConvertAll(_sums[g], s => aboutMean ? s / _count : 0);
+                double[] mean = means[g];
                 for (int i = 0; i < m.Rows; i++)
                     for (int j = 0; j <= i; j++) m[i, j] = m[j, i] = m[i, j] / _count - mean[i] * mean[j];
                 double added = Math.Max(Enumerable.Range(0, m.Rows).Average(i => m[i, i]) * floor, 1e-20);
                 for (int i = 0; i < m.Rows; i++) m[i, i] += added;
             }
-            return _products;
+            return new WindowMoments(_products, means);
         }
 
         // What stands under the window that makes output position `position`; zeros outside the image.
