@@ -49,6 +49,18 @@ public sealed class PruneTests
     }
 
     [Fact]
+    public void LampDoesNotDependOnALayersScale()
+    {
+        Graph graph = Network(), scaled = Network();
+        ValueInfo small = scaled.Nodes[0].Input(1);
+        small.Constant = Tensor.From<float>(small.Shape, Array.ConvertAll(small.Constant!.ToFloats(), w => w / 64));
+        foreach (Graph g in (Graph[])[graph, scaled]) new Prune(new PruneOptions { Scope = "lamp", Pattern = "1x4", Sparsity = 0.6, LeastWeights = 1 }).Apply(g, PassContext.Empty);
+        int[][] zeros = [.. ((Graph[])[graph, scaled]).Select(g => g.Nodes.Where(n => n.Input(1).Sparsity is not null).Select(n => n.Input(1).Constant!.ToFloats().Count(w => w == 0)).ToArray())];
+        Assert.Equal(zeros[0], zeros[1]);
+        Assert.Equal(0.6, zeros[0].Sum() / (double)graph.Nodes.Where(n => n.Input(1).Sparsity is not null).Sum(n => n.Input(1).Shape.ElementCount), 0.01);
+    }
+
+    [Fact]
     public void SkippedSmallAndDepthwiseLayersStay()
     {
         Graph graph = Network();
@@ -65,7 +77,7 @@ public sealed class PruneTests
     [InlineData("""{"pattern":"3x"}""", "1x4")]
     [InlineData("""{"sparsity":1}""", "[0, 1)")]
     [InlineData("""{"norm":"l3"}""", "l1, l2")]
-    [InlineData("""{"scope":"all"}""", "layer, global")]
+    [InlineData("""{"scope":"all"}""", "layer, global, lamp")]
     public void WrongOptionsAreExplained(string options, string expected) => Assert.Contains(expected,
         Assert.Throws<RecipeException>(() => Recipe.Parse($$"""{"passes":[{"pass":"prune","options":{{options}} }]}""", "r.json")).Message, StringComparison.Ordinal);
 

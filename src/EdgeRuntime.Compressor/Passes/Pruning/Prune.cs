@@ -20,14 +20,14 @@ public sealed class Prune : ICompressionPass
         _pattern = PatternOf(options.Pattern);
         if (!(options.Sparsity is >= 0 and < 1)) throw new ArgumentException($"sparsity {options.Sparsity} is not in [0, 1)");
         if (options.Norm is not ("l1" or "l2")) throw new ArgumentException($"no norm \"{options.Norm}\"; known: l1, l2");
-        if (options.Scope is not ("layer" or "global")) throw new ArgumentException($"no scope \"{options.Scope}\"; known: layer, global");
+        if (options.Scope is not ("layer" or "global" or "lamp")) throw new ArgumentException($"no scope \"{options.Scope}\"; known: layer, global, lamp");
         if (options.Schedule is not ("cubic" or "linear")) throw new ArgumentException($"no schedule \"{options.Schedule}\"; known: cubic, linear");
         if (options.Rewind is not ("none" or "rate" or "weights")) throw new ArgumentException($"no rewind \"{options.Rewind}\"; known: none, rate, weights");
         if (options.Steps < 1) throw new ArgumentException("steps is at least 1");
         if (options is { Steps: > 1, FineTune: null }) throw new ArgumentException("steps are of use only with training between them: give fineTune");
         if (options is { RewindTo: not null, Rewind: not "weights" }) throw new ArgumentException("rewindTo needs \"rewind\": \"weights\"");
         if (options.Latency?.Fault is { } fault) throw new ArgumentException(fault);
-        if (options is { Latency: not null, Scope: "global" }) throw new ArgumentException("latency chooses each layer's share itself; leave scope out");
+        if (options is { Latency: not null, Scope: not "layer" }) throw new ArgumentException("latency chooses each layer's share itself; leave scope out");
         if (options.Precision is not ("int8" or "float")) throw new ArgumentException($"no precision \"{options.Precision}\"; known: int8, float");
         options.FineTune?.Check();
     }
@@ -118,8 +118,8 @@ public sealed class Prune : ICompressionPass
                 if (share > 0) KeepLargest(layer, kept);
             return;
         }
-        Unit[][] units = [.. layers.Select(Units)];
-        double? everywhere = Options.Scope == "global" ? Threshold([.. units.SelectMany(u => u)], time * Options.Sparsity) : null;
+        Unit[][] units = [.. layers.Select(l => Options.Scope == "lamp" ? Relative(Units(l)) : Units(l))];
+        double? everywhere = Options.Scope != "layer" ? Threshold([.. units.SelectMany(u => u)], time * Options.Sparsity) : null;
         foreach (var (layer, own, share) in layers.Zip(units, shares))
             if (share > 0) Clear(layer, own, everywhere ?? Threshold(own, time * share));
     }
@@ -144,6 +144,21 @@ public sealed class Prune : ICompressionPass
                 units.Add(new Unit(row, column, count, Options.Norm == "l1" ? sum / count : Math.Sqrt(sum / count)));
             }
         return [.. units];
+    }
+
+    /// <summary>
+    /// Sizes that can be compared between layers: a unit's energy over that of all in the layer that are not smaller. (Lee et al.,
+    /// "Layer-adaptive sparsity for the magnitude-based pruning", 2021.)
+    /// </summary>
+    private static Unit[] Relative(Unit[] units)
+    {
+        double larger = 0;
+        return [.. units.OrderByDescending(u => u.Size).Select(u =>
+        {
+            double energy = u.Size * u.Size * u.Weights;
+            larger += energy;
+            return u with { Size = energy > 0 ? energy / larger : 0 };
+        })];
     }
 
     private IEnumerable<int> Elements(WeightMatrix weights, int row, int column)

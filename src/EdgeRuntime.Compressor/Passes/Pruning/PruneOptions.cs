@@ -24,7 +24,10 @@ public sealed record PruneOptions
     /// <summary>How the size of a block is measured: <c>l1</c> or <c>l2</c>.</summary>
     public string Norm { get; set; } = "l1";
 
-    /// <summary>Whether the share holds for each <c>layer</c>, or for all together (<c>global</c>), sensitive layers keeping more.</summary>
+    /// <summary>
+    /// Whether the share holds for each <c>layer</c>, or for all together: by size (<c>global</c>), or by size against what else the
+    /// layer has (<c>lamp</c>), so that no layer loses all.
+    /// </summary>
     public string Scope { get; set; } = "layer";
 
     /// <summary>Layers with fewer weights are left alone.</summary>
