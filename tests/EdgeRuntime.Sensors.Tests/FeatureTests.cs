@@ -13,14 +13,16 @@ public sealed class FeatureTests
     {
         FeatureOptions options = new() { SampleRate = rate, Window = window, Bands = bands, Coefficients = coefficients, LowHz = low, HighHz = high };
         Random random = new(4);
-        float[] frame = [.. Enumerable.Range(0, window).Select(i => 0.4f * MathF.Sin(i * 0.3f) + 0.2f * random.NextSingle())], features = new float[options.Width];
+        float[] frame = [.. Enumerable.Range(0, window).Select(i => 0.4f * MathF.Sin(i * 0.3f) + 0.2f * random.NextSingle())], energies = new float[bands], features = new float[options.Width];
         FeatureExtractor extractor = new(options);
-        extractor.Frame(frame, features);
+        extractor.Energies(frame, energies);
+        extractor.Features(energies, features);
         double[] expected = Definition(frame, options);
         for (int i = 0; i < features.Length; i++) Assert.Equal(expected[i], features[i], 1e-3);
 
         long before = GC.GetAllocatedBytesForCurrentThread();
-        extractor.Frame(frame, features);
+        extractor.Energies(frame, energies);
+        extractor.Features(energies, features);
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
 
@@ -37,9 +39,24 @@ public sealed class FeatureTests
         new FeatureExtractor(options with { Mean = [.. Enumerable.Repeat(floor, 8)], Deviation = [.. Enumerable.Repeat(2f, 8)] }).Clip(clip, scaled);
         Assert.All(Enumerable.Range(0, 72), i => Assert.Equal((features[i] - floor) / 2, scaled[i], 1e-5));
 
+        new FeatureExtractor(options with { RemoveMean = true }).Clip(clip, scaled);
+        for (int b = 0; b < 8; b++) Assert.Equal(0, Enumerable.Range(0, 9).Sum(t => scaled[t * 8 + b]), 1e-3);
+
         // The same clip far behind in a long silence is found.
         new FeatureExtractor(options).Clip([.. new float[1000], .. clip, .. new float[300]], whole);
         Assert.Equal(features.Max(), whole.Max(), 1e-1);
+    }
+
+    [Fact]
+    public void ARangeMakesLoudnessNoMatter()
+    {
+        FeatureOptions options = new() { Window = 64, Hop = 32, Frames = 9, Bands = 8, Coefficients = 0, Floor = 1e-12f, RangeDb = 40 };
+        float[] clip = [.. Enumerable.Range(0, 96).Select(i => MathF.Sin(i))], loud = new float[72], soft = new float[72];
+        FeatureExtractor extractor = new(options);
+        extractor.Clip(clip, loud);
+        extractor.Clip([.. clip.Select(v => v / 50)], soft);
+        for (int i = 0; i < 72; i++) Assert.Equal(loud[i], soft[i], 1e-3);
+        Assert.Equal((0, -4 * MathF.Log(10)), (loud.Max(), loud.Min()));
     }
 
     [Fact]

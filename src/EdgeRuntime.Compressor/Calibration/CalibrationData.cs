@@ -15,14 +15,6 @@ public sealed class CalibrationData
     /// <summary>Adds one sample: a tensor for every graph input, in order; elements of another type than the input's are real numbers.</summary>
     public void Add(params Tensor[] inputs) => _samples.Add(inputs);
 
-    /// <summary>At most <paramref name="count"/> of the samples, evenly spread.</summary>
-    public CalibrationData Take(int count)
-    {
-        CalibrationData few = new();
-        for (int i = 0; i < Math.Min(count, Count); i++) few.Add(_samples[(int)((long)i * Count / Math.Min(count, Count))]);
-        return few;
-    }
-
     /// <summary>Runs <paramref name="session"/> on every sample and calls <paramref name="observe"/> after each.</summary>
     /// <exception cref="ModelException">There are no samples, or they don't fit the session's inputs.</exception>
     public void ForEach(InferenceSession session, Action<int> observe)

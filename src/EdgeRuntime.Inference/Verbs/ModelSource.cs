@@ -1,4 +1,5 @@
 using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Inference;
 
@@ -21,6 +22,29 @@ public abstract class ModelSource
 {
     /// <summary>File name endings, for messages and help, for example <c>.edge</c>.</summary>
     public abstract string Formats { get; }
+
+    /// <summary>Reads a sound file and makes the features that the model's preprocessing, JSON, asks for; null where the program can't.</summary>
+    public Func<string, string, Tensor>? ReadSound { get; init; }
+
+    /// <summary>Reads a data file for an input of <paramref name="graph"/>, or a sound file as its features.</summary>
+    /// <exception cref="UsageException">The model does not say how features are made.</exception>
+    /// <exception cref="ModelException">The file is damaged or of an unknown kind.</exception>
+    /// <exception cref="IOException">It can't be read.</exception>
+    public Tensor LoadData(VerbCall call, string path, Graph graph)
+    {
+        if (ReadSound is null || !path.EndsWith(".wav", StringComparison.OrdinalIgnoreCase)) return DataFlags.Load(call, path);
+        call.CurrentFile = path;
+        if (!graph.Metadata.TryGetValue(MetadataKeys.Preprocessing, out string? preprocessing))
+            throw new UsageException($"{call.Arguments[0]} does not say how its input is made of sound; give the features in a .npy file");
+        try
+        {
+            return ReadSound(path, preprocessing);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new ModelException(ModelErrorKind.InvalidData, Path.GetFileName(path), e.Message, e);
+        }
+    }
 
     /// <summary>Opens <paramref name="path"/>, and notes it in <paramref name="call"/>.</summary>
     /// <exception cref="ModelException">The file is damaged or uses what is not supported.</exception>

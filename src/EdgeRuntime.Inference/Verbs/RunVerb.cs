@@ -21,7 +21,7 @@ public sealed class RunVerb(ModelSource source) : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<VerbOption> Options { get; } =
     [
-        new("--input", "[NAME=]FILE", "data of an input (.npy, .npz, .bin, IDX), any number of samples stacked on the first axis; without it: zeros") { IsRepeatable = true },
+        new("--input", "[NAME=]FILE", "data of an input (.npy, .npz, .bin, IDX), or sound (.wav) where the model says how it is prepared; any number of samples stacked on the first axis; without it: zeros") { IsRepeatable = true },
         new("--output", "[NAME=]FILE", "where to write an output (.npy)") { IsRepeatable = true },
         new("--keep-state", null, "samples are one sequence: the states of recurrent layers last from sample to sample; else each begins anew"),
         .. DataFlags.Options,
@@ -51,13 +51,13 @@ public sealed class RunVerb(ModelSource source) : Verb
         return 0;
     }
 
-    private static InputSamples?[] LoadInputs(VerbCall call, InferenceSession session, string?[] files, out int samples)
+    private InputSamples?[] LoadInputs(VerbCall call, InferenceSession session, string?[] files, out int samples)
     {
         DataDescription description = DataFlags.Describe(call);
         InputSamples?[] inputs = new InputSamples?[files.Length];
         for (int i = 0; i < files.Length; i++)
         {
-            if (files[i] is { } file) inputs[i] = new InputSamples(session.Inputs[i], DataFlags.Load(call, file), description);
+            if (files[i] is { } file) inputs[i] = new InputSamples(session.Inputs[i], source.LoadData(call, file, session.Graph), description);
             else FillZeros(session, i);
         }
         int[] counts = [.. inputs.OfType<InputSamples>().Select(i => i.Count).Distinct()];

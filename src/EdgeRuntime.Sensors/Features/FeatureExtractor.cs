@@ -8,7 +8,7 @@ public sealed class FeatureExtractor
 {
     private readonly RealFourier _fourier;
     private readonly MelBank _bank;
-    private readonly float[] _window, _samples, _power, _energies, _cosines;
+    private readonly float[] _window, _samples, _power, _energies, _clip, _cosines;
 
     /// <summary>Plans.</summary>
     /// <exception cref="InvalidDataException">An option is out of range.</exception>
@@ -20,7 +20,7 @@ public sealed class FeatureExtractor
         _fourier = new RealFourier(points);
         _bank = new MelBank(options);
         _window = [.. Enumerable.Range(0, options.Window).Select(i => (float)(0.5 - 0.5 * Math.Cos(2 * Math.PI * i / options.Window)))];
-        (_samples, _power, _energies) = (new float[points], new float[points / 2 + 1], new float[bands]);
+        (_samples, _power, _energies, _clip) = (new float[points], new float[points / 2 + 1], new float[bands], new float[options.Frames * bands]);
         // cos(πc(b + ½)/B)·√(2/B), for c = 0 over √2.
         _cosines = [.. from c in Enumerable.Range(0, options.Coefficients) from b in Enumerable.Range(0, bands)
             select (float)(Math.Cos(Math.PI * c * (b + 0.5) / bands) * Math.Sqrt((c == 0 ? 1.0 : 2.0) / bands))];
@@ -29,21 +29,52 @@ public sealed class FeatureExtractor
     /// <summary>What is computed.</summary>
     public FeatureOptions Options { get; }
 
-    /// <summary>Features of one frame.</summary>
+    /// <summary>Logarithms of one frame's band energies.</summary>
     /// <param name="samples"><see cref="FeatureOptions.Window"/> samples in [−1, 1).</param>
-    /// <param name="features"><see cref="FeatureOptions.Width"/> of them.</param>
-    public void Frame(ReadOnlySpan<float> samples, Span<float> features)
+    /// <param name="energies"><see cref="FeatureOptions.Bands"/> of them.</param>
+    public void Energies(ReadOnlySpan<float> samples, Span<float> energies)
     {
         for (int i = 0; i < _window.Length; i++) _samples[i] = samples[i] * _window[i];
         _fourier.Power(_samples, _power);
-        _bank.LogEnergies(_power, Options.Floor, _energies);
-        for (int c = 0; c < Options.Width; c++)
+        _bank.LogEnergies(_power, Options.Floor, energies);
+    }
+
+    /// <summary>Features of frames whose energies are known: a board computes those of a new frame only.</summary>
+    /// <param name="energies">[frames, bands].</param>
+    /// <param name="features">[frames, width].</param>
+    public void Features(ReadOnlySpan<float> energies, Span<float> features)
+    {
+        int bands = Options.Bands, width = Options.Width;
+        float loudest = 0, silence = float.NegativeInfinity;
+        if (Options.RangeDb > 0)
         {
-            float value = Options.Coefficients == 0 ? _energies[c] : 0;
-            for (int b = 0; Options.Coefficients > 0 && b < _energies.Length; b++) value += _cosines[c * _energies.Length + b] * _energies[b];
-            if (Options.Mean.Length > 0) value -= Options.Mean[c];
-            features[c] = Options.Deviation.Length > 0 ? value / Options.Deviation[c] : value;
+            loudest = energies[0];
+            foreach (float e in energies) loudest = MathF.Max(loudest, e);
+            silence = -Options.RangeDb * (MathF.Log(10) / 10);
         }
+        for (int t = 0; t < energies.Length / bands; t++)
+        {
+            for (int b = 0; b < bands; b++) _energies[b] = MathF.Max(energies[t * bands + b] - loudest, silence);
+            for (int c = 0; c < width; c++)
+            {
+                float value = Options.Coefficients == 0 ? _energies[c] : 0;
+                for (int b = 0; Options.Coefficients > 0 && b < bands; b++) value += _cosines[c * bands + b] * _energies[b];
+                features[t * width + c] = value;
+            }
+        }
+        if (Options.RemoveMean || Options.Mean.Length + Options.Deviation.Length > 0)
+            for (int c = 0; c < width; c++) Standardise(features, c);
+    }
+
+    private void Standardise(Span<float> features, int c)
+    {
+        float mean = Options.Mean.Length > 0 ? Options.Mean[c] : 0, factor = Options.Deviation.Length > 0 ? 1 / Options.Deviation[c] : 1, sum = 0;
+        if (Options.RemoveMean)
+        {
+            for (int i = c; i < features.Length; i += Options.Width) sum += features[i];
+            mean += sum / (features.Length / Options.Width);
+        }
+        for (int i = c; i < features.Length; i += Options.Width) features[i] = (features[i] - mean) * factor;
     }
 
     /// <summary>
@@ -59,8 +90,9 @@ public sealed class FeatureExtractor
             int from = start + t * Options.Hop, first = Math.Clamp(-from, 0, frame.Length), end = Math.Clamp(clip.Length - from, first, frame.Length);
             frame.Clear();
             if (end > first) clip[(from + first)..(from + end)].CopyTo(frame[first..]);
-            Frame(frame, features.Slice(t * Options.Width, Options.Width));
+            Energies(frame, _clip.AsSpan(t * Options.Bands, Options.Bands));
         }
+        Features(_clip, features);
     }
 
     private static int Loudest(ReadOnlySpan<float> clip, int length)

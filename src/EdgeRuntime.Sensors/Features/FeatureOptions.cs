@@ -36,7 +36,16 @@ public sealed record FeatureOptions
     /// <summary>Band energies below this count as this much; samples are in [−1, 1).</summary>
     public float Floor { get; init; } = 1e-6f;
 
-    /// <summary>Subtracted from each feature of a frame; empty for nothing.</summary>
+    /// <summary>
+    /// Where above 0: energies count from the loudest of the input, in decibels below which all is silence. Features then depend neither
+    /// on loudness nor on faint noise.
+    /// </summary>
+    public float RangeDb { get; init; }
+
+    /// <summary>Whether each feature's mean over the frames of an input is subtracted, which takes microphone and room away.</summary>
+    public bool RemoveMean { get; init; }
+
+    /// <summary>Subtracted from each feature; empty for nothing.</summary>
     public float[] Mean { get; init; } = [];
 
     /// <summary>What each is divided by then; empty for nothing.</summary>
@@ -85,6 +94,7 @@ public sealed record FeatureOptions
         Require(Coefficients >= 0 && Coefficients <= Bands, nameof(Coefficients));
         Require(LowHz >= 0 && HighHz >= 0 && HighHz <= SampleRate / 2f && LowHz < (HighHz > 0 ? HighHz : SampleRate / 2f), nameof(HighHz));
         Require(float.IsFinite(Floor) && Floor > 0, nameof(Floor));
+        Require(RangeDb is >= 0 and <= 1000, nameof(RangeDb));
         Require(Mean.Length == 0 || (Mean.Length == Width && Array.TrueForAll(Mean, float.IsFinite)), nameof(Mean));
         Require(Deviation.Length == 0 || (Deviation.Length == Width && Array.TrueForAll(Deviation, d => float.IsFinite(d) && d > 0)), nameof(Deviation));
 

@@ -46,7 +46,7 @@ internal sealed class OnnxGraphReader
         ReadOutputs(source);
         _builder.SpreadQuantization();
         GraphEditor.RemoveDeadNodes(Graph);
-        foreach (StringStringEntryProto entry in _model.MetadataProps) Graph.Metadata[OnnxImporter.MetadataPrefix + entry.Key] = entry.Value;
+        foreach (StringStringEntryProto entry in _model.MetadataProps) Graph.Metadata[entry.Key is MetadataKeys.Labels or MetadataKeys.Preprocessing ? entry.Key : OnnxImporter.MetadataPrefix + entry.Key] = entry.Value;
         return Graph;
     }
 

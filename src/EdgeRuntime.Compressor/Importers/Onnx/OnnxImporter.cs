@@ -10,7 +10,7 @@ namespace EdgeRuntime.Compressor;
 /// operators stand between Transpose nodes, since the graph is channels-last and ONNX is channels-first, and quantised
 /// forms (QDQ and QLinear*) become Dequantize → operator → Quantize; the optimiser's passes clean up. Inputs and
 /// outputs keep their names, order, layout and integer types; half, bfloat16 and double numbers become binary32. A batch
-/// dimension that is left open is 1. The file's metadata is kept as <c>onnx.&lt;key&gt;</c>.
+/// dimension that is left open is 1. The file's metadata is kept as <c>onnx.&lt;key&gt;</c>, except labels and preprocessing.
 /// </summary>
 public static class OnnxImporter
 {
