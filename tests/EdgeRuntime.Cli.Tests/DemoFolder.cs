@@ -1,14 +1,15 @@
 using System.Text.Json.Nodes;
 using EdgeRuntime.Inference;
+using EdgeRuntime.Sensors;
 
 namespace EdgeRuntime.Cli.Tests;
 
 /// <summary>A folder filled by <c>edge demo</c>, once for all tests, and the two programs to call on it.</summary>
 public sealed class DemoFolder : IDisposable
 {
-    private static readonly NetworkSource Networks = new();
+    private static readonly NetworkSource Networks = new() { ReadSound = SoundFeatures.Load };
 
-    public DemoFolder() => Demo = Edge("demo", "-o", Root, "--json");
+    public DemoFolder() => Demo = Edge("demo", "-o", Root, "--only", "float,int8", "--json");
 
     public string Root { get; } = Directory.CreateTempSubdirectory("edge-demo").FullName;
 
@@ -25,7 +26,7 @@ public sealed class DemoFolder : IDisposable
 
     internal static Outcome Edged(params string[] args)
     {
-        PackedModelSource source = new();
+        PackedModelSource source = new() { ReadSound = SoundFeatures.Load };
         Daemon.CommandLine program = new("edged", "1.2.3", [new RunVerb(source), new BenchVerb(source), new InspectVerb(source), new DoctorVerb(source, "1.2.3")]);
         return Capture((output, error) => program.Run(args, output, error, false));
     }
