@@ -20,6 +20,7 @@ internal static class Program
         ["once"] = OnceBenchmark.Run,
         ["training"] = TrainingBenchmark.Run,
         ["recurrent"] = RecurrentBenchmark.Run,
+        ["digits"] = DigitsTraining.Run,
         ["compression"] = CompressionBenchmark.Run,
         ["recurrent-once"] = RecurrentOnceBenchmark.Run,
     };

@@ -29,9 +29,9 @@ internal sealed record CompressionTask(string Name, Func<int, (LabelledData Trai
         new("digits", s => SpokenDigits.Load(s % SpokenDigits.Speakers.Length, s + 1), s => NetworkBuilder.DepthwiseSeparable(40, 10, 10, 64, 4, s + 1),
             new TrainingOptions
             {
-                Epochs = 16, Schedule = LearningRateSchedule.Cosine(4e-3f, 0.1f), WeightDecay = 0.01f, LabelSmoothing = 0.05f,
+                Epochs = 14, Schedule = LearningRateSchedule.Cosine(4e-3f, 0.1f), WeightDecay = 0.01f, LabelSmoothing = 0.05f,
                 Augment = Augmentations.All(Augmentations.Shift(40, 10, 1, 2, 0), Augmentations.SpecAugment(40, 10, 6, 2), Augmentations.Noise(0.2f)),
-            }, $"DS-CNN 64 x 4, 16 epochs of {SpokenDigits.Versions} versions, {SpokenDigits.Features.ToJson()}")
+            }, $"DS-CNN 64 x 4, 14 epochs of {SpokenDigits.Versions} versions, {SpokenDigits.Features.ToJson()}")
         {
             Students = new Dictionary<string, Func<int, Graph>> { ["student"] = s => NetworkBuilder.DepthwiseSeparable(40, 10, 10, 24, 3, s + 1) },
         },
