@@ -64,14 +64,10 @@ public static class KernelCatalog
     }
 
     /// <summary>The int8 recurrent kernel with the least estimated cost; <paramref name="wish"/> names one to prefer.</summary>
-    public static KernelChoice<RecurrentInt8Kernel> SelectRecurrent(in RecurrentCellShape shape, ReadOnlySpan<sbyte> weights, ReadOnlySpan<sbyte> recurrent,
-        CpuFeatures cpu, string? wish = null)
+    public static KernelChoice<RecurrentInt8Kernel> SelectRecurrent(in RecurrentCellShape shape, RecurrentInt8Weights weights, CpuFeatures cpu, string? wish = null)
     {
         RecurrentCellShape s = shape;
-        List<RecurrentInt8Kernel> fit = [];
-        foreach (RecurrentInt8Kernel kernel in RecurrentInt8Kernels.All)
-            if (kernel.Supports(shape, weights, recurrent)) fit.Add(kernel);
-        return Cheapest(fit, cpu, wish, k => k.EstimateCycles(s));
+        return Cheapest(RecurrentInt8Kernels.All, cpu, wish, k => k.Supports(s, weights) ? k.EstimateCycles(s, weights) : double.PositiveInfinity);
     }
 
     /// <summary>The element-by-element kernels of the strongest instruction set: the last in the list that may run.</summary>

@@ -23,8 +23,9 @@ internal static unsafe class RecurrentOnceBenchmark
         int rows = s.Gates * s.Hidden;
         int[] zeros = new int[rows], multipliers = [.. Enumerable.Repeat(1 << 24, rows)];
         sbyte[] weights = [.. Enumerable.Range(0, rows * s.Hidden).Select(i => (sbyte)(i * 37 % 255 - 127))];
-        RecurrentInt8Kernel kernel = KernelCatalog.SelectRecurrent(s, weights, weights, cpu).Kernel;
-        using NativeBuffer packed = new(kernel.PackedBytes(s)), scratch = new(kernel.ScratchBytes(s, 1)), input = new((long)s.Steps * s.Inputs),
+        RecurrentInt8Weights both = new(weights, weights);
+        RecurrentInt8Kernel kernel = KernelCatalog.SelectRecurrent(s, both, cpu).Kernel;
+        using NativeBuffer packed = new(kernel.PackedBytes(s, both)), scratch = new(kernel.ScratchBytes(s, 1)), input = new((long)s.Steps * s.Inputs),
             output = new((long)s.Steps * s.Hidden), hidden = new(s.Hidden), state = new(kernel.StateRow(s) * sizeof(short));
         kernel.Pack(s, new RecurrentInt8Parameters
         {
@@ -37,7 +38,7 @@ internal static unsafe class RecurrentOnceBenchmark
             RecurrentMultipliers = multipliers,
             RecurrentShifts = zeros,
             HiddenMultiplier = 1 << 23,
-        }, weights, weights, packed.Span<byte>(0, (int)packed.Length));
+        }, both, packed.Span<byte>(0, (int)packed.Length));
         RecurrentInt8Call call = new()
         {
             Shape = s,

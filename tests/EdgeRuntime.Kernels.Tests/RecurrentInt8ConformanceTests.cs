@@ -8,7 +8,8 @@ namespace EdgeRuntime.Kernels.Tests;
 public sealed unsafe class RecurrentInt8ConformanceTests
 {
     private static IEnumerable<RecurrentInt8Kernel> Kernels => Vector256.IsHardwareAccelerated
-        ? [.. RecurrentInt8Kernels.All.Skip(1), new RecurrentInt8<CellProductAvxVnni<EmulatedDot>, GateLanesAvx2, Vector256<short>>()]
+        ? [.. RecurrentInt8Kernels.All.Skip(1), new RecurrentInt8<CellProductAvxVnni<EmulatedDot>, GateLanesAvx2, Vector256<short>>(),
+            new RecurrentInt8<CellProductSparse<CellProductAvxVnni<EmulatedDot>, SlabAvxVnni<EmulatedDot>>, GateLanesAvx2, Vector256<short>>()]
         : RecurrentInt8Kernels.All.Skip(1);
 
     public static TheoryData<string, int> Cases()
@@ -55,15 +56,20 @@ public sealed unsafe class RecurrentInt8ConformanceTests
         RecurrentCellShape s = shape;
         bool atEnd = seed % 3 != 0;
         int rows = s.Directions * s.Gates * s.Hidden, states = s.Directions * s.Batch;
-        sbyte[] weights = Draw(random, rows * s.Inputs, extreme, -127), recurrent = Draw(random, rows * s.Hidden, extreme, -127);
+        RecurrentInt8Weights weights = new(Draw(random, rows * s.Inputs, extreme, -127), Draw(random, rows * s.Hidden, extreme, -127));
+        if (seed % 2 == 0)
+        {
+            Thin(random, weights.Input, s.Inputs);
+            Thin(random, weights.Recurrent, s.Hidden);
+        }
         RecurrentInt8Parameters p = Parameters(random, s, extreme, seed);
         using GuardedBuffer input = Guarded(Draw(random, s.Steps * s.Batch * s.Inputs, extreme, -128), atEnd), hidden = Guarded(Draw(random, states * s.Hidden, extreme, -128), atEnd);
         using GuardedBuffer state = new(states * kernel.StateRow(s) * sizeof(short), atEnd), output = new(s.Steps * s.Batch * s.OutputRow, atEnd);
         for (int row = 0; row < states; row++)
             for (int u = 0; u < s.Hidden; u++) state.Span<short>()[row * kernel.StateRow(s) + u] = (short)(extreme ? random.Next(2) * 65535 - 32768 : random.Next(-32768, 32768));
-        using GuardedBuffer packed = new((kernel.PackedBytes(s) + 63) / 64 * 64, atEnd), scratch = new((kernel.ScratchBytes(s, workers) + 63) / 64 * 64, atEnd);
+        using GuardedBuffer packed = new((kernel.PackedBytes(s, weights) + 63) / 64 * 64, atEnd), scratch = new((kernel.ScratchBytes(s, workers) + 63) / 64 * 64, atEnd);
         scratch.Span<byte>().Fill(0x5A);
-        kernel.Pack(s, p, weights, recurrent, packed.Span<byte>()[..(int)kernel.PackedBytes(s)]);
+        kernel.Pack(s, p, weights, packed.Span<byte>()[..(int)kernel.PackedBytes(s, weights)]);
         int[] lengths = RecurrentShapes.Lengths(s, seed, random);
         fixed (int* steps = lengths)
         {
@@ -115,6 +121,29 @@ public sealed unsafe class RecurrentInt8ConformanceTests
         };
 
         int Multiplier() => extreme ? random.Next(3) switch { 0 => 0, 1 => int.MaxValue, _ => random.Next() } : (int)(random.NextDouble() * 20000 / spread * int.MaxValue / 10);
+    }
+
+    /// <summary>Makes most blocks of 8 × 4 zero, as block pruning does, and the last rows altogether.</summary>
+    private static void Thin(Random random, sbyte[] weights, int length)
+    {
+        for (int row = 0; row * length < weights.Length; row += 8)
+            for (int k = 0; k < length; k += 4)
+                for (int i = row * length + k; i < Math.Min(weights.Length, (row + 8) * length + k) && random.Next(5) > 0; i += length) weights.AsSpan(i, Math.Min(4, length - k)).Clear();
+        if (length > 0) weights.AsSpan(weights.Length / 4 * 3).Clear();
+    }
+
+    [Fact]
+    public void ManyZerosChooseASparseKernel()
+    {
+        RecurrentCellShape shape = new(RecurrentCell.Lstm, 1, 1, 128, 128, 0);
+        sbyte[] dense = new sbyte[4 * 128 * 128], thin = new sbyte[dense.Length];
+        Array.Fill(dense, (sbyte)1);
+        for (int i = 0; i < thin.Length; i++) thin[i] = (sbyte)(i / 4 % 32 % 6 == 0 ? 1 : 0);
+        foreach (CpuFeatures cpu in (CpuFeatures[])[CpuFeatures.Parse("avx2"), CpuFeatures.Parse("neon"), CpuFeatures.Parse("neondot")])
+        {
+            Assert.DoesNotContain("sparse", KernelCatalog.SelectRecurrent(shape, new(dense, dense), cpu).Kernel.Descriptor.Id, StringComparison.Ordinal);
+            Assert.Contains("sparse", KernelCatalog.SelectRecurrent(shape, new(thin, thin), cpu).Kernel.Descriptor.Id, StringComparison.Ordinal);
+        }
     }
 
     private static int[] Ints(int count, Func<int> next) => [.. Enumerable.Range(0, count).Select(_ => next())];

@@ -15,17 +15,17 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
     private sbyte* _firstHidden, _lastHidden;
     private short* _firstState, _lastState;
 
-    private RecurrentInt8Operator(Node node, KernelChoice<RecurrentInt8Kernel> choice, Tensor weights, Tensor recurrent, PrepareContext context)
+    private RecurrentInt8Operator(Node node, KernelChoice<RecurrentInt8Kernel> choice, RecurrentInt8Weights weights, PrepareContext context)
         : base(node, choice.Kernel.Descriptor.Id, choice.Reason)
     {
         _kernel = choice.Kernel;
         RecurrentCellShape s = Shape;
         RecurrentInt8Parameters p = Parameters(node, Sizes);
-        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, p, weights.AsSpan<sbyte>(), recurrent.AsSpan<sbyte>(), to), context);
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s, weights), to => _kernel.Pack(s, p, weights, to), context);
         _row = _kernel.StateRow(s);
         _hidden = new NativeBuffer(Sizes.State.ElementCount);
         _state = new NativeBuffer((long)s.Directions * s.Batch * _row * sizeof(short));
-        EstimatedCycles = _kernel.EstimateCycles(s) / Math.Max(1, s.Stages);
+        EstimatedCycles = _kernel.EstimateCycles(s, weights) / Math.Max(1, s.Stages);
         ScratchBytes = _kernel.ScratchBytes(s, context.Workers);
         _call = new RecurrentInt8Call
         {
@@ -60,9 +60,9 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
         RecurrentShape sizes = RecurrentShape.Of(node);
         if (sizes.InputRank + sizes.RecurrentRank > 0) throw Unsupported(node, "factored weights of a quantised layer; keep it in float, or multiply the factors out before quantising");
         if (node.Output.Type != ElementType.Int8) throw Unsupported(node, $"an int8 layer must give int8, not {node.Output.Type}");
-        Tensor weights = Weights(node, RecurrentShape.W), recurrent = Weights(node, RecurrentShape.R);
+        RecurrentInt8Weights weights = new(Weights(node, RecurrentShape.W).Values, Weights(node, RecurrentShape.R).Values);
         CheckStates(node);
-        return new(node, KernelCatalog.SelectRecurrent(ShapeOf(node), weights.AsSpan<sbyte>(), recurrent.AsSpan<sbyte>(), context.Cpu, context.Wish(node)), weights, recurrent, context);
+        return new(node, KernelCatalog.SelectRecurrent(ShapeOf(node), weights, context.Cpu, context.Wish(node)), weights, context);
     }
 
     public override void Bind(IBinder binder)
@@ -111,11 +111,12 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
             Copy(_call.State + row * _row, _lastState + row * Shape.Hidden, Shape.Hidden);
     }
 
-    private static Tensor Weights(Node node, int index)
+    private static Int8Weights Weights(Node node, int index)
     {
-        if (node.Input(index).Constant is not { Type: ElementType.Int8 } weights) throw Unsupported(node, $"quantised weights must be an int8 constant, not {node.Input(index)}");
-        if (node.Input(index).Quantization is not { IsSymmetric: true, GroupSize: 0, Axis: <= 0 })
-            throw Unsupported(node, $"int8 weights must be symmetric, per tensor or per row, not {node.Input(index)}");
+        ValueInfo value = node.Input(index);
+        if (value.Constant is not { Type: ElementType.Int8 or ElementType.Int4 } constant) throw Unsupported(node, $"quantised weights must be an int8 or int4 constant, not {value}");
+        if (value.Quantization is not { IsSymmetric: true } q || Int8Weights.From(constant, q) is not { } weights)
+            throw Unsupported(node, $"weights of a quantised layer must be symmetric, per tensor, per row or (int4) per group, not {value}");
         return weights;
     }
 
@@ -164,13 +165,13 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
     /// <summary>Biases, multipliers and shifts that bring the sums of each row to steps of 2^-12.</summary>
     private static (int[] Bias, int[] Multipliers, int[] Shifts) Rows(Node node, int weights, int bias, QuantizationParameters x, RecurrentShape s)
     {
-        QuantizationParameters w = node.Input(weights).Quantization!;
-        ReadOnlySpan<sbyte> values = node.Input(weights).Constant!.AsSpan<sbyte>();
+        Int8Weights w = Weights(node, weights);
+        ReadOnlySpan<sbyte> values = w.Values;
         int[] sums = Biases(node, bias, x, w, s.Rows), multipliers = new int[s.Rows], shifts = new int[s.Rows];
         int length = values.Length / Math.Max(1, s.Rows), reach = Math.Max(x.ZeroPoint + 128, 127 - x.ZeroPoint);
         for (int o = 0; o < s.Rows; o++)
         {
-            (multipliers[o], shifts[o]) = Factor(node, (double)x.Scale * w.Scales[w.IsPerTensor ? 0 : o] * (1 << 12));
+            (multipliers[o], shifts[o]) = Factor(node, (double)x.Scale * w.Scale(o) * (1 << 12));
             long most = Math.Abs((long)sums[o]);
             foreach (sbyte v in values.Slice(o * length, length)) most += Math.Abs((int)v) * reach;
             if (most << shifts[o] >= Requantize.AccumulatorLimit)
@@ -180,14 +181,14 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
     }
 
     /// <summary>The biases in units of x scale · weight scale; those stored with other scales are converted.</summary>
-    private static int[] Biases(Node node, int index, QuantizationParameters x, QuantizationParameters w, int rows)
+    private static int[] Biases(Node node, int index, QuantizationParameters x, Int8Weights w, int rows)
     {
         if (node.OptionalInput(index) is not { } value) return new int[rows];
         if (value.Constant is not { Type: ElementType.Int32 } constant || value.Quantization is not { } q) throw Unsupported(node, $"the bias must be a quantised int32 constant, not {value}");
         int[] bias = constant.ToInts();
         for (int o = 0; o < rows; o++)
         {
-            double unit = (double)x.Scale * w.Scales[w.IsPerTensor ? 0 : o], stored = q.Scales[q.IsPerTensor ? 0 : o];
+            double unit = (double)x.Scale * w.Scale(o), stored = q.Scales[q.IsPerTensor ? 0 : o];
             if (Math.Abs(stored / unit - 1) > 1e-4) bias[o] = checked((int)Math.Round(bias[o] * (stored / unit)));
         }
         return bias;

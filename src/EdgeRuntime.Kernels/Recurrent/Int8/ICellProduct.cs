@@ -21,6 +21,18 @@ internal unsafe interface ICellProduct
     /// <summary>Products a cycle where the weights come from the second-level cache; for estimates.</summary>
     static abstract double ProductsPerCycle { get; }
 
+    /// <summary>Whether panels hold only the slabs, 8 units × 4 elements of a gate, in which a weight is not 0; see <see cref="CellProductSparse{D, S}"/>.</summary>
+    static virtual bool IsSparse => false;
+
+    /// <summary>Cycles for a slab; for estimates.</summary>
+    static virtual double SlabCycles => 0;
+
+    /// <summary>Bytes of a slab, which lies as <see cref="Place"/> says with each weight <see cref="WeightBytes"/> long.</summary>
+    static virtual int WeightBytes => 1;
+
+    /// <summary>Slabs that are multiplied together: a gate's are filled up with zeros to a multiple.</summary>
+    static virtual int SlabsTogether => 1;
+
     /// <summary>Whether no product pair may reach 2^15: then weights of −128 are refused.</summary>
     static abstract bool NeedsSmallWeights { get; }
 

@@ -17,48 +17,43 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
     private const int Constants = 3;
     private const int TableBytes = 8 * GateFunctions.CoefficientBytes;
 
+    // Rows of the input that are converted together, so that a panel meets all of them while it is in the cache.
+    private const int RowsTogether = 8;
+
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = new($"recurrent-s8-{P.Name}", "recurrent-s8", P.Requires,
-        $"{P.Units} units of all gates a panel, {P.Step} products a lane, functions fused with the product" + (P.NeedsSmallWeights ? "; weights above -128" : ""));
+        $"{P.Units} units of all gates a panel, {P.Step} products a lane, functions fused with the product" + (P.NeedsSmallWeights ? "; weights above -128" : "")
+        + (P.IsSparse ? "; skips zero weights in units of 8×4 (units × inputs)" : ""));
 
     /// <inheritdoc/>
-    public override bool Supports(in RecurrentCellShape shape, ReadOnlySpan<sbyte> weights, ReadOnlySpan<sbyte> recurrent) =>
-        !P.NeedsSmallWeights || (!weights.Contains(sbyte.MinValue) && !recurrent.Contains(sbyte.MinValue));
+    public override bool Supports(in RecurrentCellShape shape, RecurrentInt8Weights weights) => !P.NeedsSmallWeights || !weights.HasMinimum;
 
     /// <inheritdoc/>
-    public override double EstimateCycles(in RecurrentCellShape shape) => (double)shape.Steps * shape.Batch * shape.Directions * Panels(shape)
-        * (shape.Gates * P.Units * (shape.Inputs + shape.Hidden) / P.ProductsPerCycle + 200);
-
-    /// <inheritdoc/>
-    public override long PackedBytes(in RecurrentCellShape shape) => TableBytes + (long)shape.Directions * Panels(shape) * (PanelBytes(shape, true, shape.Gates)
-        + PanelBytes(shape, false, Together(shape.Cell)) + PanelBytes(shape, false, shape.Gates - Together(shape.Cell)));
-
-    /// <summary>
-    /// The functions' tables; then for each direction the panels of W, those of R's gates that are computed together, and those of the
-    /// gate that is computed after them.
-    /// </summary>
-    public override void Pack(in RecurrentCellShape shape, RecurrentInt8Parameters parameters, ReadOnlySpan<sbyte> weights, ReadOnlySpan<sbyte> recurrent,
-        Span<byte> destination)
+    public override double EstimateCycles(in RecurrentCellShape shape, RecurrentInt8Weights weights)
     {
-        destination[..(int)PackedBytes(shape)].Clear();
+        double units = shape.Directions * Panels(shape), product = P.IsSparse ? weights.Slabs(shape) * P.SlabCycles + units * shape.Gates * P.Units / 8 * 6
+            : units * shape.Gates * P.Units * (shape.Inputs + shape.Hidden) / P.ProductsPerCycle;
+        return (double)shape.Steps * shape.Batch * (product + units * 200);
+    }
+
+    /// <inheritdoc/>
+    public override long PackedBytes(in RecurrentCellShape shape, RecurrentInt8Weights weights) => Pack(shape, null, weights, []);
+
+    /// <summary>The functions' tables; where each panel begins; the panels.</summary>
+    public override void Pack(in RecurrentCellShape shape, RecurrentInt8Parameters parameters, RecurrentInt8Weights weights, Span<byte> destination)
+    {
+        destination.Clear();
         GateFunctions.SigmoidTable.CopyTo(destination);
         GateFunctions.TanhTable.CopyTo(destination[(TableBytes / 2)..]);
-        destination = destination[TableBytes..];
-        int together = Together(shape.Cell);
-        for (int d = 0; d < shape.Directions; d++)
-        {
-            destination = PackGates(shape, parameters, weights, true, d, 0, shape.Gates, destination);
-            destination = PackGates(shape, parameters, recurrent, false, d, 0, together, destination);
-            if (together < shape.Gates) destination = PackGates(shape, parameters, recurrent, false, d, together, shape.Gates, destination);
-        }
+        Pack(shape, (RecurrentInt8Parameters?)parameters, weights, destination);
     }
 
     /// <inheritdoc/>
     public override int StateRow(in RecurrentCellShape shape) => Panels(shape) * P.Units;
 
-    /// <summary>What the inputs contribute; z and the int8 form of r∘s for GRUs that reset before; and each worker's converted vector.</summary>
+    /// <summary>What the inputs contribute; z and the int8 form of r∘s for GRUs that reset before; and each worker's converted vectors.</summary>
     public override long ScratchBytes(in RecurrentCellShape shape, int workers) => ResetOffset(shape)
-        + Round((long)shape.Directions * shape.Batch * shape.Hidden) + (long)workers * VectorBytes(shape);
+        + Round((long)shape.Directions * shape.Batch * shape.Hidden) + workers * RowsTogether * VectorBytes(shape);
 
     /// <inheritdoc/>
     public override int Portions(in RecurrentCellShape shape, int stage) => shape.Directions * Panels(shape);
@@ -67,23 +62,16 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
     public override void Run(in RecurrentInt8Call call, int stage, int first, int end, int worker)
     {
         RecurrentCellShape s = call.Shape;
-        int panels = Panels(s);
-        byte* vector = call.Scratch + ResetOffset(s) + Round((long)s.Directions * s.Batch * s.Hidden) + worker * VectorBytes(s);
-        for (int portion = first; portion < end; portion++)
-        {
-            int d = portion / panels, panel = portion % panels;
-            if (stage == 0) InputGates(call, d, panel, vector);
-            else Step(call, stage - 1, d, panel, vector);
-        }
+        byte* vectors = call.Scratch + ResetOffset(s) + Round((long)s.Directions * s.Batch * s.Hidden) + worker * RowsTogether * VectorBytes(s);
+        if (stage == 0) InputGates(call, first, end, vectors);
+        else Step(call, stage - 1, first, end, vectors);
     }
 
     private static int Panels(in RecurrentCellShape s) => (s.Hidden + P.Units - 1) / P.Units;
 
     private static int Together(RecurrentCell cell) => cell switch { RecurrentCell.Lstm => 4, RecurrentCell.GruResetAfter => 3, _ => 2 };
 
-    private static int Steps(in RecurrentCellShape s, bool input) => ((input ? s.Inputs : s.Hidden) + P.Step - 1) / P.Step;
-
-    private static int PanelBytes(in RecurrentCellShape s, bool input, int gates) => gates * P.Units * (Constants * sizeof(int) + Steps(s, input) * P.Step);
+    private static int Steps(int length) => (length + P.Step - 1) / P.Step;
 
     private static long Round(long bytes) => (bytes + 63) / 64 * 64;
 
@@ -94,72 +82,102 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
 
     private static long VectorBytes(in RecurrentCellShape s) => Round((Math.Max(s.Inputs, s.Hidden) + P.Step) * (long)P.ElementBytes) + 64;
 
-    private static Span<byte> PackGates(RecurrentCellShape s, RecurrentInt8Parameters p, ReadOnlySpan<sbyte> weights, bool input, int d, int first, int end, Span<byte> to)
+    /// <summary>For each direction the panels of W, those of R's gates that are computed together, and those of the gate that is computed after them.</summary>
+    private static long Pack(RecurrentCellShape s, RecurrentInt8Parameters? p, RecurrentInt8Weights weights, Span<byte> to)
     {
-        int length = input ? s.Inputs : s.Hidden, gates = end - first, rows = gates * P.Units;
-        int zero = input ? p.InputZeroPoint : p.HiddenZeroPoint;
-        (int[] bias, int[] multipliers, int[] shifts) = input ? (p.Bias, p.InputMultipliers, p.InputShifts) : (p.RecurrentBias, p.RecurrentMultipliers, p.RecurrentShifts);
-        for (int u = 0; u < s.Hidden; u += P.Units, to = to[PanelBytes(s, input, gates)..])
-        {
-            Span<int> constants = MemoryMarshal.Cast<byte, int>(to)[..(Constants * rows)];
-            Span<sbyte> panel = MemoryMarshal.Cast<byte, sbyte>(to[(Constants * rows * sizeof(int))..]);
-            for (int r = 0; r < rows; r++)
-            {
-                int g = first + r / P.Units, unit = u + r % P.Units, row = (d * s.Gates + g) * s.Hidden + unit, sum = 0;
-                if (unit >= s.Hidden) continue;
-                for (int k = 0; k < length; k++)
+        int together = Together(s.Cell), index = 0;
+        Span<int> starts = to.IsEmpty ? [] : MemoryMarshal.Cast<byte, int>(to[TableBytes..]);
+        long at = TableBytes + Round(sizeof(int) * (long)s.Directions * Parts * Panels(s));
+        for (int d = 0; d < s.Directions; d++)
+            foreach ((int part, int first, int end) in (ReadOnlySpan<(int, int, int)>)[(InputPart, 0, s.Gates), (TogetherPart, 0, together), (LatePart, together, s.Gates)])
+                for (int u = 0; u < s.Hidden; u += P.Units, index++)
                 {
-                    sbyte w = weights[row * length + k];
-                    (int at, sbyte stored) = P.Place(r % P.Units, k % P.Step, w);
-                    panel[(k / P.Step * rows + r / P.Units * P.Units) * P.Step + at] = stored;
-                    sum += w;
+                    if (first == end) continue;
+                    CellPanel panel = new(part == InputPart ? weights.Input : weights.Recurrent, part == InputPart ? s.Inputs : s.Hidden, (d * s.Gates + first) * s.Hidden + u, s.Hidden, end - first,
+                        Math.Min(P.Units, s.Hidden - u));
+                    int constants = Constants * sizeof(int) * panel.Gates * P.Units;
+                    if (p is not null)
+                    {
+                        starts[index] = checked((int)at);
+                        PackConstants(panel, p, part == InputPart, MemoryMarshal.Cast<byte, int>(to.Slice((int)at, constants)));
+                    }
+                    at += Round(constants + CellPanels<P>.Pack(panel, p is null ? [] : to[((int)at + constants)..]));
                 }
-                constants[r] = bias[row] - (zero + P.Offset(zero)) * sum;
-                constants[rows + r] = multipliers[row];
-                constants[2 * rows + r] = shifts[row];
-            }
-        }
-        return to;
+        return at;
     }
 
-    /// <summary>Stage 0: one panel for all rows of the input.</summary>
-    private static void InputGates(in RecurrentInt8Call call, int d, int panel, byte* vector)
+    private static void PackConstants(CellPanel panel, RecurrentInt8Parameters p, bool input, Span<int> to)
+    {
+        int rows = panel.Gates * P.Units, zero = input ? p.InputZeroPoint : p.HiddenZeroPoint;
+        (int[] bias, int[] multipliers, int[] shifts) = input ? (p.Bias, p.InputMultipliers, p.InputShifts) : (p.RecurrentBias, p.RecurrentMultipliers, p.RecurrentShifts);
+        for (int gate = 0; gate < panel.Gates; gate++)
+            for (int unit = 0; unit < panel.Units; unit++)
+            {
+                int row = panel.Row(gate, unit), r = gate * P.Units + unit, sum = 0;
+                foreach (sbyte w in panel.Weights(gate, unit)) sum += w;
+                to[r] = bias[row] - (zero + P.Offset(zero)) * sum;
+                to[rows + r] = multipliers[row];
+                to[2 * rows + r] = shifts[row];
+            }
+    }
+
+    private const int Parts = 3, InputPart = 0, TogetherPart = 1, LatePart = 2;
+
+    private static byte* Panel(in RecurrentInt8Call call, int d, int part, int panel) =>
+        call.Packed + ((int*)(call.Packed + TableBytes))[(d * Parts + part) * Panels(call.Shape) + panel];
+
+    /// <summary>Stage 0: some panels for all rows of the input.</summary>
+    private static void InputGates(in RecurrentInt8Call call, int first, int end, byte* vectors)
     {
         RecurrentCellShape s = call.Shape;
-        int rows = s.Gates * P.Units, count = s.Steps * s.Batch;
-        int* sums = stackalloc int[4 * P.Units], constants = (int*)(Direction(call, d) + (nint)panel * PanelBytes(s, true, s.Gates));
-        short* gates = Gates(call, d, panel, 0);
-        sbyte* x = call.Input;
-        for (int i = 0; i < count; i++, x += s.Inputs)
+        int panels = Panels(s), rows = s.Gates * P.Units, count = s.Steps * s.Batch;
+        int* sums = stackalloc int[4 * P.Units];
+        nint vectorBytes = (nint)VectorBytes(s);
+        for (int row = 0; row < count; row += RowsTogether)
         {
-            P.Convert(x, vector, s.Inputs, call.InputZeroPoint);
-            Product(s.Gates, vector, (sbyte*)(constants + Constants * rows), Steps(s, true), sums);
-            for (int r = 0; r < rows; r += L.Lanes, gates += L.Lanes) L.Store(gates, L.Narrow(sums + r, constants + r, rows));
+            int some = Math.Min(RowsTogether, count - row);
+            for (int i = 0; i < some; i++) P.Convert(call.Input + (nint)(row + i) * s.Inputs, vectors + i * vectorBytes, s.Inputs, call.InputZeroPoint);
+            for (int portion = first; portion < end; portion++)
+            {
+                int d = portion / panels, panel = portion % panels;
+                int* constants = (int*)Panel(call, d, InputPart, panel);
+                short* gates = Gates(call, d, panel, row);
+                for (int i = 0; i < some; i++)
+                {
+                    Product(s.Gates, vectors + i * vectorBytes, (sbyte*)(constants + Constants * rows), Steps(s.Inputs), sums);
+                    for (int r = 0; r < rows; r += L.Lanes, gates += L.Lanes) L.Store(gates, L.Narrow(sums + r, constants + r, rows));
+                }
+            }
         }
     }
 
-    /// <summary>One panel of one step, for all sequences.</summary>
-    private static void Step(in RecurrentInt8Call call, int stage, int d, int panel, byte* vector)
+    /// <summary>Some panels of one step, for all sequences.</summary>
+    private static void Step(in RecurrentInt8Call call, int stage, int first, int end, byte* vector)
     {
         RecurrentCellShape s = call.Shape;
         bool two = s.Cell == RecurrentCell.GruResetBefore, late = two && stage % 2 == 1;
-        int step = two ? stage / 2 : stage, together = Together(s.Cell), gates = late ? 1 : together, unit = panel * P.Units;
-        byte* weights = Direction(call, d) + (nint)Panels(s) * (PanelBytes(s, true, s.Gates) + (late ? PanelBytes(s, false, together) : 0)) + (nint)panel * PanelBytes(s, false, gates);
-        for (int n = 0; n < s.Batch; n++)
+        int step = two ? stage / 2 : stage, gates = late ? 1 : Together(s.Cell), panels = Panels(s);
+        sbyte* converted = null;
+        for (int portion = first; portion < end; portion++)
         {
-            nint row = (nint)d * s.Batch + n;
-            sbyte* y = call.Output + s.OutputOffset(d, step, n, call.Lengths) + unit;
-            if (call.Lengths != null && step >= call.Lengths[n])
+            int d = portion / panels, panel = portion % panels, unit = panel * P.Units;
+            byte* weights = Panel(call, d, late ? LatePart : TogetherPart, panel);
+            for (int n = 0; n < s.Batch; n++)
             {
-                new Span<sbyte>(y, Math.Min(P.Units, s.Hidden - unit)).Fill((sbyte)call.HiddenZeroPoint);
-                continue;
+                nint row = (nint)d * s.Batch + n;
+                sbyte* y = call.Output + s.OutputOffset(d, step, n, call.Lengths) + unit;
+                if (call.Lengths != null && step >= call.Lengths[n])
+                {
+                    new Span<sbyte>(y, Math.Min(P.Units, s.Hidden - unit)).Fill((sbyte)call.HiddenZeroPoint);
+                    continue;
+                }
+                sbyte* reset = (sbyte*)(call.Scratch + ResetOffset(s)) + row * s.Hidden;
+                sbyte* source = late ? reset : step == 0 ? call.Hidden + row * s.Hidden : call.Output + s.OutputOffset(d, step - 1, n, call.Lengths);
+                if (source != converted) P.Convert(converted = source, vector, s.Hidden, call.HiddenZeroPoint);
+                short* x = Gates(call, d, panel, s.Time(d, step, n, call.Lengths) * s.Batch + n);
+                short* state = call.State + row * panels * P.Units + unit, update = (short*)(call.Scratch + UpdateOffset(s)) + row * panels * P.Units + unit;
+                Unit(call, gates, vector, weights, x, state, update, late ? y : two ? reset + unit : y, Math.Min(P.Units, s.Hidden - unit));
             }
-            sbyte* reset = (sbyte*)(call.Scratch + ResetOffset(s)) + row * s.Hidden;
-            sbyte* source = late ? reset : step == 0 ? call.Hidden + row * s.Hidden : call.Output + s.OutputOffset(d, step - 1, n, call.Lengths);
-            P.Convert(source, vector, s.Hidden, call.HiddenZeroPoint);
-            short* x = Gates(call, d, panel, s.Time(d, step, n, call.Lengths) * s.Batch + n);
-            short* state = call.State + row * Panels(s) * P.Units + unit, update = (short*)(call.Scratch + UpdateOffset(s)) + row * Panels(s) * P.Units + unit;
-            Unit(call, gates, vector, weights, x, state, update, late ? y : two ? reset + unit : y, Math.Min(P.Units, s.Hidden - unit));
         }
     }
 
@@ -169,7 +187,7 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
         int rows = gates * P.Units;
         int* sums = stackalloc int[4 * P.Units], constants = (int*)weights;
         byte* tables = call.Packed;
-        Product(gates, vector, (sbyte*)(constants + Constants * rows), Steps(call.Shape, false), sums);
+        Product(gates, vector, (sbyte*)(constants + Constants * rows), Steps(call.Shape.Hidden), sums);
         GateSums gate = new(x, sums, constants, rows, call.GateClip);
         W hidden;
         if (call.Shape.Cell == RecurrentCell.Lstm)
@@ -226,14 +244,6 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
         public W Bound(W v) => clip == short.MaxValue ? v : L.Clamp(v, L.Create((short)-clip), L.Create((short)clip));
     }
 
-    /// <summary>The panels of a direction.</summary>
-    private static byte* Direction(in RecurrentInt8Call call, int d)
-    {
-        RecurrentCellShape s = call.Shape;
-        int together = Together(s.Cell);
-        return call.Packed + TableBytes + (nint)d * Panels(s) * (PanelBytes(s, true, s.Gates) + PanelBytes(s, false, together) + PanelBytes(s, false, s.Gates - together));
-    }
-
     /// <summary>What row <paramref name="row"/> of the input contributes to a panel.</summary>
     private static short* Gates(in RecurrentInt8Call call, int d, int panel, int row)
     {
@@ -253,5 +263,9 @@ public static class RecurrentInt8Kernels
         new RecurrentInt8<CellProductNeonDot, GateLanesNeon, Vector128<short>>(),
         new RecurrentInt8<CellProductAvx2, GateLanesAvx2, Vector256<short>>(),
         new RecurrentInt8<CellProductAvxVnni<AvxVnniInstruction>, GateLanesAvx2, Vector256<short>>(),
+        new RecurrentInt8<CellProductSparse<CellProductNeon, SlabNeon>, GateLanesNeon, Vector128<short>>(),
+        new RecurrentInt8<CellProductSparse<CellProductNeonDot, SlabNeonDot>, GateLanesNeon, Vector128<short>>(),
+        new RecurrentInt8<CellProductSparse<CellProductAvx2, SlabAvx2>, GateLanesAvx2, Vector256<short>>(),
+        new RecurrentInt8<CellProductSparse<CellProductAvxVnni<AvxVnniInstruction>, SlabAvxVnni<AvxVnniInstruction>>, GateLanesAvx2, Vector256<short>>(),
     ];
 }

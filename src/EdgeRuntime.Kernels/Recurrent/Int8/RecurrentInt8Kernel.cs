@@ -92,17 +92,16 @@ public unsafe struct RecurrentInt8Call
 public abstract class RecurrentInt8Kernel : Kernel
 {
     /// <summary>Whether this kernel can do it.</summary>
-    public virtual bool Supports(in RecurrentCellShape shape, ReadOnlySpan<sbyte> weights, ReadOnlySpan<sbyte> recurrent) => true;
+    public virtual bool Supports(in RecurrentCellShape shape, RecurrentInt8Weights weights) => true;
 
     /// <summary>Estimated cost in cycles of a typical core of the required instruction set; the catalog takes the least.</summary>
-    public abstract double EstimateCycles(in RecurrentCellShape shape);
+    public abstract double EstimateCycles(in RecurrentCellShape shape, RecurrentInt8Weights weights);
 
     /// <summary>Bytes that <see cref="Pack"/> writes.</summary>
-    public abstract long PackedBytes(in RecurrentCellShape shape);
+    public abstract long PackedBytes(in RecurrentCellShape shape, RecurrentInt8Weights weights);
 
-    /// <summary>Brings W [D·G·H, I] and R [D·G·H, H] and their constants to this kernel's layout.</summary>
-    public abstract void Pack(in RecurrentCellShape shape, RecurrentInt8Parameters parameters, ReadOnlySpan<sbyte> weights, ReadOnlySpan<sbyte> recurrent,
-        Span<byte> destination);
+    /// <summary>Brings weights and constants to this kernel's layout.</summary>
+    public abstract void Pack(in RecurrentCellShape shape, RecurrentInt8Parameters parameters, RecurrentInt8Weights weights, Span<byte> destination);
 
     /// <summary>Elements of a row of <see cref="RecurrentInt8Call.State"/>: H, rounded up.</summary>
     public abstract int StateRow(in RecurrentCellShape shape);

@@ -15,15 +15,14 @@ internal sealed unsafe class RecurrentInt8Reference : RecurrentInt8Kernel
         new("recurrent-s8-reference", "recurrent-s8", CpuFeature.None, "plain loops; the definition, and the fallback of processors without vectors");
 
     /// <inheritdoc/>
-    public override double EstimateCycles(in RecurrentCellShape shape) =>
+    public override double EstimateCycles(in RecurrentCellShape shape, RecurrentInt8Weights weights) =>
         2.0 * shape.Steps * shape.Batch * shape.Directions * shape.Gates * shape.Hidden * (shape.Hidden + shape.Inputs + 50);
 
     /// <inheritdoc/>
-    public override long PackedBytes(in RecurrentCellShape shape) => (long)Rows(shape) * (RowInts * sizeof(int) + shape.Inputs + shape.Hidden);
+    public override long PackedBytes(in RecurrentCellShape shape, RecurrentInt8Weights weights) => (long)Rows(shape) * (RowInts * sizeof(int) + shape.Inputs + shape.Hidden);
 
     /// <inheritdoc/>
-    public override void Pack(in RecurrentCellShape shape, RecurrentInt8Parameters parameters, ReadOnlySpan<sbyte> weights, ReadOnlySpan<sbyte> recurrent,
-        Span<byte> destination)
+    public override void Pack(in RecurrentCellShape shape, RecurrentInt8Parameters parameters, RecurrentInt8Weights weights, Span<byte> destination)
     {
         RecurrentInt8Parameters p = parameters;
         int rows = Rows(shape), at = 0;
@@ -32,8 +31,8 @@ internal sealed unsafe class RecurrentInt8Reference : RecurrentInt8Kernel
             list.CopyTo(MemoryMarshal.Cast<byte, int>(destination)[at..]);
             at += rows;
         }
-        MemoryMarshal.AsBytes(weights).CopyTo(destination[(at * sizeof(int))..]);
-        MemoryMarshal.AsBytes(recurrent).CopyTo(destination[(at * sizeof(int) + weights.Length)..]);
+        MemoryMarshal.AsBytes(weights.Input.AsSpan()).CopyTo(destination[(at * sizeof(int))..]);
+        MemoryMarshal.AsBytes(weights.Recurrent.AsSpan()).CopyTo(destination[(at * sizeof(int) + weights.Input.Length)..]);
     }
 
     /// <inheritdoc/>
