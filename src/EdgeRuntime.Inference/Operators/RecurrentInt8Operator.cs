@@ -15,12 +15,11 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
     private sbyte* _firstHidden, _lastHidden;
     private short* _firstState, _lastState;
 
-    private RecurrentInt8Operator(Node node, KernelChoice<RecurrentInt8Kernel> choice, RecurrentInt8Weights weights, PrepareContext context)
+    private RecurrentInt8Operator(Node node, KernelChoice<RecurrentInt8Kernel> choice, RecurrentInt8Weights weights, RecurrentInt8Parameters p, PrepareContext context)
         : base(node, choice.Kernel.Descriptor.Id, choice.Reason)
     {
         _kernel = choice.Kernel;
         RecurrentCellShape s = Shape;
-        RecurrentInt8Parameters p = Parameters(node, Sizes);
         _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s, weights), to => _kernel.Pack(s, p, weights, to), context);
         _row = _kernel.StateRow(s);
         _hidden = new NativeBuffer(Sizes.State.ElementCount);
@@ -58,11 +57,13 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
     public static RecurrentInt8Operator Create(Node node, PrepareContext context)
     {
         RecurrentShape sizes = RecurrentShape.Of(node);
-        if (sizes.InputRank + sizes.RecurrentRank > 0) throw Unsupported(node, "factored weights of a quantised layer; keep it in float, or multiply the factors out before quantising");
+        if (sizes.InputRank > 0) throw Unsupported(node, "factored input weights of a quantised layer; make the second factor a fully connected layer before it, as the pass factorize does");
         if (node.Output.Type != ElementType.Int8) throw Unsupported(node, $"an int8 layer must give int8, not {node.Output.Type}");
-        RecurrentInt8Weights weights = new(Weights(node, RecurrentShape.W).Values, Weights(node, RecurrentShape.R).Values);
+        Int8Weights input = Weights(node, RecurrentShape.W), recurrent = Weights(node, RecurrentShape.R);
+        if (sizes.RecurrentRank > 0) recurrent = Product(recurrent, Weights(node, RecurrentShape.R2), sizes);
+        RecurrentInt8Weights weights = new(input.Values, recurrent.Values);
         CheckStates(node);
-        return new(node, KernelCatalog.SelectRecurrent(ShapeOf(node), weights, context.Cpu, context.Wish(node)), weights, context);
+        return new(node, KernelCatalog.SelectRecurrent(ShapeOf(node), weights, context.Cpu, context.Wish(node)), weights, Parameters(node, sizes, input, recurrent), context);
     }
 
     public override void Bind(IBinder binder)
@@ -120,6 +121,29 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
         return weights;
     }
 
+    /// <summary>The nearest int8 to what two integer factors stand for, one scale a row; in double precision, the same on every processor.</summary>
+    private static Int8Weights Product(Int8Weights first, Int8Weights second, RecurrentShape s)
+    {
+        int hidden = s.HiddenSize, rank = s.RecurrentRank;
+        sbyte[] values = new sbyte[s.Rows * hidden];
+        float[] scales = new float[s.Rows];
+        double[] row = new double[hidden];
+        for (int o = 0; o < s.Rows; o++)
+        {
+            Array.Clear(row);
+            for (int k = 0; k < rank; k++)
+            {
+                int from = o / (s.Gates * hidden) * rank + k;
+                double factor = (double)first.Values[o * rank + k] * first.Scale(o) * second.Scale(from);
+                for (int c = 0; c < hidden; c++) row[c] += factor * second.Values[from * hidden + c];
+            }
+            double largest = row.Select(Math.Abs).DefaultIfEmpty().Max();
+            scales[o] = (float)Math.Max(largest / sbyte.MaxValue, 1e-20);
+            for (int c = 0; c < hidden; c++) values[o * hidden + c] = (sbyte)Math.Clamp(Math.Round(row[c] / scales[o]), -sbyte.MaxValue, sbyte.MaxValue);
+        }
+        return Int8Weights.From(Tensor.From<sbyte>(new TensorShape(s.Rows, hidden), values), new QuantizationParameters(scales, axis: 0))!;
+    }
+
     /// <summary>First and last states must have the form in which the layer keeps them.</summary>
     private static void CheckStates(Node node)
     {
@@ -134,14 +158,14 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
         }
     }
 
-    private static RecurrentInt8Parameters Parameters(Node node, RecurrentShape s)
+    private static RecurrentInt8Parameters Parameters(Node node, RecurrentShape s, Int8Weights input, Int8Weights recurrent)
     {
         QuantizationParameters x = PerTensor(node, node.Input(0)), y = PerTensor(node, node.Output);
         double hidden = 1.0 / (1 << 15) / y.Scale;
         if (!(hidden < 1)) throw Unsupported(node, $"the output's scale {y.Scale} is below 2^-15");
         int exponent = node.Attributes.Int("cell_exponent", -12);
-        (int[] bias, int[] multipliers, int[] shifts) = Rows(node, RecurrentShape.W, RecurrentShape.Bias, x, s);
-        (int[] recurrentBias, int[] recurrentMultipliers, int[] recurrentShifts) = Rows(node, RecurrentShape.R, RecurrentShape.RecurrentBias, y, s);
+        (int[] bias, int[] multipliers, int[] shifts) = Rows(node, RecurrentShape.W, input, RecurrentShape.Bias, x, s);
+        (int[] recurrentBias, int[] recurrentMultipliers, int[] recurrentShifts) = Rows(node, RecurrentShape.R, recurrent, RecurrentShape.RecurrentBias, y, s);
         return new RecurrentInt8Parameters
         {
             InputZeroPoint = x.ZeroPoint,
@@ -163,9 +187,8 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
         node.Attributes.Float(name) is > 0 and var bound ? (int)Math.Clamp(Math.Round(Math.ScaleB(bound, -exponent)), 1, short.MaxValue) : short.MaxValue;
 
     /// <summary>Biases, multipliers and shifts that bring the sums of each row to steps of 2^-12.</summary>
-    private static (int[] Bias, int[] Multipliers, int[] Shifts) Rows(Node node, int weights, int bias, QuantizationParameters x, RecurrentShape s)
+    private static (int[] Bias, int[] Multipliers, int[] Shifts) Rows(Node node, int weights, Int8Weights w, int bias, QuantizationParameters x, RecurrentShape s)
     {
-        Int8Weights w = Weights(node, weights);
         ReadOnlySpan<sbyte> values = w.Values;
         int[] sums = Biases(node, bias, x, w, s.Rows), multipliers = new int[s.Rows], shifts = new int[s.Rows];
         int length = values.Length / Math.Max(1, s.Rows), reach = Math.Max(x.ZeroPoint + 128, 127 - x.ZeroPoint);

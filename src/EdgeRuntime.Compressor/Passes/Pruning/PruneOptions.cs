@@ -62,7 +62,7 @@ public sealed record PruneOptions
 public sealed record SparsifyOptions
 {
     /// <summary>Patterns to try; the one that takes the fewest bytes is taken.</summary>
-    public IReadOnlyList<string> Patterns { get; set; } = ["4x4", "8x1", "4x1", "1x4", "2:4", "4:8", "1:4", "unstructured"];
+    public IReadOnlyList<string> Patterns { get; set; } = ["8x4", "4x4", "8x1", "4x1", "1x4", "2:4", "4:8", "1:4", "unstructured"];
 
     /// <summary>The share of bytes that must be saved, in [0, 1).</summary>
     public double Saving { get; set; } = 0.1;

@@ -26,15 +26,15 @@ public sealed class Sparsify : ICompressionPass
     public PassReport Apply(Graph graph, PassContext context)
     {
         List<string> notes = [];
-        foreach (Node node in graph.Nodes)
+        foreach ((Node node, ValueInfo weights) in graph.Nodes.SelectMany(n => WeightMatrix.Inputs(n.Type).Select(i => n.OptionalInput(i)).OfType<ValueInfo>().Select(v => (n, v))))
         {
-            if (node.Type is not (OperatorType.Convolution or OperatorType.FullyConnected) || node.Input(1) is not { Constant: { } constant } weights) continue;
+            if (weights.Constant is not { } constant) continue;
             weights.Sparsity = null;
             var best = _patterns.Where(p => p.Fault(weights.Type, weights.Shape) is null && p.Fits(constant))
                 .Select(p => (Pattern: p, Bytes: p.StoredBytes(constant))).DefaultIfEmpty().MinBy(p => p.Bytes);
             if (best.Pattern is null || best.Bytes > (1 - Options.Saving) * weights.ByteCount) continue;
             weights.Sparsity = best.Pattern;
-            notes.Add($"{node.Name}: {best.Pattern}, {best.Bytes} of {weights.ByteCount} bytes");
+            notes.Add($"{(node.Input(1) == weights ? node.Name : weights.Name)}: {best.Pattern}, {best.Bytes} of {weights.ByteCount} bytes");
         }
         return new PassReport(Name, notes.Count) { Notes = notes };
     }

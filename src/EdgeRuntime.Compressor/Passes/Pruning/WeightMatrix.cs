@@ -58,7 +58,8 @@ internal sealed class WeightMatrix
         Value.Sparsity = pattern;
     }
 
-    private static int[] Inputs(OperatorType type) => type switch
+    /// <summary>The inputs of such a node that are weights.</summary>
+    internal static int[] Inputs(OperatorType type) => type switch
     {
         OperatorType.Convolution or OperatorType.FullyConnected => [1],
         OperatorType.Lstm or OperatorType.Gru => [RecurrentShape.W, RecurrentShape.R, RecurrentShape.W2, RecurrentShape.R2],

@@ -29,7 +29,7 @@ internal static class Int8Insertion
         Dictionary<string, ValueInfo> quantized = [];
         foreach (var (value, parameters) in ranges.Parameters) quantized[value.Name] = QuantizeValue(value, parameters, index);
         index.Invalidate();
-        foreach (Node node in ranges.Nodes.Where(n => n.Type is OperatorType.Lstm or OperatorType.Gru)) RecurrentInsertion.Apply(node, largestCells.GetValueOrDefault(node), index);
+        foreach (Node node in ranges.Nodes.Where(n => n.Type is OperatorType.Lstm or OperatorType.Gru)) RecurrentInsertion.Apply(node, largestCells.GetValueOrDefault(node), nibbles is not null && nibbles.Takes(node) ? nibbles : null, index);
         GraphEditor.SortTopologically(graph);
         return quantized;
     }

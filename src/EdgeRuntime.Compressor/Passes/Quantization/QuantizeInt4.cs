@@ -55,15 +55,18 @@ public sealed class QuantizeInt4 : ICompressionPass
     {
         Node[] dense = [.. graph.Nodes.Where(IsDense)];
         IEnumerable<Node> chosen = Options.KeepEnds ? dense.Skip(1).SkipLast(1) : dense;
-        return [.. chosen.Where(n => !Options.Int8.Contains(n.Name) && !Options.Skip.Contains(n.Name))];
+        return [.. chosen.Where(Takes)];
     }
+
+    /// <summary>Whether no option says that the node keeps its weights.</summary>
+    internal bool Takes(Node node) => !Options.Int8.Contains(node.Name) && !Options.Skip.Contains(node.Name);
 
     /// <summary>The int4 form of constant float <paramref name="weights"/>.</summary>
     internal ValueInfo Quantize(Node node, ValueInfo weights, ReadOnlySpan<float> least, GraphIndex index)
     {
         int outputs = weights.Shape[0], depth = (int)weights.Shape.CountOf(1, weights.Shape.Rank), group = depth > Options.Group ? Options.Group : 0;
         (sbyte[] nibbles, float[] scales) = NibbleWeights.Choose(weights.Constant!.ToFloats(), outputs, group, least);
-        return new ValueInfo(GraphEditor.UniqueName(index.Graph, weights.Name + ".int4"), Int4.Pack(weights.Shape, nibbles), new QuantizationParameters(scales, default, 0, group));
+        return new ValueInfo(GraphEditor.UniqueName(index.Graph, weights.Name + ".int4"), Int4.Pack(weights.Shape, nibbles), new QuantizationParameters(scales, default, 0, group)) { Sparsity = weights.Sparsity };
     }
 
     private static bool IsDense(Node node) => Weights.Of(node) is not null && node.Output.Type == ElementType.Float32

@@ -6,7 +6,7 @@ using EdgeRuntime.Tensors;
 namespace EdgeRuntime.Compressor;
 
 /// <summary>
-/// Makes quantised layers of float LSTMs and GRUs: int8 weights with one scale a row, int32 biases, int16 cells whose scale is the
+/// Makes quantised layers of float LSTMs and GRUs: int8 weights with one scale a row (or int4 ones, also in groups), int32 biases, int16 cells whose scale is the
 /// power of two that holds the largest cell of the calibration. First and last states stay float outside and are converted at the node.
 /// </summary>
 internal static class RecurrentInsertion
@@ -14,9 +14,9 @@ internal static class RecurrentInsertion
     private static readonly QuantizationParameters UnitState = new(MathF.ScaleB(1, -15), 0);
 
     /// <summary>Whether <paramref name="node"/> can be quantised.</summary>
-    public static bool IsQuantizable(Node node) => node.OptionalInput(RecurrentShape.W2) is null && node.OptionalInput(RecurrentShape.R2) is null
+    public static bool IsQuantizable(Node node) => node.OptionalInput(RecurrentShape.W2) is null && node.OptionalInput(RecurrentShape.R2) is null or { IsConstant: true }
         && node.Inputs.Skip(RecurrentShape.W).Take(4).All(v => v is null or { IsConstant: true })
-        && node.Inputs.Skip(RecurrentShape.FirstHidden).All(v => v is null or { IsConstant: false });
+        && node.Inputs.Skip(RecurrentShape.FirstHidden).Take(2).All(v => v is null or { IsConstant: false });
 
     /// <summary>Nodes that only move states between recurrent layers and the graph's inputs and outputs: they must not round them to 8 bits.</summary>
     public static HashSet<Node> StateMovers(Graph graph)
@@ -53,7 +53,7 @@ internal static class RecurrentInsertion
     /// Makes <paramref name="node"/> compute on integers. Its input comes from a Dequantize, and its output goes to a Quantize,
     /// as <see cref="Int8Insertion"/> has put them there.
     /// </summary>
-    public static void Apply(Node node, double largestCell, GraphIndex index)
+    public static void Apply(Node node, double largestCell, QuantizeInt4? nibbles, GraphIndex index)
     {
         Graph graph = index.Graph;
         bool lstm = node.Type == OperatorType.Lstm;
@@ -62,8 +62,10 @@ internal static class RecurrentInsertion
         node.Outputs[0] = quantize.Output;
         graph.Nodes.Remove(quantize);
         index.Invalidate();
-        Quantize(node, RecurrentShape.W, RecurrentShape.Bias, node.Input(0).Quantization!.Scale, graph);
-        Quantize(node, RecurrentShape.R, RecurrentShape.RecurrentBias, node.Output.Quantization!.Scale, graph);
+        Quantize(node, RecurrentShape.W, RecurrentShape.Bias, node.Input(0).Quantization!.Scale, nibbles, index);
+        Quantize(node, RecurrentShape.R, RecurrentShape.RecurrentBias, node.Output.Quantization!.Scale, nibbles, index);
+        if (node.OptionalInput(RecurrentShape.R2) is { } second)
+            node.Inputs[RecurrentShape.R2] = nibbles?.Quantize(node, second, new float[second.Shape[0]], index) ?? Int8(second, new float[second.Shape[0]], graph);
         QuantizationParameters state = UnitState;
         if (lstm)
         {
@@ -76,27 +78,36 @@ internal static class RecurrentInsertion
         if (lstm) ConvertState(node, 1, ElementType.Int16, state, index);
     }
 
-    // scale[row] = max |w| / 127, but large enough for the bias to stay below 2^29 steps of scale[row] · input scale.
-    private static void Quantize(Node node, int weights, int bias, float inputScale, Graph graph)
+    private static void Quantize(Node node, int weights, int bias, float inputScale, QuantizeInt4? nibbles, GraphIndex index)
     {
         ValueInfo w = node.Input(weights);
-        double[] values = Reals(w), biases = node.OptionalInput(bias) is { } b ? Reals(b) : [];
-        int rows = w.Shape[0], length = w.Shape[1];
-        double most = Math.Max(values.Select(Math.Abs).DefaultIfEmpty().Max(), 1e-20);
-        float[] scales = new float[rows], biasScales = new float[rows];
+        double[] biases = node.OptionalInput(bias) is { } b ? Reals(b) : [];
+        // Large enough for the bias to stay below 2^29 steps of scale[row] · input scale.
+        float[] least = new float[w.Shape[0]];
+        for (int r = 0; r < biases.Length; r++) least[r] = (float)(Math.Abs(biases[r]) / inputScale / (1 << 29));
+        node.Inputs[weights] = nibbles?.Quantize(node, w, least, index) ?? Int8(w, least, index.Graph);
+        if (biases.Length == 0) return;
+        // Factors are multiplied out at load, to scales of their own, which biases are then converted to.
+        Int8Weights stored = Int8Weights.From(node.Input(weights).Constant!, node.Input(weights).Quantization!)!;
+        float[] scales = [.. Enumerable.Range(0, biases.Length).Select(r => inputScale * stored.Scale(r))];
+        int[] sums = [.. biases.Select((offset, r) => (int)Math.Round(offset / ((double)inputScale * stored.Scale(r))))];
+        node.Inputs[bias] = new ValueInfo(GraphEditor.UniqueName(index.Graph, node.Input(bias).Name + ".int32"), Tensor.Vector<int>(sums), new QuantizationParameters(scales, axis: 0));
+    }
+
+    // scale[row] = max |w| / 127, but not below the least.
+    private static ValueInfo Int8(ValueInfo w, float[] least, Graph graph)
+    {
+        float[] values = w.Constant!.ToFloats(), scales = new float[w.Shape[0]];
+        int length = w.Shape[1];
+        float most = Math.Max(values.Select(Math.Abs).DefaultIfEmpty().Max(), 1e-20f);
         sbyte[] integers = new sbyte[values.Length];
-        int[] sums = new int[rows];
-        for (int r = 0; r < rows; r++)
+        for (int r = 0; r < scales.Length; r++)
         {
-            double largest = values.Skip(r * length).Take(length).Select(Math.Abs).DefaultIfEmpty().Max(), offset = biases.Length == 0 ? 0 : biases[r];
-            scales[r] = (float)Math.Max((largest > 0 ? largest : most) / sbyte.MaxValue, Math.Abs(offset) / inputScale / (1 << 29));
-            biasScales[r] = inputScale * scales[r];
-            for (int k = 0; k < length; k++) integers[r * length + k] = (sbyte)Requantize.Quantize((float)values[r * length + k], scales[r], 0, -sbyte.MaxValue, sbyte.MaxValue);
-            sums[r] = (int)Math.Round(offset / ((double)inputScale * scales[r]));
+            float largest = values.AsSpan(r * length, length).ToArray().Select(Math.Abs).DefaultIfEmpty().Max();
+            scales[r] = Math.Max((largest > 0 ? largest : most) / sbyte.MaxValue, least[r]);
+            for (int k = 0; k < length; k++) integers[r * length + k] = (sbyte)Requantize.Quantize(values[r * length + k], scales[r], 0, -sbyte.MaxValue, sbyte.MaxValue);
         }
-        node.Inputs[weights] = new ValueInfo(GraphEditor.UniqueName(graph, w.Name + ".int8"), Tensor.From<sbyte>(w.Shape, integers), new QuantizationParameters(scales, axis: 0));
-        if (biases.Length > 0)
-            node.Inputs[bias] = new ValueInfo(GraphEditor.UniqueName(graph, node.Input(bias).Name + ".int32"), Tensor.Vector<int>(sums), new QuantizationParameters(biasScales, axis: 0));
+        return new ValueInfo(GraphEditor.UniqueName(graph, w.Name + ".int8"), Tensor.From<sbyte>(w.Shape, integers), new QuantizationParameters(scales, axis: 0)) { Sparsity = w.Sparsity };
     }
 
     /// <summary>Puts conversions between the integers of the first and last state number <paramref name="state"/> and the floats outside.</summary>

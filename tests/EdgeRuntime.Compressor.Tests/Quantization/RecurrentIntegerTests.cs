@@ -1,0 +1,82 @@
+using EdgeRuntime.Inference;
+using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
+using Xunit;
+
+namespace EdgeRuntime.Compressor.Tests;
+
+/// <summary>Recurrent layers with int4, sparse and factored weights, from recipe to runtime.</summary>
+public sealed class RecurrentIntegerTests
+{
+    [Theory]
+    [InlineData(OperatorType.Lstm, 0)]
+    [InlineData(OperatorType.Gru, 32)]
+    public void Int4WeightsAreStoredAndRun(OperatorType type, int group)
+    {
+        Graph graph = RecurrentFactorsTests.Layer(type, 2, out Tensor sample, 40, 48);
+        float[] expected = RecurrentFactorsTests.Run(graph, sample);
+        new QuantizeInt4(new QuantizeInt4Options { Group = group }).Apply(graph, Calibrated(sample));
+        Node layer = Assert.Single(graph.Nodes, n => n.Type == type);
+        Assert.Equal((ElementType.Int4, ElementType.Int4), (layer.Input(RecurrentShape.W).Type, layer.Input(RecurrentShape.R).Type));
+        Assert.True(SignalToNoise(expected, RecurrentFactorsTests.Run(graph, sample)) > 8);
+        Assert.Equal(RecurrentFactorsTests.Run(graph, sample), RecurrentFactorsTests.Run(Stored(graph), sample));
+    }
+
+    [Theory]
+    [InlineData(OperatorType.Lstm, 0)]
+    [InlineData(OperatorType.Gru, 1)]
+    public void PrunedBlocksAreStoredSparseAndSkipped(OperatorType type, int direction)
+    {
+        Graph graph = RecurrentFactorsTests.Layer(type, direction, out Tensor sample, 64, 64);
+        new Prune(new PruneOptions { Pattern = "8x4", Sparsity = 0.8 }).Apply(graph, PassContext.Empty);
+        new QuantizeInt8(new QuantizeOptions()).Apply(graph, Calibrated(sample));
+        new Sparsify(new SparsifyOptions()).Apply(graph, PassContext.Empty);
+        Node layer = Assert.Single(graph.Nodes, n => n.Type == type);
+        Assert.Equal("8x4", layer.Input(RecurrentShape.R).Sparsity?.ToString());
+        Graph stored = Stored(graph);
+        using InferenceSession session = new(stored);
+        session.Run();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        session.Run();
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        Assert.Contains(session.Steps, s => s.KernelId.StartsWith("recurrent-s8-sparse", StringComparison.Ordinal) || s.KernelId == "recurrent-s8-reference");
+        Assert.Equal(RecurrentFactorsTests.Run(graph, sample), RecurrentFactorsTests.Run(stored, sample));
+    }
+
+    /// <summary>The state's factors are quantised, and multiplied out when the network is loaded; the input's are layers of their own.</summary>
+    [Theory]
+    [InlineData(OperatorType.Lstm, 0, false)]
+    [InlineData(OperatorType.Lstm, 2, true)]
+    [InlineData(OperatorType.Gru, 1, false)]
+    public void FactorsAreIntegersToo(OperatorType type, int direction, bool nibbles)
+    {
+        Graph graph = RecurrentFactorsTests.Layer(type, direction, out Tensor sample, 40, 48);
+        new Factorize(new FactorizeOptions { Rank = 16 }).Apply(graph, PassContext.Empty);
+        float[] expected = RecurrentFactorsTests.Run(graph, sample);
+        if (nibbles) new QuantizeInt4(new QuantizeInt4Options()).Apply(graph, Calibrated(sample));
+        else new QuantizeInt8(new QuantizeOptions()).Apply(graph, Calibrated(sample));
+        Node layer = Assert.Single(graph.Nodes, n => n.Type == type);
+        ElementType stored = nibbles ? ElementType.Int4 : ElementType.Int8;
+        Assert.Equal((ElementType.Int8, stored, stored), (layer.Output.Type, layer.Input(RecurrentShape.R).Type, layer.Input(RecurrentShape.R2).Type));
+        double noise = SignalToNoise(expected, RecurrentFactorsTests.Run(graph, sample));
+        Assert.True(noise > (nibbles ? 5 : 20), $"{noise} dB");
+        Assert.Equal(RecurrentFactorsTests.Run(graph, sample), RecurrentFactorsTests.Run(Stored(graph), sample));
+    }
+
+    private static PassContext Calibrated(Tensor sample)
+    {
+        CalibrationData data = new();
+        data.Add(sample);
+        return new PassContext { Calibration = data };
+    }
+
+    private static Graph Stored(Graph graph)
+    {
+        using MemoryStream stream = new();
+        ModelWriter.Write(graph, stream);
+        return ModelReader.Read(stream.ToArray()).Graph;
+    }
+
+    private static double SignalToNoise(float[] expected, float[] actual) =>
+        10 * Math.Log10(expected.Sum(v => (double)v * v) / expected.Zip(actual, (a, b) => ((double)a - b) * (a - b)).Sum());
+}
