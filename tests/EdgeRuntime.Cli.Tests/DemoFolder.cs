@@ -20,7 +20,7 @@ public sealed class DemoFolder : IDisposable
 
     internal static Outcome Edge(params string[] args)
     {
-        CommandLine program = new("edge", "test", [new CompressVerb(Networks), new EvalVerb(Networks), new TrainVerb(), new RunVerb(Networks), new BenchVerb(Networks), new InspectVerb(Networks), new DemoVerb()]);
+        CommandLine program = new("edge", "test", [new CompressVerb(Networks), new EvalVerb(Networks), new TrainVerb(), new SearchVerb(Networks), new RunVerb(Networks), new BenchVerb(Networks), new InspectVerb(Networks), new DemoVerb()]);
         return Capture((output, error) => program.Run(args, output, error, false));
     }
 

@@ -4,6 +4,7 @@ using EdgeRuntime.Compressor;
 using EdgeRuntime.Inference;
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
+using EdgeRuntime.Training;
 
 namespace EdgeRuntime.Cli;
 
@@ -33,7 +34,9 @@ public sealed class CompressVerb(ModelSource source) : Verb
         new("--seed", "N", "seed of everything random (1)"),
         new("--recipe", "NAME|FILE", $"passes to apply: {string.Join(", ", Recipe.Shipped)}, or a JSON file ({DefaultRecipe} with --calibrate, else none)"),
         new("--profile", "NAME|FILE", "the board to compress for: weights are stored for its kernels too, its memory is checked"),
-        new("--report", "FILE", "where to write what every pass did, as JSON"),
+        new("--report", "FILE", "where to write what every pass did: a page (.html, its figures as JSON beside it), or JSON"),
+        new("--eval", "FILE", "labelled samples to measure accuracy with, for the page (those of --validate)"),
+        new("--eval-labels", "FILE", "their class numbers"),
         new("--threads", "N", "threads for running the network (all)"),
         .. DataFlags.Options,
         .. source.Options,
@@ -61,6 +64,9 @@ public sealed class CompressVerb(ModelSource source) : Verb
             Profile = profile,
             Progress = call.Progress,
         };
+        bool isPage = call.Text("--report")?.EndsWith(".html", StringComparison.OrdinalIgnoreCase) == true;
+        Graph? before = isPage ? GraphCopy.Of(graph) : null;
+        Dataset? evaluation = isPage ? Evaluation(call, graph) ?? training?.Validation : null;
         call.CurrentFile = call.Arguments[0];
         call.Progress($"compressing {model.Path}");
         PipelineReport? pipeline = recipe is null ? null : CompressionPipeline.Run(graph, recipe, context);
@@ -71,10 +77,18 @@ public sealed class CompressVerb(ModelSource source) : Verb
         long macs = graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates);
         CompressReport report = new(model.Path, target, new FileInfo(model.Path).Length, new FileInfo(target).Length, graph.Nodes.Count, macs, recipe?.Name, profile?.Name, panels.Sum(p => (long)p.Data.Length),
             profile is null ? null : new LatencyModel(profile).Predict(graph), pipeline?.Passes ?? []);
-        if (call.Text("--report") is { } file) AtomicFile.Write(file, s => JsonSerializer.Serialize(s, report, CompressJson.Default.CompressReport));
+        if (before is not null) CompressPage.Of(before, graph, evaluation, report).Write(call.Text("--report")!);
+        else if (call.Text("--report") is { } file) AtomicFile.Write(file, s => JsonSerializer.Serialize(s, report, CompressJson.Default.CompressReport));
         if (call.IsJson) call.WriteJson(report, CompressJson.Default.CompressReport);
         else Print(report, call.Output);
         return 0;
+    }
+
+    private static Dataset? Evaluation(VerbCall call, Graph graph)
+    {
+        if (!call.Has("--eval")) return null;
+        TrainingSamples samples = TrainingFlags.Load(call, graph, "--eval", "--eval-labels");
+        return samples.Validation ?? samples.Data;
     }
 
     private static CalibrationData? LoadCalibration(VerbCall call, Graph graph)
