@@ -41,7 +41,7 @@ public sealed class SearchTests : IDisposable
         graph.Outputs.Add(output);
         ModelWriter.Write(graph, At("tiny.edge"));
         File.WriteAllText(At("quick.json"), Space.Replace("EPOCHS", "1", StringComparison.Ordinal));
-        File.WriteAllText(At("slow.json"), Space.Replace("EPOCHS", "400", StringComparison.Ordinal));
+        File.WriteAllText(At("slow.json"), Space.Replace("EPOCHS", "250", StringComparison.Ordinal));
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -97,12 +97,14 @@ public sealed class SearchTests : IDisposable
         using IStudyStore store = SqlStudyStore.Open(address);
         Assert.Null(store.Settings);
         // Killed as soon as its first trial is done, in the middle of the second.
-        Process first = Start("search", At("tiny.edge"), "--train", At("x.npy"), "--train-labels", At("labels.npy"), "--space", At("slow.json"), "--study", address, "--rungs", "1", "--lease", "2", "--threads", "1", "-o", At("out"));
-        for (int wait = 0; wait < 3000 && !store.Trials().Any(t => t.IsDone) && !first.HasExited; wait++) Thread.Sleep(20);
+        Process first = Start("search", At("tiny.edge"), "--train", At("x.npy"), "--train-labels", At("labels.npy"), "--space", At("slow.json"), "--study", address, "--rungs", "1", "--lease", "1", "--threads", "1", "-o", At("out"));
+        for (int wait = 0; wait < 3000 && !(store.Trials() is { Count: > 1 } seen && seen[^1].Result is null) && !first.HasExited; wait++) Thread.Sleep(20);
+        // A trial is taken as soon as it is added.
+        Thread.Sleep(100);
         first.Kill();
         first.WaitForExit();
         Assert.Contains(store.Trials(), t => t.Result is null);
-        Process[] workers = [.. Enumerable.Range(0, 2).Select(_ => Start("search", "worker", "--study", address, "--lease", "2", "--threads", "1"))];
+        Process[] workers = [.. Enumerable.Range(0, 2).Select(_ => Start("search", "worker", "--study", address, "--lease", "1", "--threads", "1"))];
         foreach (Process worker in workers) Assert.True(worker.WaitForExit(60_000));
         Assert.All(workers, w => Assert.Equal(0, w.ExitCode));
         IReadOnlyList<Trial> trials = store.Trials();

@@ -24,7 +24,7 @@ public static class ReportLayers
         {
             // A chain's time stands at its last layer.
             string[] names = step.Name.Split(" > ");
-            us[names[^1]] = step.Us;
+            us[names[^1]] = us.GetValueOrDefault(names[^1]) + step.Us;
         }
         List<ReportLayer> layers = [];
         foreach (Node node in graph.Nodes)

@@ -82,8 +82,9 @@ internal static class SvgChart
 
     private static IEnumerable<double> Ticks(double low, double high)
     {
-        double[] all = [.. Enumerable.Range(-2, 12).SelectMany(e => new[] { 1, 2, 5 }.Select(m => m * Math.Pow(10, e))).Where(v => v >= low && v <= high)];
-        return all.Length > 7 ? all.Where(v => Math.Abs(Math.Log10(v) - Math.Round(Math.Log10(v))) < 1e-9) : all;
+        double[][] steps = [[1], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], [1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9]];
+        double[][] choices = [.. steps.Select(step => Enumerable.Range(-2, 12).SelectMany(e => step.Select(m => m * Math.Pow(10, e))).Where(v => v >= low && v <= high).ToArray())];
+        return choices.FirstOrDefault(c => c.Length >= 3, choices[^1]);
     }
 
     private static void Append(StringBuilder svg, FormattableString text) => svg.Append(text.ToString(CultureInfo.InvariantCulture));
