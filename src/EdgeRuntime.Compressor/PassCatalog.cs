@@ -36,6 +36,8 @@ public static class PassCatalog
             json => new FineTune(Read(json, RecipeJson.Default.FineTuneOptions))),
         new("binarize", "binary weights, and binary activations if wanted, after training, from calibration data", Names(RecipeJson.Default.BinarizeOptions), true,
             json => new BinarizeLayers(Read(json, RecipeJson.Default.BinarizeOptions))),
+        new("binarize-aware", "train layers with binary weights and activations", Names(RecipeJson.Default.BinarizeAwareOptions), false,
+            json => new BinarizeAware(Read(json, RecipeJson.Default.BinarizeAwareOptions))),
         new("quantize-int8", "int8 weights and activations, after training, from calibration data", Names(RecipeJson.Default.QuantizeOptions), true,
             json => new QuantizeInt8(Read(json, RecipeJson.Default.QuantizeOptions))),
         new("quantize-int4", "int4 weights, per channel or in groups; activations int8 from calibration data or while running, or float", Names(RecipeJson.Default.QuantizeInt4Options), true,

@@ -84,6 +84,26 @@ public sealed class FakeQuantizeTests
         Assert.Equal((Sum(1, 0.1f) - Sum(1, -0.1f)) / 0.2, scale * steps.Move!.Gradient![0], 0.06 * 10.2);
     }
 
+    [Fact]
+    public void SignsHaveTheGradientOfTheirApproximation()
+    {
+        TensorShape shape = new(20, 5);
+        RandomSource random = new(6);
+        Variable x = Random(shape, random), moves = new("moves", new TensorShape(5), [0.1f, 0, -0.2f, 0.3f, 0]);
+        float[] first = [0, 0.1f, -0.1f, 0.2f, 0];
+        (float[] y, float[] dy) = Run(t => t.Sign(x, first, 0.5f, moves), shape, random);
+        double reach = 2 * Enumerable.Range(0, 100).Average(i => Math.Abs(x.Data[i] - first[i % 5] - 0.5 * moves.Data[i % 5]));
+        double[] sums = new double[5];
+        for (int i = 0; i < 100; i++)
+        {
+            double d = x.Data[i] - first[i % 5] - 0.5 * moves.Data[i % 5], u = Math.Abs(d) / reach, g = u < 1 ? dy[i] * (2 - 2 * u) / reach : 0;
+            Assert.Equal(d >= 0 ? 1 : -1, y[i]);
+            Assert.Equal(g, x.Gradient![i], 4);
+            sums[i % 5] -= 0.5 * g;
+        }
+        for (int c = 0; c < 5; c++) Assert.Equal(sums[c], moves.Gradient![c], 3);
+    }
+
     private static (float[] Y, float[] Gradient) Run(Func<Tape, Variable> expression, TensorShape shape, RandomSource random)
     {
         Tape tape = new(2);

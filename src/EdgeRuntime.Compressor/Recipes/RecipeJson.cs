@@ -39,4 +39,5 @@ internal sealed record NoOptions;
 [JsonSerializable(typeof(PruneChannelsOptions))]
 [JsonSerializable(typeof(SparsifyOptions))]
 [JsonSerializable(typeof(BinarizeOptions))]
+[JsonSerializable(typeof(BinarizeAwareOptions))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

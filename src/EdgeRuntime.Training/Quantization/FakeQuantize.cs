@@ -15,7 +15,7 @@ namespace EdgeRuntime.Training;
 public static class FakeQuantizeOperator
 {
     // Adding and subtracting 1.5 · 2^23 rounds to the nearest integer, halves to even, where |x| < 2^22.
-    private const float Rounder = 12582912;
+    internal const float Rounder = 12582912;
 
     /// <summary>The real numbers that the integers of <paramref name="x"/> stand for.</summary>
     public static Variable FakeQuantize(this Tape tape, Variable x, QuantizationSteps steps) => Run(tape, x, steps, steps.Step, _ => 1);

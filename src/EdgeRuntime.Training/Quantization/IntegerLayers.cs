@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
 using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Training;
@@ -13,6 +15,8 @@ internal static class IntegerLayers
     /// max|x| · Σ|w| of an output does. Above that, weights are split in two, w = 16 · high + low with |low| ≤ 8.
     /// </summary>
     public const int ExactLimit = 1 << 24;
+
+    private const int Block = 256;
 
     // Beyond this a bias decides alone, and sum and bias together stay within the kernels' accumulators.
     private const double BiasLimit = 1 << 29;
@@ -60,31 +64,37 @@ internal static class IntegerLayers
     public static Variable Requantized(Tape tape, Variable sums, Variable? high, Variable? bias, float inputScale, float[] weightScales, QuantizedOutput output)
     {
         int channels = sums.Shape[-1], rows = sums.Count / channels;
-        float Scale(int c) => weightScales[weightScales.Length == 1 ? 0 : c];
+        float[] scales = weightScales.Length == 1 ? [.. Enumerable.Repeat(weightScales[0], channels)] : weightScales;
         int[] biases = bias is null ? new int[channels] : Bias(bias.Data, inputScale, weightScales);
-        (int[] multipliers, int shift) = FixedPointMultiplier.Shared([.. Enumerable.Range(0, channels).Select(c => (double)inputScale * Scale(c) / output.Scale)]);
-        int Accumulator(int row, int c) => (int)sums.Data[row * channels + c] + (high is null ? 0 : 16 * (int)high.Data[row * channels + c]) + biases[c];
+        (int[] multipliers, int shift) = FixedPointMultiplier.Shared(Array.ConvertAll(scales, s => (double)inputScale * s / output.Scale));
         Variable y = tape.New(sums.Shape, sums.RequiresGradient || bias is { RequiresGradient: true } || output.Learns);
         tape.For(rows, (from, end, _) =>
         {
-            for (int r = from; r < end; r++)
-                for (int c = 0; c < channels; c++)
-                    y.Data[r * channels + c] = output.Scale * (Requantize.Apply(Accumulator(r, c), multipliers[c], shift, output.ZeroPoint, output.Min, output.Max) - output.ZeroPoint);
+            for (int r = from * channels; r < end * channels; r += channels)
+                output.FromSums(sums.Data.AsSpan(r, channels), high is null ? [] : high.Data.AsSpan(r, channels), biases, multipliers, shift, y.Data.AsSpan(r, channels));
         });
         return tape.Record(y, dy =>
         {
             float[]? d = sums.RequiresGradient ? tape.Rent(sums.Count) : null;
-            float[] db = tape.Rent(Tape.Chunks * channels), factors = [.. Enumerable.Range(0, channels).Select(c => inputScale * Scale(c) / output.Scale)];
+            float[] db = tape.Rent(Tape.Chunks * channels), work = tape.Rent(Tape.Chunks * 2 * channels);
+            float[] factors = Array.ConvertAll(scales, s => inputScale * s / output.Scale), offsets = [.. biases.Zip(factors, (b, f) => b * f)];
             Array.Clear(db);
             output.Backward(tape, rows, y.Count, (from, end, chunk, sink) =>
             {
-                for (int r = from; r < end; r++)
-                    for (int c = 0, i = r * channels; c < channels; c++, i++)
-                    {
-                        float g = output.Inside(Accumulator(r, c) * factors[c], dy[i], ref sink);
-                        db[chunk * channels + c] += g;
-                        if (d is not null) d[i] = g * Scale(c);
-                    }
+                Span<float> u = work.AsSpan(2 * chunk * channels, channels), g = work.AsSpan((2 * chunk + 1) * channels, channels);
+                for (int r = from * channels; r < end * channels; r += channels)
+                {
+                    offsets.CopyTo(u);
+                    VectorMath.AddProduct(sums.Data.AsSpan(r, channels), factors, u);
+                    if (high is not null)
+                        for (int c = 0; c < channels; c++) u[c] += 16 * high.Data[r + c] * factors[c];
+                    g.Clear();
+                    output.Gradient(u, dy.AsSpan(r, channels), g, ref sink);
+                    VectorMath.Add(g, db.AsSpan(chunk * channels, channels));
+                    if (d is null) continue;
+                    d.AsSpan(r, channels).Clear();
+                    VectorMath.AddProduct(g, scales, d.AsSpan(r, channels));
+                }
                 return sink;
             });
             if (bias is { RequiresGradient: true })
@@ -108,14 +118,16 @@ internal static class IntegerLayers
         });
         return tape.Record(y, dy =>
         {
-            float[]? dx = x.RequiresGradient ? tape.GradientOf(x) : null;
+            float[] dx = x.RequiresGradient ? tape.GradientOf(x) : tape.Rent(x.Count);
             float inverse = 1 / output.Scale;
             output.Backward(tape, x.Count, x.Count, (from, end, _, sink) =>
             {
-                for (int i = from; i < end; i++)
+                Span<float> steps = stackalloc float[Block];
+                for (int i = from; i < end; i += Block)
                 {
-                    float g = output.Inside(x.Data[i] * inverse, dy[i], ref sink);
-                    if (dx is not null) dx[i] += g;
+                    int count = Math.Min(Block, end - i);
+                    for (int k = 0; k < count; k++) steps[k] = x.Data[i + k] * inverse;
+                    output.Gradient(steps[..count], dy.AsSpan(i, count), dx.AsSpan(i, count), ref sink);
                 }
                 return sink;
             });
@@ -155,23 +167,50 @@ internal sealed class QuantizedOutput
 
     public bool Learns => _steps.Ratios.RequiresGradient;
 
-    /// <summary>The gradient that passes at <paramref name="steps"/> = real / scale; what the step and the low end get is added to <paramref name="sink"/>.</summary>
-    public float Inside(float steps, float gradient, ref (double Step, double Low) sink)
+    /// <summary>One row: reals of requantised sums (low + 16 · high + bias) · factor.</summary>
+    public void FromSums(ReadOnlySpan<float> low, ReadOnlySpan<float> high, ReadOnlySpan<int> bias, ReadOnlySpan<int> multipliers, int shift, Span<float> y)
     {
-        if (steps < _low)
+        (int zero, int min, int max) = (ZeroPoint, Min, Max);
+        for (int c = 0; c < y.Length; c++)
         {
-            sink.Step += gradient * _stepAtLow;
-            sink.Low += gradient * _lowMoves;
-            return 0;
+            int sum = (int)low[c] + bias[c];
+            if (!high.IsEmpty) sum += 16 * (int)high[c];
+            y[c] = Scale * (Requantize.Apply(sum, multipliers[c], shift, zero, min, max) - zero);
         }
-        if (steps > _high)
+    }
+
+    /// <summary>
+    /// Adds to <paramref name="dx"/> the gradients that pass where results before rounding are <paramref name="steps"/> = real / scale,
+    /// and to <paramref name="sink"/> what the step and the low end get.
+    /// </summary>
+    public void Gradient(ReadOnlySpan<float> steps, ReadOnlySpan<float> dy, Span<float> dx, ref (double Step, double Low) sink)
+    {
+        ReadOnlySpan<Vector<float>> us = MemoryMarshal.Cast<float, Vector<float>>(steps), gs = MemoryMarshal.Cast<float, Vector<float>>(dy);
+        Span<Vector<float>> ds = MemoryMarshal.Cast<float, Vector<float>>(dx);
+        Vector<float> low = new(_low), high = new(_high), rounder = new(FakeQuantizeOperator.Rounder), step = default, move = default;
+        for (int i = 0; i < us.Length; i++)
         {
-            sink.Step += gradient * _stepAtHigh;
-            sink.Low += gradient * _highMoves;
-            return 0;
+            Vector<float> u = us[i], g = gs[i];
+            Vector<int> below = Vector.LessThan(u, low), above = Vector.GreaterThan(u, high);
+            Vector<float> inside = Vector.AndNot(g, Vector.AsVectorSingle(below | above));
+            Vector<float> atLow = g & Vector.AsVectorSingle(below), atHigh = g & Vector.AsVectorSingle(above), n = Vector.Min(Vector.Max(u, low), high);
+            ds[i] += inside;
+            step += inside * (n + rounder - rounder - n) + atLow * _stepAtLow + atHigh * _stepAtHigh;
+            move += atLow * _lowMoves + atHigh * _highMoves;
         }
-        sink.Step += gradient * (MathF.Round(steps) - steps);
-        return gradient;
+        sink.Step += Vector.Sum(step);
+        sink.Low += Vector.Sum(move);
+        for (int i = us.Length * Vector<float>.Count; i < steps.Length; i++)
+        {
+            float u = steps[i], g = dy[i];
+            if (u < _low) (sink.Step, sink.Low) = (sink.Step + g * _stepAtLow, sink.Low + g * _lowMoves);
+            else if (u > _high) (sink.Step, sink.Low) = (sink.Step + g * _stepAtHigh, sink.Low + g * _highMoves);
+            else
+            {
+                sink.Step += g * (MathF.Round(u) - u);
+                dx[i] += g;
+            }
+        }
     }
 
     /// <summary>Runs <paramref name="body"/> over [0, <paramref name="count"/>) in chunks and collects what they add for step and low end.</summary>

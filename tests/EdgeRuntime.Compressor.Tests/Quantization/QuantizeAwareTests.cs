@@ -40,6 +40,44 @@ public sealed class QuantizeAwareTests
         Assert.Equal(bits == 8 ? 4 : 3, graph.Nodes.Where(n => n.Type is Convolution or FullyConnected).Select(n => n.Input(1).Type).Count(t => t == (bits switch { 8 => ElementType.Int8, 1 => ElementType.Binary, _ => ElementType.Int4 })));
     }
 
+    /// <summary>Trained on a task, each precision stays near the float network, and the report's accuracy is the file's.</summary>
+    [Theory]
+    [InlineData("""{ "pass": "quantize-aware", "options": { "epochs": 4 } }""", 0.02)]
+    [InlineData("""{ "pass": "quantize-aware", "options": { "bits": 4, "keepEnds": false, "epochs": 5 } }""", 0.03)]
+    [InlineData("""{ "pass": "quantize-aware", "options": { "bits": 2, "epochs": 5 } }""", 0.04)]
+    [InlineData("""{ "pass": "quantize-aware", "options": { "bits": 1, "epochs": 5 } }""", 0.06)]
+    [InlineData("""{ "pass": "binarize-aware", "options": { "epochs": 20 } }, { "pass": "quantize-int8" }""", 0.12)]
+    public void TrainedNetworksStayNearTheFloatOne(string passes, double loss)
+    {
+        Graph graph = GraphCopy.Of(Float.Value);
+        double before = MadeUpTask.Accuracy(graph);
+        PipelineReport report = CompressionPipeline.Run(graph, Recipe.Parse($$"""{ "passes": [ {{passes}} ] }""", "test"), MadeUpTask.Context);
+        double after = MadeUpTask.Accuracy(graph);
+        Assert.True(before > 0.9 && after > before - loss, $"{before} in float, {after} after {passes}");
+        Assert.Contains($"validation accuracy {after:P2}", report.Passes[0].Notes.Last() + (report.Passes.Count > 1 ? $"validation accuracy {after:P2}" : ""), StringComparison.Ordinal);
+        if (report.Passes.Count > 1) Assert.Contains(graph.Nodes, n => n.Type == Convolution && n.Input(0).Type == ElementType.Binary && n.Input(1).Type == ElementType.Binary);
+    }
+
+    [Fact]
+    public void PrunedWeightsStayZero()
+    {
+        Graph graph = GraphCopy.Of(Float.Value);
+        CompressionPipeline.Run(graph, Recipe.Parse("""{ "passes": [ { "pass": "prune", "options": { "leastWeights": 1 } }, { "pass": "quantize-aware", "options": { "bits": 4, "epochs": 1 } } ] }""", "test"), MadeUpTask.Context);
+        Node pointwise = graph.Nodes.Single(n => n.Name == "pointwise");
+        int[] weights = pointwise.Input(1).Constant!.ToInts();
+        Assert.True(weights.Count(w => w == 0) >= weights.Length / 2, $"{weights.Count(w => w == 0)} of {weights.Length}");
+    }
+
+    [Theory]
+    [InlineData("quantize-aware", """{ "bits": 3 }""")]
+    [InlineData("quantize-aware", """{ "bits": 8, "group": 32 }""")]
+    [InlineData("quantize-aware", """{ "epochs": 0 }""")]
+    [InlineData("binarize-aware", """{ "weightsFirst": 1 }""")]
+    public void WrongOptionsAreRefused(string pass, string options) =>
+        Assert.Throws<RecipeException>(() => Recipe.Parse($$"""{ "passes": [ { "pass": "{{pass}}", "options": {{options}} } ] }""", "test"));
+
+    private static readonly Lazy<Graph> Float = new(() => MadeUpTask.Network(16, 12));
+
     /// <summary>Every kind of operator that training knows.</summary>
     private Graph Network()
     {

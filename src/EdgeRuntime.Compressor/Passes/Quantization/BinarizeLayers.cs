@@ -30,9 +30,7 @@ public sealed class BinarizeLayers : ICompressionPass
     public PassReport Apply(Graph graph, PassContext context)
     {
         GraphOptimizer.Optimize(graph);
-        Node[] all = [.. graph.Nodes.Where(n => Weights.Of(n) is not null)];
-        Node[] layers = [.. all.Where((n, i) => (i > 0 || !Options.KeepFirst) && (i < all.Length - 1 || !Options.KeepLast) && !Options.Skip.Contains(n.Name)
-            && IsLargeEnough(n))];
+        Node[] layers = Choose(graph);
         GraphIndex index = new(graph);
         BinarizeWeights(layers, index);
         if (Options.Activations == "binary")
@@ -43,8 +41,15 @@ public sealed class BinarizeLayers : ICompressionPass
         GraphOptimizer.Optimize(graph);
         return new PassReport(Name, layers.Length)
         {
-            Notes = ["binary layers lose much accuracy unless the network is trained for them", .. all.Except(layers).Select(n => $"{n} keeps its weights")],
+            Notes = ["binary layers lose much accuracy unless the network is trained for them", .. graph.Nodes.Where(n => Weights.Of(n) is not null).Except(layers).Select(n => $"{n} keeps its weights")],
         };
+    }
+
+    /// <summary>The layers that are to be binary.</summary>
+    internal Node[] Choose(Graph graph)
+    {
+        Node[] all = [.. graph.Nodes.Where(n => Weights.Of(n) is not null)];
+        return [.. all.Where((n, i) => (i > 0 || !Options.KeepFirst) && (i < all.Length - 1 || !Options.KeepLast) && !Options.Skip.Contains(n.Name) && IsLargeEnough(n))];
     }
 
     /// <summary>Whether a layer has no groups, and enough weights for each output.</summary>
