@@ -67,11 +67,12 @@ internal static class IntegerLayers
         float[] scales = weightScales.Length == 1 ? [.. Enumerable.Repeat(weightScales[0], channels)] : weightScales;
         int[] biases = bias is null ? new int[channels] : Bias(bias.Data, inputScale, weightScales);
         (int[] multipliers, int shift) = FixedPointMultiplier.Shared(Array.ConvertAll(scales, s => (double)inputScale * s / output.Scale));
+        double[] wideBiases = Array.ConvertAll(biases, b => (double)b), wideMultipliers = Array.ConvertAll(multipliers, m => (double)m);
         Variable y = tape.New(sums.Shape, sums.RequiresGradient || bias is { RequiresGradient: true } || output.Learns);
         tape.For(rows, (from, end, _) =>
         {
             for (int r = from * channels; r < end * channels; r += channels)
-                output.FromSums(sums.Data.AsSpan(r, channels), high is null ? [] : high.Data.AsSpan(r, channels), biases, multipliers, shift, y.Data.AsSpan(r, channels));
+                output.FromSums(sums.Data.AsSpan(r, channels), high is null ? [] : high.Data.AsSpan(r, channels), wideBiases, wideMultipliers, shift, y.Data.AsSpan(r, channels));
         });
         return tape.Record(y, dy =>
         {
@@ -167,15 +168,30 @@ internal sealed class QuantizedOutput
 
     public bool Learns => _steps.Ratios.RequiresGradient;
 
-    /// <summary>One row: reals of requantised sums (low + 16 · high + bias) · factor.</summary>
-    public void FromSums(ReadOnlySpan<float> low, ReadOnlySpan<float> high, ReadOnlySpan<int> bias, ReadOnlySpan<int> multipliers, int shift, Span<float> y)
+    /// <summary>
+    /// One row: reals of requantised sums (low + 16 · high + bias) · factor. Without a shift, and for sums below 2^21, products with
+    /// 31-bit multipliers and the half that is added are exact in double precision, so that vectors of these find the same integers.
+    /// </summary>
+    public void FromSums(ReadOnlySpan<float> low, ReadOnlySpan<float> high, ReadOnlySpan<double> bias, ReadOnlySpan<double> multipliers, int shift, Span<float> y)
     {
-        (int zero, int min, int max) = (ZeroPoint, Min, Max);
-        for (int c = 0; c < y.Length; c++)
+        int c = 0, lanes = Vector<double>.Count;
+        Vector<double> limit = new(1 << 21), zero = new(ZeroPoint), min = new(Min), max = new(Max), unit = new(1.0 / (1L << 31)), half = new(0.5);
+        for (; high.IsEmpty && shift == 0 && c <= y.Length - 2 * lanes; c += 2 * lanes)
         {
-            int sum = (int)low[c] + bias[c];
-            if (!high.IsEmpty) sum += 16 * (int)high[c];
-            y[c] = Scale * (Requantize.Apply(sum, multipliers[c], shift, zero, min, max) - zero);
+            Vector.Widen(new Vector<float>(low[c..]), out Vector<double> first, out Vector<double> second);
+            first += new Vector<double>(bias[c..]);
+            second += new Vector<double>(bias[(c + lanes)..]);
+            if (!Vector.LessThanAll(Vector.Max(Vector.Abs(first), Vector.Abs(second)), limit)) break;
+            first = Vector.Floor(first * new Vector<double>(multipliers[c..]) * unit + half) + zero;
+            second = Vector.Floor(second * new Vector<double>(multipliers[(c + lanes)..]) * unit + half) + zero;
+            first = Vector.Min(Vector.Max(first, min), max) - zero;
+            second = Vector.Min(Vector.Max(second, min), max) - zero;
+            (Vector.Narrow(first, second) * Scale).CopyTo(y[c..]);
+        }
+        for (; c < y.Length; c++)
+        {
+            int sum = (int)low[c] + (int)bias[c] + (high.IsEmpty ? 0 : 16 * (int)high[c]);
+            y[c] = Scale * (Requantize.Apply(sum, (int)multipliers[c], shift, ZeroPoint, Min, Max) - ZeroPoint);
         }
     }
 
