@@ -57,8 +57,9 @@ public sealed class BinarizeAware : ICompressionPass
     private TrainingResult Train(BinaryNetwork network, bool activations, int epochs, TrainingSamples samples, PassContext context)
     {
         network.BinaryActivations = activations;
-        TrainingOptions options = Options.ToTraining(context, Name, network.Graph.Inputs[0].Shape) with { Epochs = Math.Max(1, epochs) };
-        return new Trainer(network, samples.Data, samples.Validation, options).Run(context.Cancel);
+        using Lesson lesson = new(Options, network, context);
+        TrainingOptions options = Options.ToTraining(context, Name, network.Graph) with { Epochs = Math.Max(1, epochs) };
+        return new Trainer(network, samples.Data, samples.Validation, options, lesson.Objective).Run(context.Cancel);
     }
 
     /// <summary>A layer's clamp becomes a node of its own, so that batch normalisation fits between.</summary>

@@ -1,7 +1,7 @@
 namespace EdgeRuntime.Compressor;
 
 /// <summary>Options of the pass <c>binarize-aware</c>.</summary>
-public sealed record BinarizeAwareOptions : TuningOptions
+public sealed record BinarizeAwareOptions : TaughtOptions
 {
     /// <summary>Creates them with an epoch count and a rate that signs need.</summary>
     public BinarizeAwareOptions() => (Epochs, Rate) = (30, 3e-3);
