@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace EdgeRuntime.Kernels;
 
@@ -15,6 +16,9 @@ namespace EdgeRuntime.Kernels;
 public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel where TStep : struct, IInt8Gemv
 {
     private const int Columns = 32, Lanes = 8;
+
+    /// <summary>More weights than this hardly stay in a cache that others share; how far ahead they are asked for.</summary>
+    private const int NearBytes = 2 << 20, Ahead = 4096;
 
     /// <summary>Panels of one portion.</summary>
     private const int PortionPanels = 4;
@@ -73,6 +77,7 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     {
         int* sums = stackalloc int[Columns];
         int outputs = call.Shape.OutChannels, depth = call.Shape.Depth, rows = call.Shape.Positions;
+        bool far = (long)outputs * depth > NearBytes;
         ConvolutionInt8Tile tile = new() { Accumulators = sums, Rows = 1 };
         int stop = Math.Min(outputs, end * PortionPanels * Columns);
         byte* panel = call.Packed + PanelOffset(call.Shape, first * PortionPanels * Columns);
@@ -87,7 +92,8 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
             for (int row = 0; row < rows; row++)
             {
                 sbyte* x = call.Input + (long)row * depth;
-                if (header[3 * columns] == 0) Multiply<N0>(x, depth, columns / Lanes, header, weights, sums);
+                if (header[3 * columns] == 0 && far && columns == Columns) Multiply<N0, N4, N1>(x, depth, header, weights, sums);
+                else if (header[3 * columns] == 0) Multiply<N0>(x, depth, columns / Lanes, header, weights, sums);
                 else Multiply<N1>(x, depth, columns / Lanes, header, weights, sums);
                 if (header[3 * columns + 1] != 0) SubtractZeroPoints(x, depth, header + 2 * columns, columns, sums);
                 tile.Output = call.Output + (long)row * outputs + column;
@@ -109,20 +115,32 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     {
         switch (vectors)
         {
-            case 1: Multiply<TWide, N1>(x, depth, bias, w, sums); break;
-            case 2: Multiply<TWide, N2>(x, depth, bias, w, sums); break;
-            case 3: Multiply<TWide, N3>(x, depth, bias, w, sums); break;
-            default: Multiply<TWide, N4>(x, depth, bias, w, sums); break;
+            case 1: Multiply<TWide, N1, N0>(x, depth, bias, w, sums); break;
+            case 2: Multiply<TWide, N2, N0>(x, depth, bias, w, sums); break;
+            case 3: Multiply<TWide, N3, N0>(x, depth, bias, w, sums); break;
+            default: Multiply<TWide, N4, N0>(x, depth, bias, w, sums); break;
         }
     }
 
-    /// <summary>sums = bias + 2·Σ; two sets of accumulators, so that a multiplication need not wait for the one before.</summary>
-    private static void Multiply<TWide, TVectors>(sbyte* x, int depth, int* bias, byte* w, int* sums) where TWide : struct, ICount where TVectors : struct, ICount
+    /// <summary>
+    /// sums = bias + 2·Σ; two sets of accumulators, so that a multiplication need not wait for the one before. Weights come in
+    /// order, but processors look ahead within a page only: those from <typeparamref name="TFar"/> are asked for in time.
+    /// </summary>
+    private static void Multiply<TWide, TVectors, TFar>(sbyte* x, int depth, int* bias, byte* w, int* sums)
+        where TWide : struct, ICount where TVectors : struct, ICount where TFar : struct, ICount
     {
         Vector256<int> a0 = default, a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
         int k = 0, bytes = StepBytes(TVectors.Value * Lanes);
         for (; k + 8 <= depth; k += 8, w += 2 * bytes)
         {
+            if (TFar.Value > 0)
+            {
+                // A prefetch may point anywhere: it never faults.
+                Sse.Prefetch0(w + Ahead);
+                Sse.Prefetch0(w + Ahead + 64);
+                Sse.Prefetch0(w + Ahead + 128);
+                Sse.Prefetch0(w + Ahead + 192);
+            }
             Step<TWide, TVectors>(*(int*)(x + k), w, ref a0, ref a1, ref a2, ref a3);
             Step<TWide, TVectors>(*(int*)(x + k + 4), w + bytes, ref b0, ref b1, ref b2, ref b3);
         }
