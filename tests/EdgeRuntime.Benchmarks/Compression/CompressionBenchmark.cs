@@ -49,8 +49,8 @@ internal static class CompressionBenchmark
     private static Result? Measure(CompressionTask task, CompressionLine line, string folder, int seed, bool isWanted, bool isAgain)
     {
         string output = line.Output(folder), kept = Path.ChangeExtension(output, ".json");
-        string[] command = line.Command(task, folder, seed);
-        string recipe = line.Recipe is null ? "" : Recipe.Load(line.Recipe).Json;
+        string[] command = line.Command(folder, seed);
+        string recipe = line.Recipe is null ? "" : Recipe.Load(line.Place(folder)).Json;
         if (File.Exists(kept) && (!isAgain || !isWanted) && JsonNode.Parse(File.ReadAllText(kept)) is { } node && node["Recipe"]!.GetValue<string>() == recipe) return node["Result"].Deserialize<Result>();
         if (!isWanted) return null;
         Console.Error.WriteLine($"$ edge {string.Join(' ', command)}");
@@ -95,7 +95,7 @@ internal static class CompressionBenchmark
             string accuracy = task.IsAutoencoder ? Format($"{Mean(r):F4} | {loss:F4}") : Format($"{100 * Mean(r):F2} % | {100 * loss:F2}");
             table += Format($"| {lines[i].Name} | {accuracy} | {lines[i].Goal} | {bytes:F0} | 1/{first.Average(x => x.Bytes) / bytes:F1} | {times[i]:F1} | {times[0] / times[i]:F2} |\n");
         }
-        return table + $"\n{Note(task, folders.Length)}\n\n" + string.Concat(lines.Select(l => $"    edge {string.Join(' ', l.Command(task, folders[0], 0).Select(w => w.Contains(' ') ? $"\"{w}\"" : w))}\n"));
+        return table + $"\n{Note(task, folders.Length)}\n\n" + string.Concat(lines.Select(l => $"    edge {string.Join(' ', l.Command(folders[0], 0).Select(w => w.Contains(' ') ? $"\"{w}\"" : w))}\n"));
     }
 
     private static string Note(CompressionTask task, int seeds) => task.Name.StartsWith("digits", StringComparison.Ordinal)

@@ -15,34 +15,57 @@ internal sealed record CompressionLine(string Task, string Name, string? Recipe,
     [
         new("digits", "float", null),
         new("digits", "int8 PTQ", "int8", "≤ 0.5"),
+        new("digits", "int8 QAT", "qat-int8", "≤ 0.3"),
         new("digits", "int4 PTQ", "int4"),
-        new("digits", "low rank, int8", "lowrank"),
-        new("digits", "50 % 1×4 blocks, int8", "prune-int8"),
-        new("digits", "75 % 1×4 blocks, trained, int8", "docs/recipes/digits-prune-blocks.json", "≤ 1.0"),
-        new("digits", "50 % of the multiplies by channels, int8", "docs/recipes/digits-prune-channels.json"),
+        new("digits", "int4 QAT", "qat-int4", "≤ 1.0"),
+        new("digits", "binary weights QAT", Own("qat-binary"), "≤ 6"),
+        new("digits", "75 % 1×4 blocks, int8", Own("digits-prune-blocks"), "≤ 1.0"),
+        new("digits", "half of the multiplies by channels, int8", Own("digits-prune-channels")),
+        new("digits", "half of the multiplies by factors, int8", Own("lowrank-tuned"), "≤ 1.0"),
+        new("digits", "channels, then int4 QAT", Own("twelfth"), "≤ 1.5, 1/12"),
         new("digits-lstm", "float", null),
         new("digits-lstm", "int8 PTQ", "int8"),
+        new("digits-lstm", "80 % of the weights, int8", Own("prune-80"), "≤ 1.0"),
+        new("digits-lstm", "half of the multiplies by factors, int8", Own("lowrank-tuned"), "≤ 1.0"),
         new("cifar10", "float", null),
         new("cifar10", "int8 PTQ", "int8", "≤ 0.5"),
+        new("cifar10", "int8 QAT", "qat-int8", "≤ 0.3"),
         new("cifar10", "int4 PTQ", "int4"),
-        new("cifar10", "low rank, int8", "lowrank"),
-        new("cifar10", "50 % 1×4 blocks, int8", "prune-int8"),
-        new("cifar10", "50 % of the multiplies by channels, int8", "docs/recipes/cifar10-prune-channels.json", "≤ 1.5, 1.6 × as fast"),
+        new("cifar10", "int4 QAT", "qat-int4", "≤ 1.0"),
+        new("cifar10", "binary weights QAT", Own("qat-binary"), "≤ 6"),
+        new("cifar10", "75 % 1×4 blocks, int8", "prune-blocks", "≤ 1.0"),
+        new("cifar10", "half of the multiplies by channels, int8", Own("cifar10-prune-channels"), "≤ 1.5, 1.6 × as fast"),
+        new("cifar10", "half of the multiplies by factors, int8", Own("lowrank-tuned"), "≤ 1.0"),
+        new("cifar10", "channels, then int4 QAT", Own("twelfth"), "≤ 1.5, 1/12"),
+        new("cifar10", "half as wide, int8", Own("student")) { Network = "student.onnx" },
+        new("cifar10", "half as wide, taught, int8", Own("taught-student"), "0.8 above the line before") { Network = "student.onnx" },
         new("fan", "float", null),
         new("fan", "int8 PTQ", "int8", "≤ 0.01"),
-        new("fan", "low rank, int8", "lowrank", "≤ 0.01"),
+        new("fan", "half of the multiplies by factors", Own("lowrank-half"), "≤ 0.01"),
     ];
 
-    /// <summary>The arguments of <c>edge</c> that make the line's file in the task's <paramref name="folder"/>.</summary>
-    public string[] Command(CompressionTask task, string folder, int seed)
+    /// <summary>The arguments of <c>edge</c> that make the line's file in <paramref name="folder"/>.</summary>
+    public string[] Command(string folder, int seed)
     {
         string File(string name) => Path.Combine(folder, name);
-        List<string> words = ["compress", File(Network ?? task.Network), "-o", Output(folder)];
+        List<string> words = ["compress", File(Network ?? CompressionTask.Network), "-o", Output(folder)];
         if (Recipe is null) return [.. words];
-        words.AddRange(["--recipe", Recipe]);
-        words.AddRange(Compressor.Recipe.Load(Recipe).NeedsTraining ? ["--train", File("train.npy"), "--train-labels", File("train-labels.npy"), "--seed", $"{seed + 1}"] : ["--calibrate", File("train.npy"), "--calibrate-range", "0:200"]);
+        string recipe = Place(folder);
+        words.AddRange(["--recipe", recipe]);
+        words.AddRange(Compressor.Recipe.Load(recipe).NeedsTraining ? ["--train", File("train.npy"), "--train-labels", File("train-labels.npy"), "--seed", $"{seed + 1}"] : ["--calibrate", File("train.npy"), "--calibrate-range", "0:200"]);
         return [.. words];
     }
+
+    /// <summary>The recipe for the seed in <paramref name="folder"/>: {network} in a file stands for the trained network.</summary>
+    public string Place(string folder)
+    {
+        if (Recipe is null || !Recipe.EndsWith(".json", StringComparison.Ordinal) || System.IO.File.ReadAllText(Recipe) is not { } text || !text.Contains("{network}", StringComparison.Ordinal)) return Recipe!;
+        string own = Path.Combine(folder, Path.GetFileName(Recipe));
+        System.IO.File.WriteAllText(own, text.Replace("{network}", Path.Combine(folder, CompressionTask.Network), StringComparison.Ordinal));
+        return own;
+    }
+
+    private static string Own(string name) => $"docs/recipes/{name}.json";
 
     /// <summary>The packed file.</summary>
     public string Output(string folder) => Path.Combine(folder, string.Concat(Name.Where(c => char.IsAsciiLetterOrDigit(c) || c is ' ' or '-')).Trim().Replace(' ', '-') + ".edge");

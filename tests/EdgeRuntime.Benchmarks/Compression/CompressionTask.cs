@@ -54,8 +54,8 @@ internal sealed record CompressionTask(string Name, Func<int, (LabelledData Trai
     /// <summary>Whether data for training are labelled classes, as fine-tuning takes them.</summary>
     public bool HasClasses => !IsAutoencoder;
 
-    /// <summary>The network's file name: recurrent ones are kept packed.</summary>
-    public string Network => Name == "digits-lstm" ? "network.edge" : "network.onnx";
+    /// <summary>The network's file name.</summary>
+    public const string Network = "network.onnx";
 
     /// <summary>The folder of a seed, with train.npy, train-labels.npy, test.npy, test-labels.npy, the trained network and untrained students; made where it is missing.</summary>
     public string Prepare(int seed, bool isQuick)
@@ -71,8 +71,7 @@ internal sealed record CompressionTask(string Name, Func<int, (LabelledData Trai
         if (features is not null) graph.Metadata[MetadataKeys.Preprocessing] = features.ToJson();
         Train(graph, train, test, seed, isQuick);
         foreach (var (student, build) in Students) OnnxExporter.Write(build(seed), Path.Combine(folder, student + ".onnx"));
-        if (Network.EndsWith(".onnx", StringComparison.Ordinal)) OnnxExporter.Write(graph, Path.Combine(folder, Network));
-        else ModelWriter.Write(GraphOptimizer.Optimize(graph), Path.Combine(folder, Network));
+        OnnxExporter.Write(graph, Path.Combine(folder, Network));
         return folder;
     }
 

@@ -26,7 +26,8 @@ internal static class FanVibration
             foreach (float[] s in spectra) s[f] = (float)((s[f] - mean) / deviation);
         }
         LabelledData Of(int[] indices) => new([spectra[0].Length], [.. indices.SelectMany(i => spectra[i])], [.. indices.Select(i => int.Parse(rows[i][2], System.Globalization.CultureInfo.InvariantCulture))]);
-        return (Of(train), Of(test));
+        // Calibration takes the first ones: they have to be of all speeds.
+        return (Of(train).Shuffle(1), Of(test));
     }
 
     private static float[] Spectra(ReadOnlySpan<short> sample)
