@@ -81,7 +81,7 @@ public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel
     public override long ScratchBytes(in ConvolutionShape shape, int workers)
     {
         GemmGeometry g = Geometry(shape);
-        return SharedBytes(g, workers) + workers * WorkerBytes(g);
+        return g.ScratchBytes(workers) + workers * WorkerBytes(g);
     }
 
     /// <inheritdoc/>
@@ -160,8 +160,6 @@ public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel
         b = (byte)(index % 2 == 0 ? (b & 0xF0) | value : (b & 0x0F) | value << 4);
     }
 
-    private static long SharedBytes(in GemmGeometry g, int workers) => (g.ScratchBytes(workers) + 63) & ~63L;
-
     // Starts, sums of rows, sums of a tile.
     private static long WorkerBytes(in GemmGeometry g) => ((long)g.BlockRows * (g.Depth / Int4Block.Chunk + 1 + Int4Block.Columns) * sizeof(int) + 63) & ~63L;
 
@@ -175,8 +173,8 @@ public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel
             return;
         }
         int* header = (int*)call.Packed, bias = (int*)(call.Packed + HeaderBytes), multipliers = bias + (long)g.Groups * g.Panels * Int4Block.Columns;
-        // The number of workers is not known here: each one's part stands before the shared bytes of workers after it, if gathered.
-        byte* own = call.Scratch + (g.Source == GemmSource.Gathered ? worker * (g.WorkerBytes + WorkerBytes(g)) : SharedBytes(g, 1) + worker * WorkerBytes(g));
+        // The number of workers is not known here: each one's gathered rows stand before its own part.
+        byte* gathered = call.Scratch + g.CopyBytes + worker * (g.GatherBytes + WorkerBytes(g)), own = gathered + g.GatherBytes;
         sbyte** rows = stackalloc sbyte*[GemmGeometry.MaxRows];
         Int4Block block = new()
         {
@@ -190,7 +188,6 @@ public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel
             IsGrouped = header[0] != 0,
             IsBytes = header[1] != 0,
         };
-        if (g.Source == GemmSource.Gathered) own += g.WorkerBytes;
         block.Starts = (int*)own;
         int* rowSums = block.Starts + (long)g.BlockRows * block.Chunks;
         block.Sums = rowSums + g.BlockRows;
@@ -203,8 +200,7 @@ public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel
             {
                 located = rowBlock;
                 block.RowCount = Math.Min(g.BlockRows, g.Rows - row);
-                if (g.Source == GemmSource.Gathered) g.Gather(call.Input, group, row, block.RowCount, (sbyte)call.InputZeroPoint, (sbyte*)own - g.WorkerBytes, rows);
-                else g.Locate(g.Source == GemmSource.PaddedCopy ? scratch : call.Input, group, row, block.RowCount, rows);
+                g.Locate(g.IsCopied ? scratch : call.Input, group, row, block.RowCount, (sbyte*)gathered, rows);
                 Prepare(block, rowSums);
             }
             int lastPanel = (int)((long)g.Panels * (panelBlock + 1) / g.PanelBlocks);

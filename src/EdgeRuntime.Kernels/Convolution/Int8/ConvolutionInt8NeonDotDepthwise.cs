@@ -97,48 +97,47 @@ public sealed unsafe class ConvolutionInt8NeonDotDepthwise : ConvolutionInt8Kern
         }
     }
 
-    /// <summary>Eight channels of two output rows: three outputs a turn, so that the columns take turns in the same registers.</summary>
+    /// <summary>Eight channels of two output rows: three outputs a turn, so that the columns take turns in the same registers. One index serves input and output.</summary>
     private static void RowPair(in ConvolutionInt8Call call, byte* packed, sbyte* x0, nint pitch, nint lastRow, sbyte* y, nint lower)
     {
         sbyte* w = (sbyte*)packed + 64, x1 = x0 + pitch, x2 = x1 + pitch, x3 = x0 + lastRow;
         int* bias = (int*)packed;
-        nint channels = call.Shape.Channels, left = call.Shape.OutWidth;
+        nint channels = call.Shape.Channels, left = call.Shape.OutWidth, i = 0;
+        // Behind the third column the first output is due.
+        y -= 3 * channels;
         Vector128<sbyte> u0 = LoadVector128(w), u1 = LoadVector128(w + 16), v0 = LoadVector128(w + 32), v1 = LoadVector128(w + 48);
         Vector128<sbyte> u2 = LoadVector128(w + 64), u3 = LoadVector128(w + 80), v2 = LoadVector128(w + 96), v3 = LoadVector128(w + 112);
         Vector128<sbyte> u4 = LoadVector128(w + 128), u5 = LoadVector128(w + 144), v4 = LoadVector128(w + 160), v5 = LoadVector128(w + 176);
         Epilogue e = new(call, bias);
-        Zip(ref x0, ref x1, ref x2, ref x3, channels, out Vector128<sbyte> a0, out Vector128<sbyte> a1);
-        Zip(ref x0, ref x1, ref x2, ref x3, channels, out Vector128<sbyte> b0, out Vector128<sbyte> b1);
+        Zip(x0, x1, x2, x3, ref i, channels, out Vector128<sbyte> a0, out Vector128<sbyte> a1);
+        Zip(x0, x1, x2, x3, ref i, channels, out Vector128<sbyte> b0, out Vector128<sbyte> b1);
         Vector128<sbyte> c0, c1;
         for (; left >= 3; left -= 3)
         {
-            Zip(ref x0, ref x1, ref x2, ref x3, channels, out c0, out c1);
-            Window(e, bias, y, lower, a0, a1, b0, b1, c0, c1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5); y += channels;
-            Zip(ref x0, ref x1, ref x2, ref x3, channels, out a0, out a1);
-            Window(e, bias, y, lower, b0, b1, c0, c1, a0, a1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5); y += channels;
-            Zip(ref x0, ref x1, ref x2, ref x3, channels, out b0, out b1);
-            Window(e, bias, y, lower, c0, c1, a0, a1, b0, b1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5); y += channels;
+            Zip(x0, x1, x2, x3, ref i, channels, out c0, out c1);
+            Window(e, bias, y + i, lower, a0, a1, b0, b1, c0, c1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5);
+            Zip(x0, x1, x2, x3, ref i, channels, out a0, out a1);
+            Window(e, bias, y + i, lower, b0, b1, c0, c1, a0, a1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5);
+            Zip(x0, x1, x2, x3, ref i, channels, out b0, out b1);
+            Window(e, bias, y + i, lower, c0, c1, a0, a1, b0, b1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5);
         }
         if (left == 0) return;
-        Zip(ref x0, ref x1, ref x2, ref x3, channels, out c0, out c1);
-        Window(e, bias, y, lower, a0, a1, b0, b1, c0, c1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5); y += channels;
+        Zip(x0, x1, x2, x3, ref i, channels, out c0, out c1);
+        Window(e, bias, y + i, lower, a0, a1, b0, b1, c0, c1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5);
         if (left == 1) return;
-        Zip(ref x0, ref x1, ref x2, ref x3, channels, out a0, out a1);
-        Window(e, bias, y, lower, b0, b1, c0, c1, a0, a1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5);
+        Zip(x0, x1, x2, x3, ref i, channels, out a0, out a1);
+        Window(e, bias, y + i, lower, b0, b1, c0, c1, a0, a1, u0, u1, u2, u3, u4, u5, v0, v1, v2, v3, v4, v5);
     }
 
     /// <summary>The next column: four rows of eight channels as two vectors of four channels × four rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Zip(ref sbyte* x0, ref sbyte* x1, ref sbyte* x2, ref sbyte* x3, nint channels, out Vector128<sbyte> low, out Vector128<sbyte> high)
+    private static void Zip(sbyte* x0, sbyte* x1, sbyte* x2, sbyte* x3, ref nint i, nint channels, out Vector128<sbyte> low, out Vector128<sbyte> high)
     {
-        Vector128<short> upper = ZipLow(LoadVector64(x0).ToVector128Unsafe(), LoadVector64(x1).ToVector128Unsafe()).AsInt16();
-        Vector128<short> lower = ZipLow(LoadVector64(x2).ToVector128Unsafe(), LoadVector64(x3).ToVector128Unsafe()).AsInt16();
+        Vector128<short> upper = ZipLow(LoadVector64(x0 + i).ToVector128Unsafe(), LoadVector64(x1 + i).ToVector128Unsafe()).AsInt16();
+        Vector128<short> lower = ZipLow(LoadVector64(x2 + i).ToVector128Unsafe(), LoadVector64(x3 + i).ToVector128Unsafe()).AsInt16();
         low = ZipLow(upper, lower).AsSByte();
         high = ZipHigh(upper, lower).AsSByte();
-        x0 += channels;
-        x1 += channels;
-        x2 += channels;
-        x3 += channels;
+        i += channels;
     }
 
     /// <summary>Columns a, b, c with weights u (upper row) and v (lower row).</summary>

@@ -63,80 +63,82 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
             sbyte** r = block.Rows + row;
             sbyte* p0 = r[0], p1 = r[1], p2 = r[2], p3 = r[3], p4 = r[4], p5 = r[5], p6 = r[6], p7 = r[7];
             sbyte* b = (sbyte*)block.Panel + HeaderBytes;
-            Vector128<int> bias0 = LoadVector128((int*)block.Panel), bias1 = LoadVector128((int*)block.Panel + 4);
-            Vector128<int> c0 = bias0, d0 = bias1;
-            Vector128<int> c1 = bias0, d1 = bias1;
-            Vector128<int> c2 = bias0, d2 = bias1;
-            Vector128<int> c3 = bias0, d3 = bias1;
-            Vector128<int> c4 = bias0, d4 = bias1;
-            Vector128<int> c5 = bias0, d5 = bias1;
-            Vector128<int> c6 = bias0, d6 = bias1;
-            Vector128<int> c7 = bias0, d7 = bias1;
-            for (int outer = 0; outer < block.OuterCount; outer++)
-                for (int inner = 0; inner < block.InnerCount; inner++)
+            // Pairs of loads: as copies of the first the others would be moves, one for each register.
+            (Vector128<int> c0, Vector128<int> d0) = LoadPairVector128((int*)block.Panel);
+            (Vector128<int> c1, Vector128<int> d1) = LoadPairVector128((int*)block.Panel);
+            (Vector128<int> c2, Vector128<int> d2) = LoadPairVector128((int*)block.Panel);
+            (Vector128<int> c3, Vector128<int> d3) = LoadPairVector128((int*)block.Panel);
+            (Vector128<int> c4, Vector128<int> d4) = LoadPairVector128((int*)block.Panel);
+            (Vector128<int> c5, Vector128<int> d5) = LoadPairVector128((int*)block.Panel);
+            (Vector128<int> c6, Vector128<int> d6) = LoadPairVector128((int*)block.Panel);
+            (Vector128<int> c7, Vector128<int> d7) = LoadPairVector128((int*)block.Panel);
+            nint k = 0, end = block.Segment;
+            for (int outer = 0, inner = 0; ; k = (nint)outer * block.OuterStride + (nint)inner * block.InnerStride, end = k + block.Segment)
+            {
+                for (; k <= end - 16; k += 16, b += 128)
                 {
-                    nint k = outer * block.OuterStride + inner * block.InnerStride, end = k + block.Segment;
-                    for (; k <= end - 16; k += 16, b += 128)
-                    {
-                        (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
-                        Vector128<sbyte> x0 = LoadVector128(p0 + k), x1 = LoadVector128(p1 + k), x2 = LoadVector128(p2 + k), x3 = LoadVector128(p3 + k), x4 = LoadVector128(p4 + k), x5 = LoadVector128(p5 + k), x6 = LoadVector128(p6 + k), x7 = LoadVector128(p7 + k);
-                        c0 = DotProductBySelectedQuadruplet(c0, u, x0, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 0);
-                        c1 = DotProductBySelectedQuadruplet(c1, u, x1, 0); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 0);
-                        c2 = DotProductBySelectedQuadruplet(c2, u, x2, 0); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 0);
-                        c3 = DotProductBySelectedQuadruplet(c3, u, x3, 0); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 0);
-                        c4 = DotProductBySelectedQuadruplet(c4, u, x4, 0); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 0);
-                        c5 = DotProductBySelectedQuadruplet(c5, u, x5, 0); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 0);
-                        c6 = DotProductBySelectedQuadruplet(c6, u, x6, 0); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 0);
-                        c7 = DotProductBySelectedQuadruplet(c7, u, x7, 0); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 0);
-                        u = LoadVector128(b + 32); v = LoadVector128(b + 48);
-                        c0 = DotProductBySelectedQuadruplet(c0, u, x0, 1); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 1);
-                        c1 = DotProductBySelectedQuadruplet(c1, u, x1, 1); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 1);
-                        c2 = DotProductBySelectedQuadruplet(c2, u, x2, 1); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 1);
-                        c3 = DotProductBySelectedQuadruplet(c3, u, x3, 1); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 1);
-                        c4 = DotProductBySelectedQuadruplet(c4, u, x4, 1); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 1);
-                        c5 = DotProductBySelectedQuadruplet(c5, u, x5, 1); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 1);
-                        c6 = DotProductBySelectedQuadruplet(c6, u, x6, 1); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 1);
-                        c7 = DotProductBySelectedQuadruplet(c7, u, x7, 1); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 1);
-                        u = LoadVector128(b + 64); v = LoadVector128(b + 80);
-                        c0 = DotProductBySelectedQuadruplet(c0, u, x0, 2); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 2);
-                        c1 = DotProductBySelectedQuadruplet(c1, u, x1, 2); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 2);
-                        c2 = DotProductBySelectedQuadruplet(c2, u, x2, 2); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 2);
-                        c3 = DotProductBySelectedQuadruplet(c3, u, x3, 2); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 2);
-                        c4 = DotProductBySelectedQuadruplet(c4, u, x4, 2); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 2);
-                        c5 = DotProductBySelectedQuadruplet(c5, u, x5, 2); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 2);
-                        c6 = DotProductBySelectedQuadruplet(c6, u, x6, 2); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 2);
-                        c7 = DotProductBySelectedQuadruplet(c7, u, x7, 2); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 2);
-                        u = LoadVector128(b + 96); v = LoadVector128(b + 112);
-                        c0 = DotProductBySelectedQuadruplet(c0, u, x0, 3); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 3);
-                        c1 = DotProductBySelectedQuadruplet(c1, u, x1, 3); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 3);
-                        c2 = DotProductBySelectedQuadruplet(c2, u, x2, 3); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 3);
-                        c3 = DotProductBySelectedQuadruplet(c3, u, x3, 3); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 3);
-                        c4 = DotProductBySelectedQuadruplet(c4, u, x4, 3); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 3);
-                        c5 = DotProductBySelectedQuadruplet(c5, u, x5, 3); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 3);
-                        c6 = DotProductBySelectedQuadruplet(c6, u, x6, 3); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 3);
-                        c7 = DotProductBySelectedQuadruplet(c7, u, x7, 3); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 3);
-                    }
-                    for (; k < end; k += 4, b += 32)
-                    {
-                        (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
-                        Vector64<sbyte> x0 = Load4(p0 + k);
-                        Vector64<sbyte> x1 = Load4(p1 + k);
-                        Vector64<sbyte> x2 = Load4(p2 + k);
-                        Vector64<sbyte> x3 = Load4(p3 + k);
-                        Vector64<sbyte> x4 = Load4(p4 + k);
-                        Vector64<sbyte> x5 = Load4(p5 + k);
-                        Vector64<sbyte> x6 = Load4(p6 + k);
-                        Vector64<sbyte> x7 = Load4(p7 + k);
-                        c0 = DotProductBySelectedQuadruplet(c0, u, x0, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 0);
-                        c1 = DotProductBySelectedQuadruplet(c1, u, x1, 0); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 0);
-                        c2 = DotProductBySelectedQuadruplet(c2, u, x2, 0); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 0);
-                        c3 = DotProductBySelectedQuadruplet(c3, u, x3, 0); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 0);
-                        c4 = DotProductBySelectedQuadruplet(c4, u, x4, 0); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 0);
-                        c5 = DotProductBySelectedQuadruplet(c5, u, x5, 0); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 0);
-                        c6 = DotProductBySelectedQuadruplet(c6, u, x6, 0); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 0);
-                        c7 = DotProductBySelectedQuadruplet(c7, u, x7, 0); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 0);
-                    }
+                    (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
+                    Vector128<sbyte> x0 = LoadVector128(p0 + k), x1 = LoadVector128(p1 + k), x2 = LoadVector128(p2 + k), x3 = LoadVector128(p3 + k), x4 = LoadVector128(p4 + k), x5 = LoadVector128(p5 + k), x6 = LoadVector128(p6 + k), x7 = LoadVector128(p7 + k);
+                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 0);
+                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 0); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 0);
+                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 0); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 0);
+                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 0); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 0);
+                    c4 = DotProductBySelectedQuadruplet(c4, u, x4, 0); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 0);
+                    c5 = DotProductBySelectedQuadruplet(c5, u, x5, 0); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 0);
+                    c6 = DotProductBySelectedQuadruplet(c6, u, x6, 0); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 0);
+                    c7 = DotProductBySelectedQuadruplet(c7, u, x7, 0); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 0);
+                    u = LoadVector128(b + 32); v = LoadVector128(b + 48);
+                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 1); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 1);
+                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 1); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 1);
+                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 1); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 1);
+                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 1); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 1);
+                    c4 = DotProductBySelectedQuadruplet(c4, u, x4, 1); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 1);
+                    c5 = DotProductBySelectedQuadruplet(c5, u, x5, 1); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 1);
+                    c6 = DotProductBySelectedQuadruplet(c6, u, x6, 1); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 1);
+                    c7 = DotProductBySelectedQuadruplet(c7, u, x7, 1); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 1);
+                    u = LoadVector128(b + 64); v = LoadVector128(b + 80);
+                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 2); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 2);
+                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 2); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 2);
+                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 2); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 2);
+                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 2); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 2);
+                    c4 = DotProductBySelectedQuadruplet(c4, u, x4, 2); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 2);
+                    c5 = DotProductBySelectedQuadruplet(c5, u, x5, 2); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 2);
+                    c6 = DotProductBySelectedQuadruplet(c6, u, x6, 2); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 2);
+                    c7 = DotProductBySelectedQuadruplet(c7, u, x7, 2); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 2);
+                    u = LoadVector128(b + 96); v = LoadVector128(b + 112);
+                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 3); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 3);
+                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 3); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 3);
+                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 3); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 3);
+                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 3); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 3);
+                    c4 = DotProductBySelectedQuadruplet(c4, u, x4, 3); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 3);
+                    c5 = DotProductBySelectedQuadruplet(c5, u, x5, 3); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 3);
+                    c6 = DotProductBySelectedQuadruplet(c6, u, x6, 3); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 3);
+                    c7 = DotProductBySelectedQuadruplet(c7, u, x7, 3); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 3);
                 }
+                for (; k < end; k += 4, b += 32)
+                {
+                    (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
+                    Vector64<sbyte> x0 = Load4(p0 + k);
+                    Vector64<sbyte> x1 = Load4(p1 + k);
+                    Vector64<sbyte> x2 = Load4(p2 + k);
+                    Vector64<sbyte> x3 = Load4(p3 + k);
+                    Vector64<sbyte> x4 = Load4(p4 + k);
+                    Vector64<sbyte> x5 = Load4(p5 + k);
+                    Vector64<sbyte> x6 = Load4(p6 + k);
+                    Vector64<sbyte> x7 = Load4(p7 + k);
+                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 0);
+                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 0); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 0);
+                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 0); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 0);
+                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 0); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 0);
+                    c4 = DotProductBySelectedQuadruplet(c4, u, x4, 0); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 0);
+                    c5 = DotProductBySelectedQuadruplet(c5, u, x5, 0); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 0);
+                    c6 = DotProductBySelectedQuadruplet(c6, u, x6, 0); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 0);
+                    c7 = DotProductBySelectedQuadruplet(c7, u, x7, 0); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 0);
+                }
+                if (++inner < block.InnerCount) continue;
+                inner = 0;
+                if (++outer == block.OuterCount) break;
+            }
             if (block.Sums != null)
             {
                 Vector128<int> zero0 = LoadVector128((int*)block.Panel + 16), zero1 = LoadVector128((int*)block.Panel + 20);
@@ -181,52 +183,54 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
             sbyte** r = block.Rows + row;
             sbyte* p0 = r[0], p1 = r[1], p2 = r[2], p3 = r[3];
             sbyte* b = (sbyte*)block.Panel + HeaderBytes;
-            Vector128<int> bias0 = LoadVector128((int*)block.Panel), bias1 = LoadVector128((int*)block.Panel + 4);
-            Vector128<int> c0 = bias0, d0 = bias1;
-            Vector128<int> c1 = bias0, d1 = bias1;
-            Vector128<int> c2 = bias0, d2 = bias1;
-            Vector128<int> c3 = bias0, d3 = bias1;
-            for (int outer = 0; outer < block.OuterCount; outer++)
-                for (int inner = 0; inner < block.InnerCount; inner++)
+            // Pairs of loads: as copies of the first the others would be moves, one for each register.
+            (Vector128<int> c0, Vector128<int> d0) = LoadPairVector128((int*)block.Panel);
+            (Vector128<int> c1, Vector128<int> d1) = LoadPairVector128((int*)block.Panel);
+            (Vector128<int> c2, Vector128<int> d2) = LoadPairVector128((int*)block.Panel);
+            (Vector128<int> c3, Vector128<int> d3) = LoadPairVector128((int*)block.Panel);
+            nint k = 0, end = block.Segment;
+            for (int outer = 0, inner = 0; ; k = (nint)outer * block.OuterStride + (nint)inner * block.InnerStride, end = k + block.Segment)
+            {
+                for (; k <= end - 16; k += 16, b += 128)
                 {
-                    nint k = outer * block.OuterStride + inner * block.InnerStride, end = k + block.Segment;
-                    for (; k <= end - 16; k += 16, b += 128)
-                    {
-                        (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
-                        Vector128<sbyte> x0 = LoadVector128(p0 + k), x1 = LoadVector128(p1 + k), x2 = LoadVector128(p2 + k), x3 = LoadVector128(p3 + k);
-                        c0 = DotProductBySelectedQuadruplet(c0, u, x0, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 0);
-                        c1 = DotProductBySelectedQuadruplet(c1, u, x1, 0); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 0);
-                        c2 = DotProductBySelectedQuadruplet(c2, u, x2, 0); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 0);
-                        c3 = DotProductBySelectedQuadruplet(c3, u, x3, 0); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 0);
-                        u = LoadVector128(b + 32); v = LoadVector128(b + 48);
-                        c0 = DotProductBySelectedQuadruplet(c0, u, x0, 1); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 1);
-                        c1 = DotProductBySelectedQuadruplet(c1, u, x1, 1); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 1);
-                        c2 = DotProductBySelectedQuadruplet(c2, u, x2, 1); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 1);
-                        c3 = DotProductBySelectedQuadruplet(c3, u, x3, 1); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 1);
-                        u = LoadVector128(b + 64); v = LoadVector128(b + 80);
-                        c0 = DotProductBySelectedQuadruplet(c0, u, x0, 2); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 2);
-                        c1 = DotProductBySelectedQuadruplet(c1, u, x1, 2); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 2);
-                        c2 = DotProductBySelectedQuadruplet(c2, u, x2, 2); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 2);
-                        c3 = DotProductBySelectedQuadruplet(c3, u, x3, 2); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 2);
-                        u = LoadVector128(b + 96); v = LoadVector128(b + 112);
-                        c0 = DotProductBySelectedQuadruplet(c0, u, x0, 3); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 3);
-                        c1 = DotProductBySelectedQuadruplet(c1, u, x1, 3); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 3);
-                        c2 = DotProductBySelectedQuadruplet(c2, u, x2, 3); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 3);
-                        c3 = DotProductBySelectedQuadruplet(c3, u, x3, 3); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 3);
-                    }
-                    for (; k < end; k += 4, b += 32)
-                    {
-                        (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
-                        Vector64<sbyte> x0 = Load4(p0 + k);
-                        Vector64<sbyte> x1 = Load4(p1 + k);
-                        Vector64<sbyte> x2 = Load4(p2 + k);
-                        Vector64<sbyte> x3 = Load4(p3 + k);
-                        c0 = DotProductBySelectedQuadruplet(c0, u, x0, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 0);
-                        c1 = DotProductBySelectedQuadruplet(c1, u, x1, 0); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 0);
-                        c2 = DotProductBySelectedQuadruplet(c2, u, x2, 0); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 0);
-                        c3 = DotProductBySelectedQuadruplet(c3, u, x3, 0); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 0);
-                    }
+                    (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
+                    Vector128<sbyte> x0 = LoadVector128(p0 + k), x1 = LoadVector128(p1 + k), x2 = LoadVector128(p2 + k), x3 = LoadVector128(p3 + k);
+                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 0);
+                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 0); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 0);
+                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 0); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 0);
+                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 0); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 0);
+                    u = LoadVector128(b + 32); v = LoadVector128(b + 48);
+                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 1); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 1);
+                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 1); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 1);
+                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 1); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 1);
+                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 1); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 1);
+                    u = LoadVector128(b + 64); v = LoadVector128(b + 80);
+                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 2); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 2);
+                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 2); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 2);
+                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 2); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 2);
+                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 2); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 2);
+                    u = LoadVector128(b + 96); v = LoadVector128(b + 112);
+                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 3); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 3);
+                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 3); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 3);
+                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 3); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 3);
+                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 3); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 3);
                 }
+                for (; k < end; k += 4, b += 32)
+                {
+                    (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
+                    Vector64<sbyte> x0 = Load4(p0 + k);
+                    Vector64<sbyte> x1 = Load4(p1 + k);
+                    Vector64<sbyte> x2 = Load4(p2 + k);
+                    Vector64<sbyte> x3 = Load4(p3 + k);
+                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 0);
+                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 0); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 0);
+                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 0); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 0);
+                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 0); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 0);
+                }
+                if (++inner < block.InnerCount) continue;
+                inner = 0;
+                if (++outer == block.OuterCount) break;
+            }
             if (block.Sums != null)
             {
                 Vector128<int> zero0 = LoadVector128((int*)block.Panel + 16), zero1 = LoadVector128((int*)block.Panel + 20);
@@ -258,29 +262,31 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
         sbyte* p = block.Rows[row], b = (sbyte*)block.Panel + HeaderBytes;
         Vector128<int> c0 = LoadVector128((int*)block.Panel), d0 = LoadVector128((int*)block.Panel + 4);
         Vector128<int> c1 = default, d1 = default, c2 = default, d2 = default, c3 = default, d3 = default;
-        for (int outer = 0; outer < block.OuterCount; outer++)
-            for (int inner = 0; inner < block.InnerCount; inner++)
+        sbyte* a = p, end = p + block.Segment;
+        for (int outer = 0, inner = 0; ; a = p + (nint)outer * block.OuterStride + (nint)inner * block.InnerStride, end = a + block.Segment)
+        {
+            for (; a <= end - 16; a += 16, b += 128)
             {
-                sbyte* a = p + outer * block.OuterStride + inner * block.InnerStride, end = a + block.Segment;
-                for (; a <= end - 16; a += 16, b += 128)
-                {
-                    Vector128<sbyte> x = LoadVector128(a);
-                    (Vector128<sbyte> u0, Vector128<sbyte> v0) = LoadPairVector128(b);
-                    Vector128<sbyte> u1 = LoadVector128(b + 32), v1 = LoadVector128(b + 48);
-                    Vector128<sbyte> u2 = LoadVector128(b + 64), v2 = LoadVector128(b + 80);
-                    Vector128<sbyte> u3 = LoadVector128(b + 96), v3 = LoadVector128(b + 112);
-                    c0 = DotProductBySelectedQuadruplet(c0, u0, x, 0); d0 = DotProductBySelectedQuadruplet(d0, v0, x, 0);
-                    c1 = DotProductBySelectedQuadruplet(c1, u1, x, 1); d1 = DotProductBySelectedQuadruplet(d1, v1, x, 1);
-                    c2 = DotProductBySelectedQuadruplet(c2, u2, x, 2); d2 = DotProductBySelectedQuadruplet(d2, v2, x, 2);
-                    c3 = DotProductBySelectedQuadruplet(c3, u3, x, 3); d3 = DotProductBySelectedQuadruplet(d3, v3, x, 3);
-                }
-                for (; a < end; a += 4, b += 32)
-                {
-                    (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
-                    Vector64<sbyte> x = Load4(a);
-                    c0 = DotProductBySelectedQuadruplet(c0, u, x, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x, 0);
-                }
+                Vector128<sbyte> x = LoadVector128(a);
+                (Vector128<sbyte> u0, Vector128<sbyte> v0) = LoadPairVector128(b);
+                Vector128<sbyte> u1 = LoadVector128(b + 32), v1 = LoadVector128(b + 48);
+                Vector128<sbyte> u2 = LoadVector128(b + 64), v2 = LoadVector128(b + 80);
+                Vector128<sbyte> u3 = LoadVector128(b + 96), v3 = LoadVector128(b + 112);
+                c0 = DotProductBySelectedQuadruplet(c0, u0, x, 0); d0 = DotProductBySelectedQuadruplet(d0, v0, x, 0);
+                c1 = DotProductBySelectedQuadruplet(c1, u1, x, 1); d1 = DotProductBySelectedQuadruplet(d1, v1, x, 1);
+                c2 = DotProductBySelectedQuadruplet(c2, u2, x, 2); d2 = DotProductBySelectedQuadruplet(d2, v2, x, 2);
+                c3 = DotProductBySelectedQuadruplet(c3, u3, x, 3); d3 = DotProductBySelectedQuadruplet(d3, v3, x, 3);
             }
+            for (; a < end; a += 4, b += 32)
+            {
+                (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
+                Vector64<sbyte> x = Load4(a);
+                c0 = DotProductBySelectedQuadruplet(c0, u, x, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x, 0);
+            }
+            if (++inner < block.InnerCount) continue;
+            inner = 0;
+            if (++outer == block.OuterCount) break;
+        }
         c0 = (c0 + c1) + (c2 + c3);
         d0 = (d0 + d1) + (d2 + d3);
         if (block.Sums != null)

@@ -63,6 +63,12 @@ internal readonly ref struct Int8NeonWeights(in GemmGeometry g, ReadOnlySpan<sby
     /// <summary>Columns that exist.</summary>
     public int Columns { get; } = columns;
 
+    /// <summary>The weight that surplus elements of a column have.</summary>
+    public sbyte Zero(int column) => (sbyte)_zeros[column];
+
+    /// <summary>A segment of a column, without its surplus.</summary>
+    public ReadOnlySpan<sbyte> Segment(int column, int segment) => _weights.Slice(column * _depth + segment * _natural, _natural);
+
     /// <summary>Element <paramref name="k"/> of a segment of a column; 0 beyond the last column.</summary>
     public sbyte this[int column, int segment, int k] =>
         column >= Columns ? (sbyte)0 : k < _natural ? _weights[column * _depth + segment * _natural + k] : (sbyte)_zeros[column];
@@ -81,6 +87,9 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
     /// <summary>Columns of a panel.</summary>
     protected abstract int PanelColumns { get; }
 
+    /// <summary>Rows of a tile.</summary>
+    private protected virtual int TileRows => 8;
+
     /// <summary>Segments are multiples of this.</summary>
     protected abstract int DepthUnit { get; }
 
@@ -93,7 +102,7 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
     /// <summary>Multiplies.</summary>
     internal abstract void Multiply(in Int8NeonBlock block);
 
-    private GemmGeometry Geometry(in ConvolutionShape shape) => new(shape, DepthUnit, PanelColumns, 1);
+    private GemmGeometry Geometry(in ConvolutionShape shape) => new(shape, DepthUnit, PanelColumns, 1, TileRows);
 
     private long PanelBytes(in GemmGeometry g) => 12L * PanelColumns + WeightBytes(g);
 
@@ -156,12 +165,14 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
     public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
     {
         GemmGeometry g = Geometry(call.Shape);
-        sbyte* scratch = (sbyte*)call.Scratch, image = g.Source == GemmSource.PaddedCopy ? scratch : call.Input;
+        sbyte* scratch = (sbyte*)call.Scratch, image = g.IsCopied ? scratch : call.Input, gathered = scratch + g.CopyBytes + worker * g.GatherBytes;
         if (stage < g.Stages - 1)
         {
             g.CopyPadded(call.Input, scratch, (sbyte)call.InputZeroPoint, first, end);
             return;
         }
+        long panelBytes = PanelBytes(g);
+        int outputs = call.Shape.OutChannels, nr = PanelColumns;
         sbyte** rows = stackalloc sbyte*[GemmGeometry.MaxRows];
         int* sums = stackalloc int[GemmGeometry.MaxRows];
         sbyte* edge = stackalloc sbyte[128];
@@ -175,7 +186,7 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
             InnerCount = g.InnerCount,
             InnerStride = g.InnerStride,
             Segment = g.Segment,
-            OutputPitch = call.Shape.OutChannels,
+            OutputPitch = outputs,
             Shift = call.Shift,
             ZeroPoint = Vector128.Create((short)call.OutputZeroPoint),
             Min = Vector128.Create((sbyte)call.Min),
@@ -190,19 +201,16 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
             {
                 located = rowBlock;
                 block.RowCount = Math.Min(g.BlockRows, g.Rows - row);
-                if (g.Source == GemmSource.Gathered)
-                    g.Gather(call.Input, group, row, block.RowCount, (sbyte)call.InputZeroPoint, scratch + worker * g.WorkerBytes, rows);
-                else
-                    g.Locate(image, group, row, block.RowCount, rows);
+                g.Locate(image, group, row, block.RowCount, gathered, rows);
                 if (block.Sums != null) NeonRowSums.Compute(block);
             }
-            int lastPanel = (int)((long)g.Panels * (panelBlock + 1) / g.PanelBlocks);
-            for (int panel = (int)((long)g.Panels * panelBlock / g.PanelBlocks); panel < lastPanel; panel++)
+            int firstPanel = (int)((long)g.Panels * panelBlock / g.PanelBlocks), lastPanel = (int)((long)g.Panels * (panelBlock + 1) / g.PanelBlocks);
+            block.Panel = call.Packed + HeaderBytes + (group * g.Panels + firstPanel) * panelBytes;
+            block.Output = call.Output + (long)row * outputs + group * call.Shape.OutPerGroup + firstPanel * nr;
+            int columns = call.Shape.OutPerGroup - firstPanel * nr;
+            for (int panel = firstPanel; panel < lastPanel; panel++, block.Panel += panelBytes, block.Output += nr, columns -= nr)
             {
-                int column = panel * PanelColumns;
-                block.Panel = call.Packed + HeaderBytes + (group * g.Panels + panel) * PanelBytes(g);
-                block.Output = call.Output + (long)row * call.Shape.OutChannels + group * call.Shape.OutPerGroup + column;
-                block.Columns = Math.Min(PanelColumns, call.Shape.OutPerGroup - column);
+                block.Columns = Math.Min(nr, columns);
                 Multiply(block);
             }
         }

@@ -21,12 +21,26 @@ public sealed unsafe class ConvolutionInt8Winograd<TDot, TVector> : ConvolutionI
 
     private static int Lanes => sizeof(TVector) / sizeof(int);
 
-    /// <summary>Dense 3×3 of stride 1, 4 channels or more, and accumulators below 2^25 for sure.</summary>
-    public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
+    /// <summary>Dense 3×3 of stride 1, 4 channels or more, and accumulators below 2^25 for sure: 255 · Σ|w − v| in every channel.</summary>
+    public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
+        shape is { KernelHeight: 3, KernelWidth: 3, StrideY: 1, StrideX: 1, DilationY: 1, DilationX: 1, Group: 1, Channels: >= 4 }
+            && 255 * LargestWeightSum(shape, parameters) < 1 << 25;
+
+    /// <summary>The largest Σ|w − v| of a channel; where the weights are not known, what it may be at most.</summary>
+    private static long LargestWeightSum(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
-        int weight = parameters.WeightZeroPoints.AsSpan().ContainsAnyExcept(0) ? 255 : 128;
-        return shape is { KernelHeight: 3, KernelWidth: 3, StrideY: 1, StrideX: 1, DilationY: 1, DilationX: 1, Group: 1, Channels: >= 4 }
-            && (long)shape.Depth * 255 * weight < 1 << 25;
+        ReadOnlySpan<int> zeros = parameters.WeightZeroPoints;
+        ReadOnlySpan<sbyte> weights = parameters.Weights.Span;
+        long most = (long)shape.Depth * (zeros.ContainsAnyExcept(0) ? 255 : 128);
+        if (255 * most < 1 << 25 || weights.Length != (long)shape.OutChannels * shape.Depth) return most;
+        long largest = 0;
+        for (int o = 0; o < shape.OutChannels; o++)
+        {
+            int zero = zeros.IsEmpty ? 0 : zeros[o], sum = 0;
+            foreach (sbyte w in weights.Slice(o * shape.Depth, shape.Depth)) sum += Math.Abs(w - zero);
+            largest = Math.Max(largest, sum);
+        }
+        return largest;
     }
 
     /// <summary>Products at the rate of the matrix product, and per tile the transforms of 16 input and 8 output channels.</summary>

@@ -7,11 +7,10 @@ namespace EdgeRuntime.Kernels;
 /// <summary>The loops of <see cref="ConvolutionInt8NeonDepthwise"/>: eight channels along one output row.</summary>
 internal static unsafe class Int8NeonDepthwiseTiles
 {
-    /// <summary>3×3, stride 1: three outputs a turn, so that the columns take turns in the same registers.</summary>
+    /// <summary>3×3, stride 1: three outputs a turn, so that the columns take turns in the same registers. One index serves input and output.</summary>
     public static void Stride1(in Int8NeonDepthwiseRow t)
     {
         sbyte* w = (sbyte*)t.Packed + 64;
-        Vector128<int> bias0 = LoadVector128((int*)t.Packed), bias1 = LoadVector128((int*)t.Packed + 4);
         Vector64<sbyte> w0 = LoadVector64(w), w1 = LoadVector64(w + 8), w2 = LoadVector64(w + 16);
         Vector64<sbyte> w3 = LoadVector64(w + 24), w4 = LoadVector64(w + 32), w5 = LoadVector64(w + 40);
         Vector64<sbyte> w6 = LoadVector64(w + 48), w7 = LoadVector64(w + 56), w8 = LoadVector64(w + 64);
@@ -19,33 +18,37 @@ internal static unsafe class Int8NeonDepthwiseTiles
         nint channels = t.Channels;
         for (int row = 0; row < t.Rows; row++)
         {
-            sbyte* x0 = t.Input + row * t.InputPitch, x1 = x0 + t.RowStep, x2 = x1 + t.RowStep, y = t.Output + row * t.OutputPitch;
-            nint left = t.Width;
+            sbyte* x0 = t.Input + row * t.InputPitch, x1 = x0 + t.RowStep, x2 = x1 + t.RowStep, y = t.Output + row * t.OutputPitch - 3 * channels;
+            nint i = 3 * channels, left = t.Width - 1;
             Vector64<sbyte> a0 = LoadVector64(x0), a1 = LoadVector64(x1), a2 = LoadVector64(x2);
             Vector64<sbyte> b0 = LoadVector64(x0 + channels), b1 = LoadVector64(x1 + channels), b2 = LoadVector64(x2 + channels);
             Vector64<sbyte> c0 = LoadVector64(x0 + 2 * channels), c1 = LoadVector64(x1 + 2 * channels), c2 = LoadVector64(x2 + 2 * channels);
-            x0 += 3 * channels; x1 += 3 * channels; x2 += 3 * channels;
-            (Vector128<int> low, Vector128<int> high) = Sums(bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
-            for (left--; left >= 3; left -= 3)
+            (Vector128<int> low, Vector128<int> high) = Sums(e, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+            for (; left >= 3; left -= 3)
             {
-                a0 = LoadVector64(x0); a1 = LoadVector64(x1); a2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-                Window(e, y, ref low, ref high, bias0, bias1, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
-                b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-                Window(e, y, ref low, ref high, bias0, bias1, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
-                c0 = LoadVector64(x0); c1 = LoadVector64(x1); c2 = LoadVector64(x2); x0 += channels; x1 += channels; x2 += channels;
-                Window(e, y, ref low, ref high, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+                a0 = LoadVector64(x0 + i); a1 = LoadVector64(x1 + i); a2 = LoadVector64(x2 + i);
+                Window(e, y + i, ref low, ref high, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                i += channels;
+                b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
+                Window(e, y + i, ref low, ref high, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                i += channels;
+                c0 = LoadVector64(x0 + i); c1 = LoadVector64(x1 + i); c2 = LoadVector64(x2 + i);
+                Window(e, y + i, ref low, ref high, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                i += channels;
             }
             if (left > 0)
             {
-                a0 = LoadVector64(x0); a1 = LoadVector64(x1); a2 = LoadVector64(x2);
-                Window(e, y, ref low, ref high, bias0, bias1, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+                a0 = LoadVector64(x0 + i); a1 = LoadVector64(x1 + i); a2 = LoadVector64(x2 + i);
+                Window(e, y + i, ref low, ref high, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                i += channels;
             }
             if (left > 1)
             {
-                b0 = LoadVector64(x0 + channels); b1 = LoadVector64(x1 + channels); b2 = LoadVector64(x2 + channels);
-                Window(e, y, ref low, ref high, bias0, bias1, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+                b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
+                Window(e, y + i, ref low, ref high, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                i += channels;
             }
-            e.StoreUnshifted(y, low, high);
+            e.StoreUnshifted(y + i, low, high);
         }
     }
 
@@ -53,7 +56,6 @@ internal static unsafe class Int8NeonDepthwiseTiles
     public static void Stride2(in Int8NeonDepthwiseRow t)
     {
         sbyte* w = (sbyte*)t.Packed + 64;
-        Vector128<int> bias0 = LoadVector128((int*)t.Packed), bias1 = LoadVector128((int*)t.Packed + 4);
         Vector64<sbyte> w0 = LoadVector64(w), w1 = LoadVector64(w + 8), w2 = LoadVector64(w + 16);
         Vector64<sbyte> w3 = LoadVector64(w + 24), w4 = LoadVector64(w + 32), w5 = LoadVector64(w + 40);
         Vector64<sbyte> w6 = LoadVector64(w + 48), w7 = LoadVector64(w + 56), w8 = LoadVector64(w + 64);
@@ -61,24 +63,34 @@ internal static unsafe class Int8NeonDepthwiseTiles
         nint channels = t.Channels;
         for (int row = 0; row < t.Rows; row++)
         {
+            // z: the column behind the one that x points to.
             sbyte* x0 = t.Input + row * t.InputPitch, x1 = x0 + t.RowStep, x2 = x1 + t.RowStep, y = t.Output + row * t.OutputPitch;
-            nint left = t.Width;
+            sbyte* z0 = x0 + channels, z1 = x1 + channels, z2 = x2 + channels;
+            nint i = 3 * channels, left = t.Width - 1;
             Vector64<sbyte> a0 = LoadVector64(x0), a1 = LoadVector64(x1), a2 = LoadVector64(x2);
-            Vector64<sbyte> b0 = LoadVector64(x0 + channels), b1 = LoadVector64(x1 + channels), b2 = LoadVector64(x2 + channels);
+            Vector64<sbyte> b0 = LoadVector64(z0), b1 = LoadVector64(z1), b2 = LoadVector64(z2);
             Vector64<sbyte> c0 = LoadVector64(x0 + 2 * channels), c1 = LoadVector64(x1 + 2 * channels), c2 = LoadVector64(x2 + 2 * channels);
-            x0 += 3 * channels; x1 += 3 * channels; x2 += 3 * channels;
-            (Vector128<int> low, Vector128<int> high) = Sums(bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
-            for (left--; left >= 2; left -= 2)
+            (Vector128<int> low, Vector128<int> high) = Sums(e, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+            for (; left >= 2; left -= 2)
             {
-                b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); a0 = LoadVector64(x0 + channels); a1 = LoadVector64(x1 + channels); a2 = LoadVector64(x2 + channels); x0 += 2 * channels; x1 += 2 * channels; x2 += 2 * channels;
-                Window(e, y, ref low, ref high, bias0, bias1, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
-                b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); c0 = LoadVector64(x0 + channels); c1 = LoadVector64(x1 + channels); c2 = LoadVector64(x2 + channels); x0 += 2 * channels; x1 += 2 * channels; x2 += 2 * channels;
-                Window(e, y, ref low, ref high, bias0, bias1, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+                b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
+                a0 = LoadVector64(z0 + i); a1 = LoadVector64(z1 + i); a2 = LoadVector64(z2 + i);
+                Window(e, y, ref low, ref high, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                i += 2 * channels;
+                y += channels;
+                b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
+                c0 = LoadVector64(z0 + i); c1 = LoadVector64(z1 + i); c2 = LoadVector64(z2 + i);
+                Window(e, y, ref low, ref high, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                i += 2 * channels;
+                y += channels;
             }
             if (left > 0)
             {
-                b0 = LoadVector64(x0); b1 = LoadVector64(x1); b2 = LoadVector64(x2); a0 = LoadVector64(x0 + channels); a1 = LoadVector64(x1 + channels); a2 = LoadVector64(x2 + channels);
-                Window(e, y, ref low, ref high, bias0, bias1, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8); y += channels;
+                b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
+                a0 = LoadVector64(z0 + i); a1 = LoadVector64(z1 + i); a2 = LoadVector64(z2 + i);
+                Window(e, y, ref low, ref high, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                i += 2 * channels;
+                y += channels;
             }
             e.StoreUnshifted(y, low, high);
         }
@@ -87,7 +99,6 @@ internal static unsafe class Int8NeonDepthwiseTiles
     /// <summary>Any window, 16-bit weights, two outputs at a time; a last single one is computed twice.</summary>
     public static void General(in Int8NeonDepthwiseRow t)
     {
-        Vector128<int> bias0 = LoadVector128((int*)t.Packed), bias1 = LoadVector128((int*)t.Packed + 4);
         Epilogue e = new(t);
         nint step = (nint)t.StrideX * t.Channels, columnStep = t.ColumnStep;
         int kernelWidth = t.KernelWidth;
@@ -96,7 +107,7 @@ internal static unsafe class Int8NeonDepthwiseTiles
             sbyte* x = t.Input + line * t.InputPitch, y = t.Output + line * t.OutputPitch;
             for (int left = t.Width; left > 0; left -= 2, x += 2 * step, y += 2 * t.Channels)
             {
-                Vector128<int> low0 = bias0, high0 = bias1, low1 = bias0, high1 = bias1;
+                Vector128<int> low0 = e.Bias0, high0 = e.Bias1, low1 = e.Bias0, high1 = e.Bias1;
                 short* w = (short*)(t.Packed + 64);
                 nint next = left > 1 ? step : 0;
                 for (int row = 0; row < t.KernelHeight; row++)
@@ -118,34 +129,29 @@ internal static unsafe class Int8NeonDepthwiseTiles
         }
     }
 
-    /// <summary>
-    /// The nine products of a window with rows a[0..2], b[0..2], c[0..2] as columns: four sums of two and a single one, then
-    /// added in 32 bits. Upper halves come first: the lower half is then a register's last use, and costs no move.
-    /// </summary>
+    /// <summary>The nine products of a window with rows a[0..2], b[0..2], c[0..2] as columns: four sums of two and a single one, added in 32 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector128<int> Low, Vector128<int> High) Sums(Vector128<int> bias0, Vector128<int> bias1,
+    private static (Vector128<int> Low, Vector128<int> High) Sums(in Epilogue e,
         Vector64<sbyte> a0, Vector64<sbyte> a1, Vector64<sbyte> a2, Vector64<sbyte> b0, Vector64<sbyte> b1, Vector64<sbyte> b2,
         Vector64<sbyte> c0, Vector64<sbyte> c1, Vector64<sbyte> c2,
         Vector64<sbyte> w0, Vector64<sbyte> w1, Vector64<sbyte> w2, Vector64<sbyte> w3, Vector64<sbyte> w4, Vector64<sbyte> w5,
         Vector64<sbyte> w6, Vector64<sbyte> w7, Vector64<sbyte> w8)
     {
-        Vector128<short> s0 = MultiplyWideningLower(a0, w0), s1 = MultiplyWideningLower(b0, w1), s2 = MultiplyWideningLower(a2, w6);
-        Vector128<short> s3 = MultiplyWideningLower(c0, w2), s4 = MultiplyWideningLower(c2, w8);
-        s0 = MultiplyWideningLowerAndAdd(s0, a1, w3);
-        s1 = MultiplyWideningLowerAndAdd(s1, b1, w4);
-        s2 = MultiplyWideningLowerAndAdd(s2, b2, w7);
-        s3 = MultiplyWideningLowerAndAdd(s3, c1, w5);
-        Vector128<int> high = (AddWideningUpper(s0, s1) + AddWideningUpper(bias1, s4)) + AddWideningUpper(s2, s3);
-        Vector128<int> low = (AddWideningLower(s0.GetLower(), s1.GetLower()) + AddWideningLower(bias0, s4.GetLower())) + AddWideningLower(s2.GetLower(), s3.GetLower());
-        return (low, high);
+        Vector128<short> s0 = MultiplyWideningLowerAndAdd(MultiplyWideningLower(a0, w0), a1, w3), s1 = MultiplyWideningLowerAndAdd(MultiplyWideningLower(b0, w1), b1, w4);
+        Vector128<short> s2 = MultiplyWideningLowerAndAdd(MultiplyWideningLower(a2, w6), b2, w7), s3 = MultiplyWideningLowerAndAdd(MultiplyWideningLower(c0, w2), c1, w5);
+        Vector128<short> s4 = MultiplyWideningLower(c2, w8);
+        Vector128<int> high = AddWideningUpper(AddWideningUpper(AddWideningUpper(AddWideningUpper(AddWideningUpper(e.Bias1, s0), s1), s2), s3), s4);
+        Vector128<int> low = AddWideningLower(AddWideningLower(AddWideningLower(e.Bias0, s0.GetLower()), s1.GetLower()), s2.GetLower());
+        return (AddWideningLower(AddWideningLower(low, s3.GetLower()), s4.GetLower()), high);
     }
 
     /// <summary>
     /// <see cref="Sums"/>, between whose instructions the output before (<paramref name="low"/>, <paramref name="high"/>) is
-    /// requantised and stored at <paramref name="y"/>: two chains of dependent instructions side by side for in-order cores.
+    /// requantised and stored at <paramref name="y"/>: chains of dependent instructions side by side for in-order cores. The column
+    /// c, which was just loaded, comes last; upper halves come first: the lower half is then a register's last use, and costs no move.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Window(in Epilogue e, sbyte* y, ref Vector128<int> low, ref Vector128<int> high, Vector128<int> bias0, Vector128<int> bias1,
+    private static void Window(in Epilogue e, sbyte* y, ref Vector128<int> low, ref Vector128<int> high,
         Vector64<sbyte> a0, Vector64<sbyte> a1, Vector64<sbyte> a2, Vector64<sbyte> b0, Vector64<sbyte> b1, Vector64<sbyte> b2,
         Vector64<sbyte> c0, Vector64<sbyte> c1, Vector64<sbyte> c2,
         Vector64<sbyte> w0, Vector64<sbyte> w1, Vector64<sbyte> w2, Vector64<sbyte> w3, Vector64<sbyte> w4, Vector64<sbyte> w5,
@@ -153,36 +159,43 @@ internal static unsafe class Int8NeonDepthwiseTiles
     {
         Vector128<short> s0 = MultiplyWideningLower(a0, w0), s1 = MultiplyWideningLower(b0, w1);
         Vector128<int> p = MultiplyRoundedDoublingSaturateHigh(low, e.Multiplier0), q = MultiplyRoundedDoublingSaturateHigh(high, e.Multiplier1);
-        Vector128<short> s2 = MultiplyWideningLower(a2, w6), s3 = MultiplyWideningLower(c0, w2), s4 = MultiplyWideningLower(c2, w8);
-        Vector64<short> half = ExtractNarrowingSaturateLower(p);
+        Vector128<short> s2 = MultiplyWideningLower(a2, w6);
         s0 = MultiplyWideningLowerAndAdd(s0, a1, w3);
         s1 = MultiplyWideningLowerAndAdd(s1, b1, w4);
-        Vector128<short> whole = ExtractNarrowingSaturateUpper(half, q);
+        Vector64<short> half = ExtractNarrowingSaturateLower(p);
         s2 = MultiplyWideningLowerAndAdd(s2, b2, w7);
+        Vector128<short> s3 = MultiplyWideningLower(c0, w2);
+        high = AddWideningUpper(e.Bias1, s0);
+        low = AddWideningLower(e.Bias0, s0.GetLower());
+        Vector128<short> whole = ExtractNarrowingSaturateUpper(half, q);
+        Vector128<short> s4 = MultiplyWideningLower(c2, w8);
         s3 = MultiplyWideningLowerAndAdd(s3, c1, w5);
-        Vector128<int> high0 = AddWideningUpper(bias1, s4), low0 = AddWideningLower(bias0, s4.GetLower());
+        high = AddWideningUpper(high, s1);
+        low = AddWideningLower(low, s1.GetLower());
         whole = AddSaturate(whole, e.ZeroPoint);
-        Vector128<int> high1 = AddWideningUpper(s0, s1), low1 = AddWideningLower(s0.GetLower(), s1.GetLower());
-        Vector128<int> high2 = AddWideningUpper(s2, s3), low2 = AddWideningLower(s2.GetLower(), s3.GetLower());
+        high = AddWideningUpper(high, s2);
+        low = AddWideningLower(low, s2.GetLower());
         Vector64<sbyte> bytes = ExtractNarrowingSaturateLower(whole);
-        high0 += high1;
-        low0 += low1;
+        high = AddWideningUpper(high, s4);
+        low = AddWideningLower(low, s4.GetLower());
         bytes = Max(bytes, e.Min);
-        high = high0 + high2;
-        low = low0 + low2;
+        high = AddWideningUpper(high, s3);
+        low = AddWideningLower(low, s3.GetLower());
         Store(y, Min(bytes, e.Max));
     }
 
     /// <summary>Requantises and stores eight channels.</summary>
     private readonly struct Epilogue
     {
-        public readonly Vector128<int> Multiplier0, Multiplier1, Shift;
+        public readonly Vector128<int> Bias0, Bias1, Multiplier0, Multiplier1, Shift;
         public readonly Vector128<short> ZeroPoint;
         public readonly Vector64<sbyte> Min, Max;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Epilogue(in Int8NeonDepthwiseRow t)
         {
+            Bias0 = LoadVector128((int*)t.Packed);
+            Bias1 = LoadVector128((int*)t.Packed + 4);
             Multiplier0 = LoadVector128((int*)t.Packed + 8);
             Multiplier1 = LoadVector128((int*)t.Packed + 12);
             Shift = Vector128.Create(t.Shift);

@@ -18,9 +18,7 @@ internal static class NeonGemmCost
         // A single row has a tile of its own.
         int height = g.Rows == 1 ? 1 : mr;
         double tiles = (double)g.Groups * g.Panels * g.RowBlocks * ((Math.Min(g.BlockRows, g.Rows) + height - 1) / height);
-        double copied = g.Source == GemmSource.InPlace ? 0
-            : g.Source == GemmSource.PaddedCopy ? (double)g.CopyRows * g.ImageWidth * shape.Channels / 8
-            : (double)g.Groups * g.Rows * (20 + g.Depth / 4.0);
+        double copied = (g.IsCopied ? (double)g.CopyRows * g.ImageWidth * shape.Channels / 8 : 0) + (g.IsGathered ? (double)g.Groups * g.Rows * (20 + g.Depth / 4.0) : 0);
         return tiles * (tileCycles + (double)g.Depth * height * nr / productsPerCycle) + copied + 200;
     }
 }
