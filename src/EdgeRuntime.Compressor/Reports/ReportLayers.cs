@@ -23,6 +23,7 @@ public static class ReportLayers
         foreach (StepLatency step in latency?.Steps ?? [])
         {
             // A chain's time stands at its last layer.
+            if (step.Us == 0) continue;
             string[] names = step.Name.Split(" > ");
             us[names[^1]] = us.GetValueOrDefault(names[^1]) + step.Us;
         }

@@ -1,5 +1,3 @@
-using EdgeRuntime.Model;
-
 namespace EdgeRuntime.Compressor;
 
 /// <summary>Takes trials from a study until none is left; any number of workers may share one.</summary>
