@@ -88,11 +88,13 @@ internal static class SymmetricEigen
     private static void Diagonalize(Matrix rows, double[] d, double[] e)
     {
         int n = d.Length;
+        // The reduction has rounded by as much: smaller couplings say nothing, and need not go away where many eigenvalues are 0.
+        double rounding = 1e-16 * d.Zip(e, (a, b) => Math.Abs(a) + Math.Abs(b)).DefaultIfEmpty().Max();
         for (int l = 0; l < n; l++)
             for (int sweep = 0; ; sweep++)
             {
                 int m = l;
-                while (m < n - 1 && Math.Abs(e[m]) > double.Epsilon + 1e-16 * (Math.Abs(d[m]) + Math.Abs(d[m + 1]))) m++;
+                while (m < n - 1 && Math.Abs(e[m]) > double.Epsilon + rounding) m++;
                 if (m == l) break;
                 if (sweep == MaxSweeps) throw new InvalidOperationException("the eigenvalues don't converge: the matrix holds NaN or infinity");
                 double g = (d[l + 1] - d[l]) / (2 * e[l]), r = Math.Sqrt(g * g + 1);
