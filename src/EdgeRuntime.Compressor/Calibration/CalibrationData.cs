@@ -15,6 +15,15 @@ public sealed class CalibrationData
     /// <summary>Adds one sample: a tensor for every graph input, in order; elements of another type than the input's are real numbers.</summary>
     public void Add(params Tensor[] inputs) => _samples.Add(inputs);
 
+    /// <summary>At most <paramref name="count"/> of the samples, at even distances.</summary>
+    internal CalibrationData Some(int count)
+    {
+        CalibrationData some = new();
+        count = Math.Min(count, Count);
+        for (int i = 0; i < count; i++) some.Add(_samples[(int)((long)i * Count / count)]);
+        return some;
+    }
+
     /// <summary>Runs <paramref name="session"/> on every sample and calls <paramref name="observe"/> after each.</summary>
     /// <exception cref="ModelException">There are no samples, or they don't fit the session's inputs.</exception>
     public void ForEach(InferenceSession session, Action<int> observe)

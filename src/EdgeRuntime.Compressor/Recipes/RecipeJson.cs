@@ -35,6 +35,8 @@ internal sealed record NoOptions;
 [JsonSerializable(typeof(QuantizeAwareOptions))]
 [JsonSerializable(typeof(FineTuneOptions))]
 [JsonSerializable(typeof(FactorizeOptions))]
+[JsonSerializable(typeof(SeparateOptions))]
+[JsonSerializable(typeof(DistilBlocksOptions))]
 [JsonSerializable(typeof(PruneOptions))]
 [JsonSerializable(typeof(PruneChannelsOptions))]
 [JsonSerializable(typeof(SparsifyOptions))]

@@ -22,6 +22,8 @@ public sealed class Factorize : ICompressionPass
         if (options is { Method: "cp", Energy: not null }) throw new ArgumentException("method cp takes ratio or rank, not energy");
         if (options.Rank < 1 || options.RankMultiple < 1) throw new ArgumentException("rank and rankMultiple are at least 1");
         if (options is { Rank: not null, Energy: not null }) throw new ArgumentException("rank and energy exclude each other");
+        if (options.Budget is { } budget && (!(budget is > 0 and < 1) || options.Rank is not null || options.Energy is not null)) throw new ArgumentException($"budget {budget} is not in (0, 1), or there is a rank or energy besides");
+        if (options.BudgetOf is not ("multiplies" or "bytes" or "latency")) throw new ArgumentException($"no budgetOf \"{options.BudgetOf}\"; known: multiplies, bytes, latency");
         if (!(options.LeastSaving < 1)) throw new ArgumentException($"leastSaving {options.LeastSaving} is not below 1");
         if (!(options.MaxError > 0)) throw new ArgumentException($"maxError {options.MaxError} is not positive");
     }
@@ -42,22 +44,34 @@ public sealed class Factorize : ICompressionPass
             ? InputMoments.Observe(graph, context, layers.Concat(recurrent).Select(n => n.Input(0)).Concat(recurrent.Select(n => n.Output))) : [];
         List<FactorReport> reports = [];
         List<string> notes = [.. Options.Skip.Where(name => !graph.Nodes.Exists(n => n.Name == name)).Select(name => $"there is no node {name} to skip")];
-        foreach (Node node in layers)
+        FactorLayer[] all = [.. layers.Select(n => Layer(n, moments.GetValueOrDefault(n.Input(0))))];
+        var splits = Options.Budget is null ? all.Select(l => (l, Best: Best(l.Size, l.Weights))).Where(s => s.Best is not null).ToDictionary(s => s.l.Node, s => s.Best!.Value) : Search(graph, context, all, notes);
+        foreach (FactorLayer layer in all)
         {
-            Weights weights = Weights.Of(node)!;
-            Matrix matrix = new(weights.Outputs, weights.PerOutput, Array.ConvertAll(weights.Values, v => (double)v));
-            InputMoments? moment = moments.GetValueOrDefault(node.Input(0));
-            LayerSize size = Size(node);
-            if (Best(size, moment?.Weigh(matrix) ?? matrix) is not (LowRankForm form, Factors factors)) notes.Add($"{node} stays whole: no ranks save enough");
-            else if (factors.Error > Options.MaxError) notes.Add($"{node} stays whole: its factors would have an error of {factors.Error:P0}");
+            if (!splits.TryGetValue(layer.Node, out var best)) notes.Add($"{layer.Node} stays whole: {(Options.Budget is null ? "no ranks save enough" : "others save more for less error")}");
+            else if (best.Factors.Error > Options.MaxError) notes.Add($"{layer.Node} stays whole: its factors would have an error of {best.Factors.Error:P0}");
             else
             {
-                Replace(graph, node, factors, moment);
-                reports.Add(new FactorReport(node.Name, form.Name, factors.Ranks, factors.Error, size.Macs, form.Macs(factors.Ranks)));
+                Replace(graph, layer.Node, best.Factors, layer.Moments);
+                reports.Add(new FactorReport(layer.Node.Name, best.Form.Name, best.Factors.Ranks, best.Factors.Error, layer.Size.Macs, best.Form.Macs(best.Factors.Ranks)));
             }
         }
         foreach (Node node in recurrent) Split(graph, node, moments, reports, notes);
         return new PassReport(Name, reports.Count) { Factors = reports, Notes = notes };
+    }
+
+    private static FactorLayer Layer(Node node, InputMoments? moments)
+    {
+        Weights weights = Weights.Of(node)!;
+        Matrix matrix = new(weights.Outputs, weights.PerOutput, Array.ConvertAll(weights.Values, v => (double)v));
+        return new FactorLayer(node, Size(node), moments?.Weigh(matrix) ?? matrix, moments);
+    }
+
+    private Dictionary<Node, (LowRankForm Form, Factors Factors)> Search(Graph graph, PassContext context, FactorLayer[] layers, List<string> notes)
+    {
+        (var splits, string note) = new RankSearch(graph, context, Options).Choose(layers);
+        notes.Add(note);
+        return splits;
     }
 
     /// <summary>The two products of a recurrent layer, each on its own.</summary>
@@ -99,7 +113,7 @@ public sealed class Factorize : ICompressionPass
     }
 
     /// <summary>Of the forms that save enough: the cheapest where the error is given, else the one with the least error.</summary>
-    private (LowRankForm Form, Factors Factors)? Best(LayerSize size, Matrix weights)
+    internal (LowRankForm Form, Factors Factors)? Best(LayerSize size, Matrix weights)
     {
         if (weights.Energy() == 0) return null;
         (LowRankForm Form, Factors Factors)? best = null;
@@ -130,7 +144,7 @@ public sealed class Factorize : ICompressionPass
     private int Round(int rank, int half) => rank < Options.RankMultiple ? rank : (rank + half) / Options.RankMultiple * Options.RankMultiple;
 
     /// <summary>Puts the first factors before <paramref name="node"/>, which becomes the last one and keeps name, bias and clamp.</summary>
-    private static void Replace(Graph graph, Node node, Factors factors, InputMoments? moments)
+    internal static void Replace(Graph graph, Node node, Factors factors, InputMoments? moments)
     {
         ValueInfo x = node.Input(0);
         AttributeSet whole = node.Attributes.Clone();
@@ -144,7 +158,7 @@ public sealed class Factorize : ICompressionPass
             Matrix numbers = i == 0 && moments is not null ? moments.Restore(factor.Weights) : factor.Weights;
             TensorShape shape = node.Type == OperatorType.FullyConnected ? new TensorShape(numbers.Rows, numbers.Columns) : Window(factor, window, x.Shape[3]);
             layer.Inputs[1] = new ValueInfo(GraphEditor.UniqueName(graph, $"{node.Name}.factor{i + 1}.weights"), Tensor.From<float>(shape, numbers.ToFloats()));
-            if (node.Type == OperatorType.Convolution) Place(layer.Attributes, whole, factor);
+            if (node.Type == OperatorType.Convolution) Place(layer.Attributes, whole, factor, x.Shape[3]);
             if (isLast) break;
             layer.Outputs.Add(new ValueInfo(GraphEditor.UniqueName(graph, $"{node.Name}.factor{i + 1}"), ElementType.Float32, x.Shape));
             layer.Output.Shape = ShapeInference.Infer(layer);
@@ -157,11 +171,11 @@ public sealed class Factorize : ICompressionPass
         factor.Axes.HasFlag(FactorAxes.Horizontal) ? whole[2] : 1, factor.IsDepthwise ? 1 : channels);
 
     /// <summary>Strides, dilations and padding go with the axes of the window.</summary>
-    private static void Place(AttributeSet layer, AttributeSet whole, Factor factor)
+    private static void Place(AttributeSet layer, AttributeSet whole, Factor factor, int channels)
     {
         bool y = factor.Axes.HasFlag(FactorAxes.Vertical), x = factor.Axes.HasFlag(FactorAxes.Horizontal);
         int[] strides = whole.Ints("strides").ToArray(), dilations = whole.Ints("dilations").ToArray(), pads = whole.Ints("pads").ToArray();
         layer.Set("strides", y ? strides[0] : 1, x ? strides[1] : 1).Set("dilations", y ? dilations[0] : 1, x ? dilations[1] : 1)
-            .Set("pads", y ? pads[0] : 0, x ? pads[1] : 0, y ? pads[2] : 0, x ? pads[3] : 0).Set("group", factor.IsDepthwise ? factor.Outputs : 1);
+            .Set("pads", y ? pads[0] : 0, x ? pads[1] : 0, y ? pads[2] : 0, x ? pads[3] : 0).Set("group", factor.IsDepthwise ? channels : 1);
     }
 }

@@ -19,6 +19,15 @@ public sealed record FactorizeOptions
     /// <summary>The rank of every layer; chooses the ranks.</summary>
     public int? Rank { get; set; }
 
+    /// <summary>
+    /// Share of the whole network's cost that may remain, in (0, 1): ranks are searched, layer by layer, for the least error of the
+    /// outputs on the calibration data.
+    /// </summary>
+    public double? Budget { get; set; }
+
+    /// <summary>The cost that <see cref="Budget"/> is about: <c>multiplies</c>, <c>bytes</c> of weights, or <c>latency</c> as predicted for the profile.</summary>
+    public string BudgetOf { get; set; } = "multiplies";
+
     /// <summary>Ranks are multiples of this where they are larger, as vectors of channels are; 1 for any rank.</summary>
     public int RankMultiple { get; set; } = 8;
 

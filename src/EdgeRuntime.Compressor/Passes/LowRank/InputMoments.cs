@@ -56,7 +56,8 @@ internal sealed class InputMoments
         for (int i = 0; i < products.Values.Length; i++) sum.Values[i] += products.Values[i];
     }
 
-    private static Matrix Scaled(Matrix vectors, double[] values, Func<double, double> function)
+    /// <summary>V · f(values) · Vᵀ.</summary>
+    internal static Matrix Scaled(Matrix vectors, double[] values, Func<double, double> function)
     {
         Matrix left = vectors.Transpose(), scaled = vectors.Transpose();
         for (int i = 0; i < values.Length; i++)

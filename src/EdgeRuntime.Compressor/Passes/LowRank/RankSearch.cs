@@ -1,0 +1,90 @@
+using System.Runtime.InteropServices;
+using EdgeRuntime.Inference;
+using EdgeRuntime.Model;
+
+namespace EdgeRuntime.Compressor;
+
+/// <summary>A layer that may be split: its size, and its weights in the coordinates of its input's moments, where there are some.</summary>
+internal sealed record FactorLayer(Node Node, LayerSize Size, Matrix Weights, InputMoments? Moments);
+
+/// <summary>
+/// Chooses ranks for the least error of the network's outputs under a budget for the whole network. Each layer is split alone at some
+/// ranks, and the squared error that this makes in the outputs on calibration data is measured; squared errors of several layers
+/// about add up. Then, again and again, the step is taken that costs the least error for what it saves, until the budget is kept.
+/// </summary>
+internal sealed class RankSearch(Graph graph, PassContext context, FactorizeOptions options)
+{
+    private const int Samples = 32;
+
+    private static readonly double[] Shares = [0.9, 0.75, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1];
+
+    private readonly LatencyModel? _latency = options.BudgetOf == "latency" ? new LatencyModel(context.RequireProfile("factorize", null)) : null;
+    private readonly float[][] _expected = Outputs(graph, context);
+
+    /// <summary>One way to split a layer: what the network then saves, and the error of its outputs.</summary>
+    private sealed record Rung(LowRankForm Form, Factors Factors, double Saving, double Error);
+
+    /// <summary>The layers to split, how, and a line about it.</summary>
+    public (Dictionary<Node, (LowRankForm Form, Factors Factors)> Splits, string Note) Choose(IReadOnlyList<FactorLayer> layers)
+    {
+        double cost = Cost(graph), target = options.Budget!.Value * cost, error = 0, left = cost;
+        Dictionary<Node, Rung[]> ladders = layers.ToDictionary(l => l.Node, Ladder);
+        Dictionary<Node, Rung> taken = [];
+        while (left > target)
+        {
+            var best = ladders.SelectMany(l => l.Value.Select(r => (l.Key, Rung: r, Saving: r.Saving - (taken.GetValueOrDefault(l.Key)?.Saving ?? 0), Error: r.Error - (taken.GetValueOrDefault(l.Key)?.Error ?? 0))))
+                .Where(s => s.Saving > 1e-9 * cost).OrderBy(s => s.Error / s.Saving).FirstOrDefault();
+            if (best.Rung is null) break;
+            taken[best.Key] = best.Rung;
+            (left, error) = (left - best.Saving, error + best.Error);
+        }
+        string reached = left > target ? $"; the budget of {options.Budget:P0} is out of reach" : "";
+        return (taken.ToDictionary(t => t.Key, t => (t.Value.Form, t.Value.Factors)), $"ranks found for {left / cost:P1} of the {options.BudgetOf}; estimated squared error of the outputs {Math.Max(0, error):P2}{reached}");
+    }
+
+    private Rung[] Ladder(FactorLayer layer)
+    {
+        List<Rung> rungs = [];
+        foreach (double share in Shares)
+        {
+            context.Cancel.ThrowIfCancellationRequested();
+            if (new Factorize(options with { Ratio = share, Budget = null }).Best(layer.Size, layer.Weights) is not (LowRankForm form, Factors factors) || factors.Error > options.MaxError) continue;
+            Graph trial = GraphCopy.Of(graph);
+            Factorize.Replace(trial, trial.Nodes[graph.Nodes.IndexOf(layer.Node)], factors, layer.Moments);
+            context.Progress?.Invoke($"factorize: {layer.Node.Name} at {share:P0} of its multiplies");
+            rungs.Add(new Rung(form, factors, Cost(graph) - Cost(trial), Error(trial)));
+        }
+        return [.. rungs];
+    }
+
+    private double Cost(Graph network) => options.BudgetOf switch
+    {
+        "bytes" => network.Values().Where(v => v.IsConstant).Sum(v => v.StoredBytes),
+        "latency" => _latency!.Predict(network).TotalUs,
+        _ => network.Nodes.Sum(OperatorCosts.MultiplyAccumulates),
+    };
+
+    /// <summary>Σ |y − y'|² / Σ |y|² over the samples.</summary>
+    private double Error(Graph trial)
+    {
+        double difference = 0, energy = 0;
+        foreach (var (expected, actual) in _expected.Zip(Outputs(trial, context)))
+            for (int i = 0; i < expected.Length; i++)
+            {
+                difference += Math.Pow(expected[i] - actual[i], 2);
+                energy += expected[i] * (double)expected[i];
+            }
+        return energy == 0 ? 0 : difference / energy;
+    }
+
+    private static float[][] Outputs(Graph network, PassContext context)
+    {
+        Graph copy = GraphCopy.Of(network);
+        copy.Outputs[0] = Training.TrainableNetwork.LogitsOf(copy, copy.Outputs[0]);
+        GraphEditor.RemoveDeadNodes(copy);
+        using InferenceSession session = new(copy, new SessionOptions { Threads = context.Threads });
+        List<float[]> outputs = [];
+        context.RequireCalibration().Some(Samples).ForEach(session, _ => outputs.Add(MemoryMarshal.Cast<byte, float>(session.OutputBytes(0)).ToArray()));
+        return [.. outputs];
+    }
+}
