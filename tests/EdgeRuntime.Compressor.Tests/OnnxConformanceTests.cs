@@ -24,7 +24,6 @@ public sealed class OnnxConformanceTests
     /// <summary>Tests, by pattern, that are reported as not supported, and what the report says.</summary>
     private static readonly (string Test, string Reason)[] NotSupported =
     [
-        ("(Conv|Pool)3d|pool_3d", "rank 5"),
         ("test_(add|sub|mul|div)_uint8", "of UInt8 values"),
         ("test_clip_default_int8", "of Int8 values"),
         ("test_operator_non_float_params", "of Int64 values"),

@@ -5,7 +5,7 @@ namespace EdgeRuntime.Compressor;
 
 /// <summary>
 /// The operators on [N,C,L] and [N,C,H,W]: each becomes Transpose to channels-last, our operator, Transpose back.
-/// One-dimensional ones get H = 1.
+/// One-dimensional ones get H = 1; those on volumes are <see cref="OnnxVolumes"/>.
 /// </summary>
 internal static class OnnxSpatial
 {
@@ -19,11 +19,12 @@ internal static class OnnxSpatial
         int rank = x.Shape.Rank;
         if (!b.IsConstant(weights)) throw OnnxNode.Unsupported($"weights ({weights.Name}) that are computed while the network runs");
         if (bias is not null && !b.IsConstant(bias)) throw OnnxNode.Unsupported($"a bias ({bias.Name}) that is computed while the network runs");
-        ValueInfo nhwc = ToChannelsLast(b, x);
         if (weights.Shape.Rank != rank) throw OnnxNode.Damaged($"weights {weights.Shape} for an input {x.Shape}");
         TensorShape w = weights.Shape;
         if (node.Ints("kernel_shape") is { } kernel && !w.Dimensions[2..].SequenceEqual(kernel))
             throw OnnxNode.Damaged($"kernel_shape [{string.Join(",", kernel)}] for weights {w}");
+        if (rank == OnnxVolumes.Rank) return OnnxVolumes.Convolve(node, x, weights, bias);
+        ValueInfo nhwc = ToChannelsLast(b, x);
         if (rank == 3) w = new TensorShape(w[0], w[1], 1, w[2]);
         OnnxWindow window = OnnxWindow.Read(node, nhwc.Shape, [w[2], w[3]], rank - 2);
         ValueInfo turned = b.Transpose(b.Reshape(weights, w), 0, 2, 3, 1);
@@ -34,6 +35,7 @@ internal static class OnnxSpatial
     /// <summary>MaxPool, on floats or integers.</summary>
     public static ValueInfo MaxPool(OnnxNode node)
     {
+        if (node.Input(0).Shape.Rank == OnnxVolumes.Rank) return OnnxVolumes.Pool(node, OperatorType.MaxPool, Kernel(node));
         ValueInfo nhwc = ToChannelsLast(node.Builder, node.Input(0));
         OnnxWindow window = OnnxWindow.Read(node, nhwc.Shape, Kernel(node), node.Input(0).Shape.Rank - 2);
         if (window.Dilations is not [1, 1]) throw OnnxNode.Unsupported("a dilated pooling window");
@@ -48,6 +50,7 @@ internal static class OnnxSpatial
     public static ValueInfo AveragePool(OnnxNode node, ValueInfo x, bool channelsLast)
     {
         OnnxGraphBuilder b = node.Builder;
+        if (x.Shape.Rank == OnnxVolumes.Rank && !channelsLast) return OnnxVolumes.Pool(node, OperatorType.AveragePool, Kernel(node));
         ValueInfo nhwc = channelsLast ? x : ToChannelsLast(b, x);
         OnnxWindow window = OnnxWindow.Read(node, nhwc.Shape, Kernel(node), x.Shape.Rank - 2);
         if (window.Dilations is not [1, 1]) throw OnnxNode.Unsupported("a dilated pooling window");
@@ -66,6 +69,11 @@ internal static class OnnxSpatial
     /// <summary>The mean of float values over all places.</summary>
     public static ValueInfo GlobalAveragePool(OnnxNode node, ValueInfo x, bool channelsLast)
     {
+        if (x.Shape.Rank == OnnxVolumes.Rank && !channelsLast)
+        {
+            AttributeSet all = new AttributeSet().Set("axes", 1, 2, 3).Set("keepdims", 1);
+            return OnnxVolumes.FromChannelsLast(node.Builder, node.Builder.Emit(OperatorType.ReduceMean, [OnnxVolumes.ToChannelsLast(node.Builder, x)], all));
+        }
         ValueInfo nhwc = channelsLast ? x : ToChannelsLast(node.Builder, x);
         ValueInfo mean = node.Builder.Emit(OperatorType.ReduceMean, [nhwc], new AttributeSet().Set("axes", 1, 2).Set("keepdims", 1));
         return channelsLast ? mean : FromChannelsLast(node.Builder, mean, x.Shape.Rank);
@@ -90,6 +98,7 @@ internal static class OnnxSpatial
         ValueInfo Emit(ValueInfo on, int axis) => b.Emit(OperatorType.BatchNormalization, [on, node.Input(1), node.Input(2), node.Input(3), node.Input(4)],
             new AttributeSet().Set("epsilon", node.Float("epsilon", 1e-5f)).Set("axis", axis));
         for (int i = 1; i < 5; i++) node.Constant(i, "a parameter of the normalisation");
+        if (rank == OnnxVolumes.Rank) return OnnxVolumes.FromChannelsLast(b, Emit(OnnxVolumes.ToChannelsLast(b, x), 4));
         return rank is 3 or 4 ? FromChannelsLast(b, Emit(ToChannelsLast(b, x), 3), rank) : Emit(x, 1);
     }
 
@@ -102,7 +111,7 @@ internal static class OnnxSpatial
     private static ValueInfo ToChannelsLast(OnnxGraphBuilder b, ValueInfo x)
     {
         if (x.Shape.Rank == 3) x = b.Reshape(x, new TensorShape(x.Shape[0], x.Shape[1], 1, x.Shape[2]));
-        if (x.Shape.Rank != 4) throw OnnxNode.Unsupported($"an input of rank {x.Shape.Rank} ({x.Shape}); ranks 3 and 4 are");
+        if (x.Shape.Rank != 4) throw OnnxNode.Unsupported($"an input of rank {x.Shape.Rank} ({x.Shape}); ranks 3, 4 and 5 are, for Conv, BatchNormalization, and pooling by MaxPool, AveragePool or GlobalAveragePool");
         return b.Transpose(x, 0, 2, 3, 1);
     }
 

@@ -21,7 +21,23 @@ internal sealed record OnnxWindow(int[] Kernel, int[] Strides, int[] Dilations, 
     public static OnnxWindow Read(OnnxNode node, TensorShape nhwc, int[] kernel, int axes)
     {
         if (kernel.Length != 2) throw OnnxNode.Damaged($"a window of {kernel.Length} axes on an input of {axes}");
-        int[] strides = List(node, "strides", axes, 1), dilations = List(node, "dilations", axes, 1), pads = ReadPads(node, axes);
+        return Read(node, nhwc[1], nhwc[2], kernel, List(node, "strides", axes, 1), List(node, "dilations", axes, 1), ReadPads(node, axes));
+    }
+
+    /// <summary>
+    /// The same for depth, height and width of an input [N,D,H,W,C], as two windows: one over depth alone, on [N,D,·,C], and one over the plane,
+    /// on [·,H,W,C].
+    /// </summary>
+    public static (OnnxWindow Depth, OnnxWindow Plane) ReadVolume(OnnxNode node, TensorShape ndhwc, int[] kernel)
+    {
+        if (kernel.Length != 3) throw OnnxNode.Damaged($"a window of {kernel.Length} axes on an input of 3");
+        int[] strides = List(node, "strides", 3, 1), dilations = List(node, "dilations", 3, 1), pads = ReadPads(node, 3);
+        return (Read(node, ndhwc[1], 1, [kernel[0], 1], [strides[0], 1], [dilations[0], 1], [pads[0], 0, pads[3], 0]),
+            Read(node, ndhwc[2], ndhwc[3], kernel[1..], strides[1..], dilations[1..], [pads[1], pads[2], pads[4], pads[5]]));
+    }
+
+    private static OnnxWindow Read(OnnxNode node, int height, int width, int[] kernel, int[] strides, int[] dilations, int[] pads)
+    {
         for (int i = 0; i < 2; i++)
             if (kernel[i] < 1 || strides[i] < 1 || dilations[i] < 1)
                 throw OnnxNode.Damaged($"kernel {kernel[i]}, stride {strides[i]}, dilation {dilations[i]}: all must be at least 1");
@@ -29,7 +45,7 @@ internal sealed record OnnxWindow(int[] Kernel, int[] Strides, int[] Dilations, 
         if (auto is "SAME_UPPER" or "SAME_LOWER")
             for (int i = 0; i < 2; i++)
             {
-                int size = nhwc[i + 1], outputs = (size - 1) / strides[i] + 1;
+                int size = i == 0 ? height : width, outputs = (size - 1) / strides[i] + 1;
                 int total = Math.Max(0, checked((outputs - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1) - size);
                 pads[i] = auto == "SAME_UPPER" ? total / 2 : total - total / 2;
                 pads[i + 2] = total - pads[i];
@@ -63,7 +79,7 @@ internal sealed record OnnxWindow(int[] Kernel, int[] Strides, int[] Dilations, 
     private static int[] List(OnnxNode node, string name, int axes, int fallback)
     {
         int[] list = node.Ints(name) ?? [];
-        if (list.Length == 0) return [fallback, fallback];
+        if (list.Length == 0) return [.. Enumerable.Repeat(fallback, Math.Max(axes, 2))];
         if (list.Length != axes) throw OnnxNode.Damaged($"attribute {name} has {list.Length} numbers, not {axes}");
         return axes == 1 ? [1, list[0]] : list;
     }
@@ -71,7 +87,7 @@ internal sealed record OnnxWindow(int[] Kernel, int[] Strides, int[] Dilations, 
     private static int[] ReadPads(OnnxNode node, int axes)
     {
         int[] list = node.Ints("pads") ?? [];
-        if (list.Length == 0) return new int[4];
+        if (list.Length == 0) return new int[2 * Math.Max(axes, 2)];
         if (list.Length != 2 * axes) throw OnnxNode.Damaged($"attribute pads has {list.Length} numbers, not {2 * axes}");
         return axes == 1 ? [0, list[0], 0, list[1]] : list;
     }
