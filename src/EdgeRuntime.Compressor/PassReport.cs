@@ -4,7 +4,14 @@ namespace EdgeRuntime.Compressor;
 /// <param name="Name">The node.</param>
 /// <param name="Operator">Its operator.</param>
 /// <param name="SignalToNoise">10·log10(Σ float² / Σ (float − changed)²) over the calibration data, in dB.</param>
-public sealed record LayerReport(string Name, string Operator, double SignalToNoise);
+public sealed record LayerReport(string Name, string Operator, double SignalToNoise)
+{
+    /// <summary>Bits of a weight; null for layers without weights.</summary>
+    public int? Bits { get; init; }
+
+    /// <summary>Weights that share a scale, where that is not a whole channel's.</summary>
+    public int? Group { get; init; }
+}
 
 /// <summary>How one layer was split in factors.</summary>
 /// <param name="Name">The node.</param>

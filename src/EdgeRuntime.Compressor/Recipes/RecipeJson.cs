@@ -33,6 +33,8 @@ internal sealed record NoOptions;
 [JsonSerializable(typeof(QuantizeOptions))]
 [JsonSerializable(typeof(QuantizeInt4Options))]
 [JsonSerializable(typeof(QuantizeAwareOptions))]
+[JsonSerializable(typeof(QuantizeMixedOptions))]
+[JsonSerializable(typeof(EqualizeOptions))]
 [JsonSerializable(typeof(FineTuneOptions))]
 [JsonSerializable(typeof(FactorizeOptions))]
 [JsonSerializable(typeof(SeparateOptions))]

@@ -87,8 +87,9 @@ public sealed class QuantizeInt4Tests
 
     private static double Noise(float[] weights, int depth, int outputs, int group)
     {
-        var (nibbles, scales) = NibbleWeights.Choose(weights, outputs, group, new float[outputs]);
-        float[] reals = new QuantizationParameters(scales, default, 0, group).Dequantize(Int4.Pack(new TensorShape(outputs, depth), nibbles));
+        float[] scales = NibbleWeights.Choose(weights, outputs, group, new float[outputs], []);
+        float Scale(int i) => scales[i / depth * (scales.Length / outputs) + (group == 0 ? 0 : i % depth / group)];
+        float[] reals = [.. weights.Select((w, i) => Scale(i) * Math.Clamp(MathF.Round(w / Scale(i)), NibbleWeights.Least, NibbleWeights.Most))];
         return weights.Zip(reals, (w, r) => (double)(w - r) * (w - r)).Sum();
     }
 

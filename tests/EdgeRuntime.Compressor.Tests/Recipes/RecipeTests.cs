@@ -51,7 +51,7 @@ public sealed class RecipeTests
     }
 
     [Fact]
-    public void UnknownRecipeNamesTheShippedOnes() => Assert.Contains("float, fp16, int4, int8, lowrank, lowrank-tuned, none", Assert.Throws<RecipeException>(() => Recipe.Load("int7")).Message, StringComparison.Ordinal);
+    public void UnknownRecipeNamesTheShippedOnes() => Assert.Contains("float, fp16, int4, int8, lowrank, lowrank-tuned, mixed, none", Assert.Throws<RecipeException>(() => Recipe.Load("int7")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void ThePipelineReportsSizesAndWritesTheRecipeIntoTheModel()

@@ -47,6 +47,30 @@ internal sealed class Matrix(int rows, int columns, double[] values)
         return result;
     }
 
+    /// <summary>Adds the lower half, with the diagonal, of the transpose of <paramref name="other"/> times itself.</summary>
+    public void AddGram(Matrix other)
+    {
+        int k = 0;
+        for (; k + 4 <= other.Rows; k += 4)
+            for (int i = 0; i < rows; i++)
+                AddFour(Row(i)[..(i + 1)], [other[k, i], other[k + 1, i], other[k + 2, i], other[k + 3, i]], other.Row(k), other.Row(k + 1), other.Row(k + 2), other.Row(k + 3));
+        for (; k < other.Rows; k++)
+            for (int i = 0; i < rows; i++) AddScaled(Row(i)[..(i + 1)], other.Row(k)[..(i + 1)], other[k, i]);
+    }
+
+    /// <summary>The lower triangle L with L·Lᵀ = this, whose lower half is read; this must be positive definite.</summary>
+    public Matrix Cholesky()
+    {
+        Matrix lower = new(rows, rows);
+        for (int i = 0; i < rows; i++)
+            for (int j = 0; j <= i; j++)
+            {
+                double rest = this[i, j] - Dot(lower.Row(i)[..j], lower.Row(j)[..j]);
+                lower[i, j] = i == j ? Math.Sqrt(rest) : rest / lower[j, j];
+            }
+        return lower;
+    }
+
     /// <summary>The first <paramref name="count"/> columns.</summary>
     public Matrix FirstColumns(int count)
     {
@@ -59,6 +83,28 @@ internal sealed class Matrix(int rows, int columns, double[] values)
     public double Energy() => values.Sum(v => v * v);
 
     public float[] ToFloats() => Array.ConvertAll(values, v => (float)v);
+
+    /// <summary>Σ of products.</summary>
+    public static double Dot(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
+    {
+        ReadOnlySpan<Vector<double>> wideA = MemoryMarshal.Cast<double, Vector<double>>(a), wideB = MemoryMarshal.Cast<double, Vector<double>>(b);
+        Vector<double> wide = Vector<double>.Zero;
+        for (int i = 0; i < wideA.Length; i++) wide += wideA[i] * wideB[i];
+        double sum = Vector.Sum(wide);
+        for (int i = wideA.Length * Vector<double>.Count; i < a.Length; i++) sum += a[i] * b[i];
+        return sum;
+    }
+
+    /// <summary>Adds four rows, each times a factor of its own: one pass over <paramref name="to"/> for all of them.</summary>
+    public static void AddFour<T>(Span<T> to, ReadOnlySpan<T> factors, ReadOnlySpan<T> a, ReadOnlySpan<T> b, ReadOnlySpan<T> c, ReadOnlySpan<T> d) where T : struct, INumber<T>
+    {
+        Vector<T> f0 = new(factors[0]), f1 = new(factors[1]), f2 = new(factors[2]), f3 = new(factors[3]);
+        Span<Vector<T>> wide = MemoryMarshal.Cast<T, Vector<T>>(to);
+        ReadOnlySpan<Vector<T>> wa = MemoryMarshal.Cast<T, Vector<T>>(a), wb = MemoryMarshal.Cast<T, Vector<T>>(b);
+        ReadOnlySpan<Vector<T>> wc = MemoryMarshal.Cast<T, Vector<T>>(c), wd = MemoryMarshal.Cast<T, Vector<T>>(d);
+        for (int i = 0; i < wide.Length; i++) wide[i] += wa[i] * f0 + wb[i] * f1 + (wc[i] * f2 + wd[i] * f3);
+        for (int i = wide.Length * Vector<T>.Count; i < to.Length; i++) to[i] += a[i] * factors[0] + b[i] * factors[1] + (c[i] * factors[2] + d[i] * factors[3]);
+    }
 
     private static void AddScaled(Span<double> to, ReadOnlySpan<double> from, double factor)
     {

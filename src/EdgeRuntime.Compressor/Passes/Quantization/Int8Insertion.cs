@@ -10,7 +10,8 @@ namespace EdgeRuntime.Compressor;
 internal static class Int8Insertion
 {
     /// <summary>Changes <paramref name="graph"/>; returns the integer value that stands for each float value, by the latter's name.</summary>
-    public static Dictionary<string, ValueInfo> Apply(Graph graph, Int8Ranges ranges, bool perChannel, QuantizeInt4? nibbles, IReadOnlyDictionary<Node, double> largestCells)
+    public static Dictionary<string, ValueInfo> Apply(Graph graph, Int8Ranges ranges, bool perChannel, QuantizeInt4? nibbles, WeightRounding rounding,
+        IReadOnlyDictionary<Node, double> largestCells)
     {
         GraphIndex index = new(graph);
         HashSet<Node> chosen = nibbles?.Choose(graph) ?? [];
@@ -18,12 +19,12 @@ internal static class Int8Insertion
         {
             if (chosen.Contains(node))
             {
-                ValueInfo stored = nibbles!.Quantize(node, node.Input(1), LeastScales(Weights.Of(node)!, ranges.Parameters[node.Input(0)].Scale), index);
+                ValueInfo stored = nibbles!.Quantize(node, node.Input(1), LeastScales(Weights.Of(node)!, ranges.Parameters[node.Input(0)].Scale), rounding, index);
                 node.Inputs[1] = Dequantized(node, node.Input(1), stored, index);
                 continue;
             }
             if (node.Type is OperatorType.Convolution or OperatorType.FullyConnected)
-                QuantizeWeights(node, ranges.Parameters[node.Input(0)].Scale, perChannel, index);
+                QuantizeWeights(node, ranges.Parameters[node.Input(0)].Scale, perChannel, rounding, index);
             else if (node.Type is not (OperatorType.Lstm or OperatorType.Gru)) QuantizeOperands(node, index);
         }
         Dictionary<string, ValueInfo> quantized = [];
@@ -54,7 +55,7 @@ internal static class Int8Insertion
     private static float[] LeastScales(Weights weights, float inputScale) => Array.ConvertAll(weights.Bias, b => Math.Abs(b) / inputScale / (1 << 29));
 
     // scale[c] = max |w| / 127, but not below the least.
-    private static void QuantizeWeights(Node node, float inputScale, bool perChannel, GraphIndex index)
+    private static void QuantizeWeights(Node node, float inputScale, bool perChannel, WeightRounding rounding, GraphIndex index)
     {
         Weights weights = Weights.Of(node)!;
         if (perChannel && BinaryRules.SignScales(weights) is { } signs)
@@ -77,7 +78,8 @@ internal static class Int8Insertion
             ref float scale = ref scales[perChannel ? c : 0];
             scale = Math.Max(scale, wanted);
         }
-        node.Inputs[1] = Dequantized(node, node.Input(1), new QuantizationParameters(scales, axis: perChannel ? 0 : -1), -sbyte.MaxValue, index);
+        sbyte[] integers = rounding.Round(node, weights.Values, weights.Outputs, scales, weights.PerOutput, -sbyte.MaxValue, sbyte.MaxValue);
+        node.Inputs[1] = Dequantized(node, node.Input(1), integers, new QuantizationParameters(scales, axis: perChannel ? 0 : -1), index);
     }
 
     private static void QuantizeOperands(Node node, GraphIndex index)
@@ -86,19 +88,14 @@ internal static class Int8Insertion
         {
             if (node.Inputs[i] is not { Constant: { } constant } operand) continue;
             float[] values = constant.ToFloats();
-            node.Inputs[i] = Dequantized(node, operand, RangeFinder.Parameters(Math.Min(0, values.Min()), Math.Max(0, values.Max())), sbyte.MinValue, index);
+            QuantizationParameters parameters = RangeFinder.Parameters(Math.Min(0, values.Min()), Math.Max(0, values.Max()));
+            sbyte[] integers = Array.ConvertAll(values, v => (sbyte)Requantize.Quantize(v, parameters.Scale, parameters.ZeroPoint, sbyte.MinValue, sbyte.MaxValue));
+            node.Inputs[i] = Dequantized(node, operand, integers, parameters, index);
         }
     }
 
-    private static ValueInfo Dequantized(Node reader, ValueInfo constant, QuantizationParameters parameters, int least, GraphIndex index)
+    private static ValueInfo Dequantized(Node reader, ValueInfo constant, sbyte[] integers, QuantizationParameters parameters, GraphIndex index)
     {
-        float[] values = constant.Constant!.ToFloats();
-        sbyte[] integers = new sbyte[values.Length];
-        for (int i = 0; i < values.Length; i++)
-        {
-            int c = parameters.ChannelOf(constant.Shape, i);
-            integers[i] = (sbyte)Requantize.Quantize(values[i], parameters.Scales[c], parameters.ZeroPoints[c], least, sbyte.MaxValue);
-        }
         ValueInfo stored = new(GraphEditor.UniqueName(index.Graph, constant.Name + ".int8"), Tensor.From<sbyte>(constant.Shape, integers), parameters)
         {
             Sparsity = parameters.IsSymmetric ? constant.Sparsity : null,

@@ -31,7 +31,17 @@ internal static class NoiseMeter
                 Add(MemoryMarshal.Cast<byte, float>(floats.ValueBytes(pairs[p].Float)), MemoryMarshal.Cast<byte, sbyte>(integers.ValueBytes(pairs[p].Integer)),
                     pairs[p].Integer.Quantization!, ref signal[p], ref noise[p]);
         });
-        return [.. pairs.Select((p, i) => new LayerReport(p.Node.Name, p.Node.Type.ToString(), Decibels(signal[i], noise[i])))];
+        return [.. pairs.Select((p, i) => Report(p.Node, Decibels(signal[i], noise[i])))];
+    }
+
+    private static LayerReport Report(Node node, double decibels)
+    {
+        ValueInfo? weights = node.Type is OperatorType.Convolution or OperatorType.FullyConnected or OperatorType.Lstm or OperatorType.Gru ? node.Input(1) : null;
+        return new LayerReport(node.Name, node.Type.ToString(), decibels)
+        {
+            Bits = weights?.Type.Bits(),
+            Group = weights?.Quantization is { GroupSize: > 0 } q ? q.GroupSize : null,
+        };
     }
 
     private static double Decibels(double signal, double noise) => noise == 0 ? Exact : Math.Clamp(10 * Math.Log10(signal / noise), -Exact, Exact);

@@ -47,6 +47,7 @@ public sealed record QuantizeAwareOptions : TaughtOptions
         Group = Group,
         KeepEnds = KeepEnds,
         Int8 = Int8,
+        Rounding = WeightRounding.Nearest,
         Method = Method,
         Percentile = Percentile,
         Skip = Skip,

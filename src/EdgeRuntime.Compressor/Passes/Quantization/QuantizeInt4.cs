@@ -19,6 +19,7 @@ public sealed class QuantizeInt4 : ICompressionPass
         Options = options;
         if (options.Group is not (0 or 32 or 64 or 128)) throw new ArgumentException($"group {options.Group}; known: 0 (per output channel), 32, 64, 128");
         if (!Activations.Contains(options.Activations)) throw new ArgumentException($"no activations \"{options.Activations}\"; known: {string.Join(", ", Activations)}");
+        WeightRounding.Check(options.Rounding);
         Static = new QuantizeInt8(options.ToInt8()) { Nibbles = this };
     }
 
@@ -26,24 +27,32 @@ public sealed class QuantizeInt4 : ICompressionPass
     public string Name => "quantize-int4";
 
     /// <inheritdoc/>
-    public bool NeedsCalibration => Options.Activations == "int8";
+    public bool NeedsCalibration => Options.Activations == "int8" || Options.Rounding is WeightRounding.Learned or WeightRounding.Feedback;
 
     /// <summary>What it was created with.</summary>
     public QuantizeInt4Options Options { get; }
 
     private QuantizeInt8 Static { get; }
 
+    /// <summary>Where another pass has decided on layers: the group size of each that gets int4 weights, by name.</summary>
+    internal IReadOnlyDictionary<string, int>? Groups { get; init; }
+
+    /// <summary>Where another pass has observed the network: how its layers are rounded.</summary>
+    internal WeightRounding? Rounding { get; init; }
+
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
-        if (NeedsCalibration) return Static.Apply(graph, context) with { Pass = Name };
+        if (Options.Activations == "int8") return Static.Apply(graph, context) with { Pass = Name };
         GraphOptimizer.Optimize(graph);
         GraphIndex index = new(graph);
         HashSet<Node> nibbles = Choose(graph);
         Node[] layers = [.. graph.Nodes.Where(n => IsDense(n) && !Options.Skip.Contains(n.Name))];
+        string method = Options.Rounding ?? (context.Calibration is null ? WeightRounding.Nearest : WeightRounding.Feedback);
+        WeightRounding rounding = WeightRounding.For(method, graph, layers, biasCorrection: false, context);
         foreach (Node node in layers)
         {
-            ValueInfo weights = nibbles.Contains(node) ? Quantize(node, node.Input(1), new float[node.Input(1).Shape[0]], index) : ToInt8(node.Input(1), index);
+            ValueInfo weights = nibbles.Contains(node) ? Quantize(node, node.Input(1), new float[node.Input(1).Shape[0]], rounding, index) : ToInt8(node, node.Input(1), rounding, index);
             node.Inputs[1] = weights;
             if (Options.Activations == "dynamic") node.Attributes.Set("dynamic", 1);
         }
@@ -54,31 +63,38 @@ public sealed class QuantizeInt4 : ICompressionPass
     internal HashSet<Node> Choose(Graph graph)
     {
         Node[] dense = [.. graph.Nodes.Where(IsDense)];
+        if (Groups is not null) return [.. dense.Where(n => Groups.ContainsKey(n.Name))];
         IEnumerable<Node> chosen = Options.KeepEnds ? dense.Skip(1).SkipLast(1) : dense;
         return [.. chosen.Where(Takes)];
     }
 
     /// <summary>Whether no option says that the node keeps its weights.</summary>
-    internal bool Takes(Node node) => !Options.Int8.Contains(node.Name) && !Options.Skip.Contains(node.Name);
+    internal bool Takes(Node node) => (Groups is null || Groups.ContainsKey(node.Name)) && !Options.Int8.Contains(node.Name) && !Options.Skip.Contains(node.Name);
 
     /// <summary>The int4 form of constant float <paramref name="weights"/>.</summary>
-    internal ValueInfo Quantize(Node node, ValueInfo weights, ReadOnlySpan<float> least, GraphIndex index)
+    internal ValueInfo Quantize(Node node, ValueInfo weights, ReadOnlySpan<float> least, WeightRounding rounding, GraphIndex index) =>
+        ToInt4(node, weights, Groups?.GetValueOrDefault(node.Name) ?? Options.Group, least, rounding, index);
+
+    /// <summary>The same with scales for groups of <paramref name="size"/> weights, or 0 for one a channel.</summary>
+    internal static ValueInfo ToInt4(Node node, ValueInfo weights, int size, ReadOnlySpan<float> least, WeightRounding rounding, GraphIndex index)
     {
-        int outputs = weights.Shape[0], depth = (int)weights.Shape.CountOf(1, weights.Shape.Rank), group = depth > Options.Group ? Options.Group : 0;
-        (sbyte[] nibbles, float[] scales) = NibbleWeights.Choose(weights.Constant!.ToFloats(), outputs, group, least);
+        int outputs = weights.Shape[0], depth = (int)weights.Shape.CountOf(1, weights.Shape.Rank), group = depth > size ? size : 0;
+        float[] values = weights.Constant!.ToFloats(), scales = NibbleWeights.Choose(values, outputs, group, least, rounding.Importance(node));
+        sbyte[] nibbles = rounding.Round(node, values, outputs, scales, group == 0 ? depth : group, NibbleWeights.Least, NibbleWeights.Most);
         return new ValueInfo(GraphEditor.UniqueName(index.Graph, weights.Name + ".int4"), Int4.Pack(weights.Shape, nibbles), new QuantizationParameters(scales, default, 0, group)) { Sparsity = weights.Sparsity };
     }
 
-    private static bool IsDense(Node node) => Weights.Of(node) is not null && node.Output.Type == ElementType.Float32
+    /// <summary>Whether nibble kernels can take the weights of <paramref name="node"/>.</summary>
+    internal static bool IsDense(Node node) => Weights.Of(node) is not null && node.Output.Type == ElementType.Float32
         && (node.Type == OperatorType.FullyConnected || node.Attributes.Int("group") == 1);
 
-    private static ValueInfo ToInt8(ValueInfo weights, GraphIndex index)
+    /// <summary>The int8 form, one scale for each output channel.</summary>
+    internal static ValueInfo ToInt8(Node node, ValueInfo weights, WeightRounding rounding, GraphIndex index)
     {
         float[] values = weights.Constant!.ToFloats(), scales = new float[weights.Shape[0]];
-        sbyte[] integers = new sbyte[values.Length];
         int depth = values.Length / Math.Max(1, scales.Length);
         for (int i = 0; i < values.Length; i++) scales[i / depth] = Math.Max(scales[i / depth], Math.Max(Math.Abs(values[i]) / sbyte.MaxValue, 1e-20f));
-        for (int i = 0; i < values.Length; i++) integers[i] = (sbyte)Requantize.Quantize(values[i], scales[i / depth], 0, -sbyte.MaxValue, sbyte.MaxValue);
+        sbyte[] integers = rounding.Round(node, values, scales.Length, scales, depth, -sbyte.MaxValue, sbyte.MaxValue);
         return new ValueInfo(GraphEditor.UniqueName(index.Graph, weights.Name + ".int8"), Tensor.From<sbyte>(weights.Shape, integers), new QuantizationParameters(scales, axis: 0));
     }
 }

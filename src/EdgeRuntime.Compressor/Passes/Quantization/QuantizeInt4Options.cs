@@ -9,6 +9,9 @@ public sealed record QuantizeInt4Options
     /// <summary><c>int8</c> (from calibration), <c>dynamic</c> (int8, row by row while running) or <c>float</c>.</summary>
     public string Activations { get; set; } = "int8";
 
+    /// <summary><c>nearest</c>, <c>adaround</c> or <c>gptq</c>; null for the last where there are calibration data, else the first.</summary>
+    public string? Rounding { get; set; }
+
     /// <summary>Whether the first and the last layer keep int8 weights.</summary>
     public bool KeepEnds { get; set; } = true;
 
@@ -35,6 +38,7 @@ public sealed record QuantizeInt4Options
 
     internal QuantizeOptions ToInt8() => new()
     {
+        Rounding = Rounding ?? WeightRounding.Feedback,
         Method = Method,
         Percentile = Percentile,
         BiasCorrection = BiasCorrection,

@@ -27,6 +27,7 @@ public sealed class QuantizeInt8 : ICompressionPass
         Options = options;
         if (!Methods.TryGetValue(options.Method, out _method))
             throw new ArgumentException($"no calibration method \"{options.Method}\"; known: {string.Join(", ", Methods.Keys)}");
+        WeightRounding.Check(options.Rounding);
         if (!(options.Percentile is > 50 and <= 100))
             throw new ArgumentException($"percentile {options.Percentile} is not in (50, 100]");
     }
@@ -58,6 +59,7 @@ public sealed class QuantizeInt8 : ICompressionPass
             Notes = [.. ranges.LeftInFloat.Select(n => $"{n} computes in float")],
         };
     }
+
     /// <summary>Whether some operator of <paramref name="graph"/> computes on integers.</summary>
     internal static bool IsQuantized(Graph graph) => graph.Nodes.Any(n => n.Output.Type == ElementType.Int8 && n.Type != OperatorType.Quantize);
 
@@ -66,7 +68,8 @@ public sealed class QuantizeInt8 : ICompressionPass
     {
         Dictionary<ValueInfo, ValueStatistics> statistics = Calibrator.Observe(graph, context, _method != CalibrationMethod.MinMax);
         Int8Ranges ranges = Int8Ranges.Choose(graph, Options, v => RangeFinder.Find(statistics[v], _method, Options.Percentile));
-        Dictionary<string, ValueInfo> quantized = Int8Insertion.Apply(graph, ranges, Options.PerChannel, Nibbles,
+        WeightRounding rounding = Nibbles?.Rounding ?? WeightRounding.For(Options.Rounding, graph, ranges.Nodes, Options.BiasCorrection, context);
+        Dictionary<string, ValueInfo> quantized = Int8Insertion.Apply(graph, ranges, Options.PerChannel, Nibbles, rounding,
             RecurrentInsertion.LargestCells(graph, ranges.Nodes, context));
         GraphOptimizer.Optimize(graph);
         return (ranges, quantized);

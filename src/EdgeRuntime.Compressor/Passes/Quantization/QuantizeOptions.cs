@@ -16,6 +16,9 @@ public sealed record QuantizeOptions
     /// <summary>Whether activations have the zero point 0, which wastes half of the range of what is never negative.</summary>
     public bool Symmetric { get; set; }
 
+    /// <summary>How weights become integers: <c>nearest</c>, <c>adaround</c> or <c>gptq</c>.</summary>
+    public string Rounding { get; set; } = WeightRounding.Nearest;
+
     /// <summary>Whether biases make up for the mean error that rounding brings to each channel.</summary>
     public bool BiasCorrection { get; set; } = true;
 

@@ -65,7 +65,7 @@ internal static class RecurrentInsertion
         Quantize(node, RecurrentShape.W, RecurrentShape.Bias, node.Input(0).Quantization!.Scale, nibbles, index);
         Quantize(node, RecurrentShape.R, RecurrentShape.RecurrentBias, node.Output.Quantization!.Scale, nibbles, index);
         if (node.OptionalInput(RecurrentShape.R2) is { } second)
-            node.Inputs[RecurrentShape.R2] = nibbles?.Quantize(node, second, new float[second.Shape[0]], index) ?? Int8(second, new float[second.Shape[0]], graph);
+            node.Inputs[RecurrentShape.R2] = nibbles?.Quantize(node, second, new float[second.Shape[0]], WeightRounding.ToNearest, index) ?? Int8(second, new float[second.Shape[0]], graph);
         QuantizationParameters state = UnitState;
         if (lstm)
         {
@@ -85,7 +85,7 @@ internal static class RecurrentInsertion
         // Large enough for the bias to stay below 2^29 steps of scale[row] · input scale.
         float[] least = new float[w.Shape[0]];
         for (int r = 0; r < biases.Length; r++) least[r] = (float)(Math.Abs(biases[r]) / inputScale / (1 << 29));
-        node.Inputs[weights] = nibbles?.Quantize(node, w, least, index) ?? Int8(w, least, index.Graph);
+        node.Inputs[weights] = nibbles?.Quantize(node, w, least, WeightRounding.ToNearest, index) ?? Int8(w, least, index.Graph);
         if (biases.Length == 0) return;
         // Factors are multiplied out at load, to scales of their own, which biases are then converted to.
         Int8Weights stored = Int8Weights.From(node.Input(weights).Constant!, node.Input(weights).Quantization!)!;
