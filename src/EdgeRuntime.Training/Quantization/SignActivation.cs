@@ -1,5 +1,3 @@
-using EdgeRuntime.Tensors;
-
 namespace EdgeRuntime.Training;
 
 /// <summary>

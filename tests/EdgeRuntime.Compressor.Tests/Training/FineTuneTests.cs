@@ -1,6 +1,4 @@
 using EdgeRuntime.Model;
-using EdgeRuntime.Tensors;
-using EdgeRuntime.Training;
 using Xunit;
 
 namespace EdgeRuntime.Compressor.Tests;
