@@ -41,7 +41,7 @@ internal sealed record CompressionLine(string Task, string Name, string? Recipe,
         new("cifar10", "half as wide, taught, int8", Own("taught-student"), "0.8 above the line before") { Network = "student.onnx" },
         new("fan", "float", null),
         new("fan", "int8 PTQ", "int8", "≤ 0.01"),
-        new("fan", "factors with 99 % of the energy, int8", "lowrank", "≤ 0.01"),
+        new("fan", "factors, int8", Own("fan-lowrank"), "≤ 0.01"),
     ];
 
     /// <summary>The arguments of <c>edge</c> that make the line's file in <paramref name="folder"/>.</summary>
