@@ -170,8 +170,9 @@ public class TrainableNetwork
             int[] ones = [.. Enumerable.Range(0, y.Rank).Where(i => y[i] == 1)];
             if (ones.Length > 0) return ones.Where(i => y.CountOf(0, i) == before).Append(ones[0]).First();
         }
+        // Where a sample has several rows, as a volume has slices, a dimension of 1 before them makes samples of them again.
         for (int i = 0; i < y.Rank; i++)
-            if (y.CountOf(0, i) == before && y[i] % x[axis] == 0) return i;
+            if (y.CountOf(0, i) == before && (y[i] == 1 || y[i] % x[axis] == 0)) return i;
         throw new ModelException(ModelErrorKind.Unsupported, node.ToString(), $"a batch of {x} doesn't go on as one of {y}");
     }
 

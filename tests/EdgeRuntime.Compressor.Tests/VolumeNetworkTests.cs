@@ -1,12 +1,13 @@
 using EdgeRuntime.Inference;
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
+using EdgeRuntime.Training;
 using Xunit;
 using static EdgeRuntime.Compressor.Tests.OnnxModels;
 
 namespace EdgeRuntime.Compressor.Tests;
 
-/// <summary>A network of 3-D convolutions, once imported, is one like others: it runs and is quantised.</summary>
+/// <summary>A network of 3-D convolutions, once imported, is one like others: it runs, is quantised and is trained.</summary>
 public sealed class VolumeNetworkTests
 {
     private readonly Random _random = new(4);
@@ -26,6 +27,30 @@ public sealed class VolumeNetworkTests
         sample.Data.Span.CopyTo(session.InputBytes(0));
         session.Run();
         Assert.All(wanted.Zip(session.Output<float>(0).ToArray()), p => Assert.Equal(p.First, p.Second, 1e-4f));
+    }
+
+    [Fact]
+    public void GradientsReachTheFirstConvolution()
+    {
+        Graph graph = GraphOptimizer.PrepareForTraining(Volumes());
+        TrainableNetwork network = new(graph);
+        float[] sample = Sample(graph).ToFloats();
+        Tape tape = new(1);
+        Variable Loss()
+        {
+            tape.Reset();
+            Variable y = network.Forward(tape, [new Variable("x", graph.Inputs[0].Shape, sample, requiresGradient: false)])[0];
+            return tape.MeanSquaredError(y, new Variable("t", y.Shape, new float[y.Count], requiresGradient: false));
+        }
+        Variable weights = network.Parameters.First(p => p.Shape.Rank == 4);
+        tape.Backward(Loss());
+        float gradient = weights.Gradient![5], step = 1e-2f, before = weights.Data[5];
+        weights.Data[5] = before + step;
+        float up = Loss().Data[0];
+        weights.Data[5] = before - step;
+        float down = Loss().Data[0];
+        Assert.NotEqual(0, gradient);
+        Assert.Equal((up - down) / (2 * step), gradient, 0.02f * Math.Abs(gradient) + 1e-4f);
     }
 
     private Graph Volumes() => OnnxImporter.Import(Network(13, [1, 2, 6, 8, 8],
