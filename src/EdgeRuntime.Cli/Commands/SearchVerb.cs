@@ -46,8 +46,11 @@ public sealed class SearchVerb(ModelSource source) : Verb
     public override int Run(VerbCall call)
     {
         string address = call.Text("--study") ?? "study.db";
-        using IStudyStore store = SqlStudyStore.Open(address);
         bool isWorker = call.Arguments is ["worker"];
+        // An SQLite file is made where there is none, so what only goes on looks first.
+        if ((isWorker || call.Arguments.Count == 0) && !address.Contains("://", StringComparison.Ordinal) && !File.Exists(address))
+            throw new UsageException($"there is no study {address}; begin one with edge search NETWORK --study {address}");
+        using IStudyStore store = SqlStudyStore.Open(address);
         if (isWorker && store.Settings is null) throw new UsageException($"{address} holds no study; begin one with edge search NETWORK --study {address}");
         if (call.Arguments is [string path] && !isWorker && store.Settings is null) Begin(call, store, path);
         StudySettings settings = store.Settings ?? throw new UsageException($"{address} holds no study; begin one with edge search NETWORK");
