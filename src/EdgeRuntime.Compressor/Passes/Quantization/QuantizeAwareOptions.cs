@@ -27,16 +27,16 @@ public sealed record QuantizeAwareOptions : TaughtOptions
     /// <summary>Whether the ranges of activations are learned; else they stay as calibrated.</summary>
     public bool LearnRanges { get; set; } = true;
 
-    /// <summary>As in <see cref="QuantizeOptions.Method"/>: how the ranges are found that training begins with.</summary>
+    /// <summary>As in <see cref="ActivationOptions.Method"/>: how the ranges are found that training begins with.</summary>
     public string Method { get; set; } = "mse";
 
-    /// <summary>As in <see cref="QuantizeOptions.Percentile"/>.</summary>
+    /// <summary>As in <see cref="ActivationOptions.Percentile"/>.</summary>
     public double Percentile { get; set; } = 99.99;
 
-    /// <summary>As in <see cref="QuantizeOptions.IntegerInputs"/>.</summary>
+    /// <summary>As in <see cref="ActivationOptions.IntegerInputs"/>.</summary>
     public bool IntegerInputs { get; set; }
 
-    /// <summary>As in <see cref="QuantizeOptions.IntegerOutputs"/>.</summary>
+    /// <summary>As in <see cref="ActivationOptions.IntegerOutputs"/>.</summary>
     public bool IntegerOutputs { get; set; }
 
     /// <summary>Names of nodes to leave in float.</summary>

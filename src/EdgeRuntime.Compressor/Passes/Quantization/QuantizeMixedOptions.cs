@@ -1,7 +1,7 @@
 namespace EdgeRuntime.Compressor;
 
-/// <summary>Options of the pass <c>quantize-mixed</c>. Settable for the reason that <see cref="QuantizeOptions"/> gives.</summary>
-public sealed record QuantizeMixedOptions
+/// <summary>Options of the pass <c>quantize-mixed</c>.</summary>
+public sealed record QuantizeMixedOptions : ActivationOptions
 {
     /// <summary>What weights and their scales may take: bytes if above 1, else a share, see <see cref="Of"/>.</summary>
     public double Budget { get; set; } = 0.5;
@@ -27,32 +27,5 @@ public sealed record QuantizeMixedOptions
     /// <summary>As in <see cref="QuantizeInt4Options.Rounding"/>.</summary>
     public string? Rounding { get; set; }
 
-    /// <summary>As in <see cref="QuantizeOptions.Method"/>.</summary>
-    public string Method { get; set; } = "mse";
-
-    /// <summary>As in <see cref="QuantizeOptions.Percentile"/>.</summary>
-    public double Percentile { get; set; } = 99.99;
-
-    /// <summary>As in <see cref="QuantizeOptions.BiasCorrection"/>.</summary>
-    public bool BiasCorrection { get; set; } = true;
-
-    /// <summary>As in <see cref="QuantizeOptions.IntegerInputs"/>.</summary>
-    public bool IntegerInputs { get; set; }
-
-    /// <summary>As in <see cref="QuantizeOptions.IntegerOutputs"/>.</summary>
-    public bool IntegerOutputs { get; set; }
-
-    /// <summary>Names of nodes to leave in float.</summary>
-    public IReadOnlyList<string> Skip { get; set; } = [];
-
-    internal QuantizeInt4Options ToInt4() => new()
-    {
-        Rounding = Rounding,
-        Method = Method,
-        Percentile = Percentile,
-        BiasCorrection = BiasCorrection,
-        IntegerInputs = IntegerInputs,
-        IntegerOutputs = IntegerOutputs,
-        Skip = Skip,
-    };
+    internal QuantizeInt4Options ToInt4() => new(this) { Rounding = Rounding };
 }

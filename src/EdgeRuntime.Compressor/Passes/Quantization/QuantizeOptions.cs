@@ -1,14 +1,17 @@
 namespace EdgeRuntime.Compressor;
 
 /// <summary>Options of the pass <c>quantize-int8</c>.</summary>
-/// <remarks>Settable, not init-only: source-generated JSON would overwrite init-only defaults of options not given.</remarks>
-public sealed record QuantizeOptions
+public sealed record QuantizeOptions : ActivationOptions
 {
-    /// <summary>How activation ranges are chosen: <c>min-max</c>, <c>percentile</c>, <c>entropy</c> or <c>mse</c>.</summary>
-    public string Method { get; set; } = "mse";
+    /// <summary>The defaults.</summary>
+    public QuantizeOptions()
+    {
+    }
 
-    /// <summary>For <c>percentile</c>: the share of elements inside the range, in percent.</summary>
-    public double Percentile { get; set; } = 99.99;
+    internal QuantizeOptions(ActivationOptions shared)
+        : base(shared)
+    {
+    }
 
     /// <summary>One weight scale for each output channel, else one for each layer.</summary>
     public bool PerChannel { get; set; } = true;
@@ -18,16 +21,4 @@ public sealed record QuantizeOptions
 
     /// <summary>How weights become integers: <c>nearest</c>, <c>adaround</c> or <c>gptq</c>.</summary>
     public string Rounding { get; set; } = WeightRounding.Nearest;
-
-    /// <summary>Whether biases make up for the mean error that rounding brings to each channel.</summary>
-    public bool BiasCorrection { get; set; } = true;
-
-    /// <summary>Whether graph inputs become Int8, in the quantisation found for them; else they stay float.</summary>
-    public bool IntegerInputs { get; set; }
-
-    /// <summary>Whether graph outputs become Int8; else they stay float.</summary>
-    public bool IntegerOutputs { get; set; }
-
-    /// <summary>Names of nodes to leave in float.</summary>
-    public IReadOnlyList<string> Skip { get; set; } = [];
 }
