@@ -42,7 +42,7 @@ public static class HtmlReport
     private static void Plots(StringBuilder page, CompressionReport report)
     {
         List<(string Title, string Svg)> plots = [("Size and accuracy", Scatter(report.Candidates, c => c.Bytes / 1024.0, "file size in KiB", v => v.ToString("0.###", CultureInfo.InvariantCulture))),
-            ("Measured latency and accuracy", Scatter(report.Candidates, c => c.MeasuredUs, "median latency on this machine in µs", v => v.ToString("0.###", CultureInfo.InvariantCulture)))];
+            ("Measured latency and accuracy", Scatter(report.Candidates, c => c.MeasuredUs, "latency on this machine in µs", v => v.ToString("0.###", CultureInfo.InvariantCulture)))];
         foreach (string board in Boards(report))
             plots.Add(($"Predicted latency on {board} and accuracy", Scatter(report.Candidates, c => c.PredictedUs.TryGetValue(board, out double us) ? us : null, $"predicted latency on one core of {board} in µs", v => v.ToString("0.###", CultureInfo.InvariantCulture))));
         plots.RemoveAll(p => p.Svg.Length == 0);
