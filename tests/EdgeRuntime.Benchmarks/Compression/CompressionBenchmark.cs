@@ -99,7 +99,8 @@ internal static class CompressionBenchmark
     }
 
     private static string Note(CompressionTask task, int seeds) => task.Name.StartsWith("digits", StringComparison.Ordinal)
-        ? $"Mean of {seeds} seeds, each with another speaker held out of training ({string.Join(", ", SpokenDigits.Speakers.Take(seeds))}); the commands are those of the first."
+        ? seeds == 1 ? $"One seed, its speaker held out of training ({SpokenDigits.Speakers[0]})."
+            : $"Mean of {seeds} seeds, each with another speaker held out of training ({string.Join(", ", SpokenDigits.Speakers.Take(seeds))}); the commands are those of the first."
         : seeds == 1 ? "One seed." : $"Mean of {seeds} seeds; the commands are those of the first.";
 
     private static string Format(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
