@@ -117,13 +117,6 @@ public class TrainableNetwork
         foreach (var (value, variable) in _constants) value.Constant = Tensor.From<float>(value.Shape, variable.Data);
     }
 
-    private ValueInfo? Logit(ValueInfo y) => Graph.Nodes.Find(n => n.Output == y) switch
-    {
-        { Type: OperatorType.Softmax } softmax => softmax.Input(0),
-        { Type: OperatorType.Dequantize } dequantize => Logit(dequantize.Input(0)),
-        _ => null,
-    };
-
     private Variable Variable(Node node, int index, ValueInfo value, Tensor constant)
     {
         if (this is QuantizedNetwork && value.Quantization is { } q) return new Variable(value.Name, value.Shape, q.Dequantize(constant), false);
