@@ -16,10 +16,10 @@ public class TrainableNetwork
 
     /// <summary>Takes the constants of <paramref name="graph"/> as they are; <see cref="Store"/> writes them back.</summary>
     /// <exception cref="ModelException">An operator or a type can't be trained; the message names the node.</exception>
-    public TrainableNetwork(Graph graph) : this(graph, (_, _) => null) { }
+    public TrainableNetwork(Graph graph) : this(graph, null) { }
 
-    /// <summary>For networks of integers: <paramref name="trained"/> gives the float constant that is trained for input number i of a node.</summary>
-    private protected TrainableNetwork(Graph graph, Func<Node, int, ValueInfo?> trained)
+    /// <summary>For networks of integers, which have a <paramref name="trained"/>: it gives the float constant that is trained for input number i of a node.</summary>
+    private protected TrainableNetwork(Graph graph, Func<Node, int, ValueInfo?>? trained)
     {
         Graph = graph;
         foreach (Node node in graph.Nodes.Where(IsRecurrent))
@@ -28,12 +28,12 @@ public class TrainableNetwork
         foreach (ValueInfo input in graph.Inputs) _batchAxes[input] = _sequences.Contains(input) || (input.Shape.Rank == 3 && input.Shape[0] > 1 && input.Shape[1] == 1) ? 1 : 0;
         foreach (Node node in graph.Nodes)
         {
-            GraphOperators.Check(node, this is QuantizedNetwork);
+            GraphOperators.Check(node, trained is not null);
             for (int i = 0; i < node.Inputs.Count; i++)
                 if (node.Inputs[i] is { IsConstant: true } value && !_constants.ContainsKey(value))
                 {
-                    ValueInfo source = trained(node, i) ?? value;
-                    _constants[value] = Variable(node, i, source, source.Constant!);
+                    ValueInfo source = trained?.Invoke(node, i) ?? value;
+                    _constants[value] = trained is not null && source.Quantization is { } q ? new Variable(source.Name, source.Shape, q.Dequantize(source.Constant!), false) : Variable(node, i, source, source.Constant!);
                     if (source.Sparsity is not null) _masks.Add((_constants[value], Array.ConvertAll(_constants[value].Data, w => w == 0)));
                 }
             foreach (ValueInfo output in node.Outputs) _batchAxes[output] = BatchAxis(node);
@@ -119,7 +119,6 @@ public class TrainableNetwork
 
     private Variable Variable(Node node, int index, ValueInfo value, Tensor constant)
     {
-        if (this is QuantizedNetwork && value.Quantization is { } q) return new Variable(value.Name, value.Shape, q.Dequantize(constant), false);
         if (constant.Type is not (ElementType.Float32 or ElementType.Float16))
             throw new ModelException(ModelErrorKind.Unsupported, node.ToString(), $"{value} can't be trained; train the float network, before it is quantised");
         bool isStatistic = node.Type == OperatorType.BatchNormalization && index >= 3, isState = IsRecurrent(node) && index is (RecurrentShape.FirstHidden or RecurrentShape.FirstCell);

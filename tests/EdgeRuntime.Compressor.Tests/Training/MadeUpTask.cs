@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using EdgeRuntime.Inference;
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
 using EdgeRuntime.Training;
@@ -81,15 +83,15 @@ internal static class MadeUpTask
     public static double Accuracy(Graph graph, Dataset? data = null)
     {
         data ??= Samples.Validation!;
-        using Inference.InferenceSession session = new(GraphOptimizer.Optimize(GraphCopy.Of(graph)), new Inference.SessionOptions());
+        using InferenceSession session = new(GraphOptimizer.Optimize(GraphCopy.Of(graph)));
         int right = 0;
         for (int s = 0; s < data.Count; s++)
         {
-            data[s].CopyTo(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(session.InputBytes(0)));
+            data[s].CopyTo(MemoryMarshal.Cast<byte, float>(session.InputBytes(0)));
             session.Run();
-            ReadOnlySpan<float> y = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(session.OutputBytes(0));
+            ReadOnlySpan<float> y = MemoryMarshal.Cast<byte, float>(session.OutputBytes(0));
             int best = 0;
-            for (int c = 1; c < Classes; c++)
+            for (int c = 1; c < y.Length; c++)
                 if (y[c] > y[best]) best = c;
             if (best == data.Labels.Span[s]) right++;
         }
