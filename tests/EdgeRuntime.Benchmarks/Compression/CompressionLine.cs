@@ -18,7 +18,7 @@ internal sealed record CompressionLine(string Task, string Name, string? Recipe,
         new("digits", "int8 QAT", "qat-int8", "≤ 0.3"),
         new("digits", "int4 PTQ", "int4"),
         new("digits", "int4 QAT", "qat-int4", "≤ 1.0"),
-        new("digits", "binary weights QAT", Own("qat-binary"), "≤ 6"),
+        new("digits", "binary weights QAT", Own("qat-binary-long"), "≤ 6"),
         new("digits", "75 % 1×4 blocks, int8", Own("digits-prune-blocks"), "≤ 1.0"),
         new("digits", "half of the multiplies by channels, int8", Own("digits-prune-channels")),
         new("digits", "half of the multiplies by factors, int8", Own("digits-lowrank"), "≤ 1.0"),
@@ -28,17 +28,18 @@ internal sealed record CompressionLine(string Task, string Name, string? Recipe,
         new("digits-lstm", "80 % of the weights, int8", Own("prune-80"), "≤ 1.0"),
         new("digits-lstm", "half of the multiplies by factors, int8", Own("lowrank-tuned"), "≤ 1.0"),
         new("cifar10", "float", null),
+        new("cifar10", "float, trained on as long", Own("cifar10-longer")),
         new("cifar10", "int8 PTQ", "int8", "≤ 0.5"),
-        new("cifar10", "int8 QAT", "qat-int8", "≤ 0.3"),
+        new("cifar10", "int8 QAT", Own("cifar10-qat-int8"), "≤ 0.3"),
         new("cifar10", "int4 PTQ", "int4"),
-        new("cifar10", "int4 QAT", "qat-int4", "≤ 1.0"),
-        new("cifar10", "binary weights QAT", Own("qat-binary"), "≤ 6"),
-        new("cifar10", "75 % 1×4 blocks, int8", "prune-blocks", "≤ 1.0"),
-        new("cifar10", "half of the multiplies by channels, int8", Own("cifar10-prune-channels"), "≤ 1.5, 1.6 × as fast"),
-        new("cifar10", "half of the multiplies by factors, int8", Own("lowrank-tuned"), "≤ 1.0"),
-        new("cifar10", "channels, then int4 QAT", Own("twelfth"), "≤ 1.5, 1/12"),
-        new("cifar10", "half as wide, int8", Own("student")) { Network = "student.onnx" },
-        new("cifar10", "half as wide, taught, int8", Own("taught-student"), "0.8 above the line before") { Network = "student.onnx" },
+        new("cifar10", "int4 QAT", Own("cifar10-qat-int4"), "≤ 1.0"),
+        new("cifar10", "binary weights QAT", Own("cifar10-qat-binary"), "≤ 6"),
+        new("cifar10", "75 % 1×4 blocks, int8", Own("cifar10-prune-blocks"), "≤ 1.0"),
+        new("cifar10", "channels by latency, int8", Own("cifar10-prune-channels"), "≤ 1.5, 1.6 × as fast as int8"),
+        new("cifar10", "half of the multiplies by factors, int8", Own("cifar10-lowrank"), "≤ 1.0"),
+        new("cifar10", "channels, then int4 QAT", Own("cifar10-twelfth"), "≤ 1.5, 1/12"),
+        new("cifar10", "half as wide, int8", Own("cifar10-student")) { Network = "student.onnx" },
+        new("cifar10", "half as wide, taught, int8", Own("cifar10-taught-student"), "0.8 above the line before") { Network = "student.onnx" },
         new("fan", "float", null),
         new("fan", "int8 PTQ", "int8", "≤ 0.01"),
         new("fan", "factors, int8", Own("fan-lowrank"), "≤ 0.01"),
@@ -56,12 +57,12 @@ internal sealed record CompressionLine(string Task, string Name, string? Recipe,
         return [.. words];
     }
 
-    /// <summary>The recipe for the seed in <paramref name="folder"/>: {network} in a file stands for the trained network.</summary>
+    /// <summary>The recipe for the seed in <paramref name="folder"/>: {folder} in a file stands for the folder, where networks are that teach.</summary>
     public string Place(string folder)
     {
-        if (Recipe is null || !Recipe.EndsWith(".json", StringComparison.Ordinal) || System.IO.File.ReadAllText(Recipe) is not { } text || !text.Contains("{network}", StringComparison.Ordinal)) return Recipe!;
+        if (Recipe is null || !Recipe.EndsWith(".json", StringComparison.Ordinal) || System.IO.File.ReadAllText(Recipe) is not { } text || !text.Contains("{folder}", StringComparison.Ordinal)) return Recipe!;
         string own = Path.Combine(folder, Path.GetFileName(Recipe));
-        System.IO.File.WriteAllText(own, text.Replace("{network}", Path.Combine(folder, CompressionTask.Network), StringComparison.Ordinal));
+        System.IO.File.WriteAllText(own, text.Replace("{folder}", folder, StringComparison.Ordinal));
         return own;
     }
 
