@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// Depthwise convolutions of any window, one output per channel, vectors over channels. Outputs are computed in tiles of four
-/// neighbours of a row; those whose windows leave the image left or right test each column, so nothing is copied. Where the channels are
+/// Depthwise convolutions of any window, one output per channel, vectors over channels. Outputs are computed in tiles of
+/// neighbours of a row, up to eight with 3×3 windows and four with others; nothing is copied where windows leave the image. Where the channels are
 /// no multiple of a vector the last block overlaps the one before and computes the same values again.
 /// </summary>
 /// <typeparam name="S">The instruction set.</typeparam>
@@ -90,30 +90,70 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
                 task.Corner = line + (nint)task.X * s.Channels;
                 task.Output = call.Output + ((nint)row * outWidth + x) * s.Channels;
                 int inside = x < firstInside ? 0 : Math.Min(stop, endInside) - x;
-                task.Tiles = Math.Max(1, inside / 4);
-                count = inside >= 4 ? 4 * task.Tiles : Math.Min(4, stop - x);
-                if (inside >= Math.Min(4, count)) RunTile<N0>(task, Math.Min(4, count), is3x3);
-                else RunTile<N1>(task, count, is3x3);
+                count = is3x3 ? Run3x3(ref task, stop - x, inside) : RunAny(ref task, stop - x, inside);
             }
         }
     }
 
-    private static void RunTile<TEdge>(in DepthwiseFloat32Tile<S, V>.Task t, int outputs, bool is3x3) where TEdge : struct, ICount
+    /// <summary>The next tiles of a row of which <paramref name="left"/> outputs are left, the first <paramref name="inside"/> with whole windows; returns how many were made.</summary>
+    private static int Run3x3(ref DepthwiseFloat32Tile<S, V>.Task t, int left, int inside)
     {
-        switch (is3x3 ? 4 * t.StrideX + outputs : outputs)
+        // As few tiles as possible, of sizes that differ by one at most.
+        int tiles = (left + 7) / 8, outputs = (left + tiles - 1) / tiles, larger = left - (outputs - 1) * tiles;
+        int beyond = t.X + (outputs - 1) * t.StrideX + 3 - t.Width;
+        if (t.X < -1 || beyond > 1) return RunAny(ref t, left, inside);
+        t.Tiles = Math.Max(1, Math.Min(larger, inside / outputs));
+        switch ((t.X < 0 ? 1 : 0) + (beyond > 0 ? 2 : 0))
+        {
+            case 0: Run3x3<N0>(t, outputs); break;
+            case 1: Run3x3<N1>(t, outputs); break;
+            case 2: Run3x3<N2>(t, outputs); break;
+            default: Run3x3<N3>(t, outputs); break;
+        }
+        return t.Tiles * outputs;
+    }
+
+    private static void Run3x3<TEdge>(in DepthwiseFloat32Tile<S, V>.Task t, int outputs) where TEdge : struct, ICount
+    {
+        switch (8 * (t.StrideX - 1) + outputs)
+        {
+            case 1: DepthwiseFloat32Tile<S, V>.Run3x3<N1, TEdge>(t); break;
+            case 2: DepthwiseFloat32Tile<S, V>.Run3x3<N2, TEdge>(t); break;
+            case 3: DepthwiseFloat32Tile<S, V>.Run3x3<N3, TEdge>(t); break;
+            case 4: DepthwiseFloat32Tile<S, V>.Run3x3<N4, TEdge>(t); break;
+            case 5: DepthwiseFloat32Tile<S, V>.Run3x3<N5, TEdge>(t); break;
+            case 6: DepthwiseFloat32Tile<S, V>.Run3x3<N6, TEdge>(t); break;
+            case 7: DepthwiseFloat32Tile<S, V>.Run3x3<N7, TEdge>(t); break;
+            case 8: DepthwiseFloat32Tile<S, V>.Run3x3<N8, TEdge>(t); break;
+            case 9: DepthwiseFloat32Tile<S, V>.Run3x3Stride2<N1, TEdge>(t); break;
+            case 10: DepthwiseFloat32Tile<S, V>.Run3x3Stride2<N2, TEdge>(t); break;
+            case 11: DepthwiseFloat32Tile<S, V>.Run3x3Stride2<N3, TEdge>(t); break;
+            case 12: DepthwiseFloat32Tile<S, V>.Run3x3Stride2<N4, TEdge>(t); break;
+            case 13: DepthwiseFloat32Tile<S, V>.Run3x3Stride2<N5, TEdge>(t); break;
+            case 14: DepthwiseFloat32Tile<S, V>.Run3x3Stride2<N6, TEdge>(t); break;
+            case 15: DepthwiseFloat32Tile<S, V>.Run3x3Stride2<N7, TEdge>(t); break;
+            default: DepthwiseFloat32Tile<S, V>.Run3x3Stride2<N8, TEdge>(t); break;
+        }
+    }
+
+    /// <summary>As <see cref="Run3x3"/>, for any window.</summary>
+    private static int RunAny(ref DepthwiseFloat32Tile<S, V>.Task t, int left, int inside)
+    {
+        int outputs = Math.Min(4, left);
+        t.Tiles = Math.Max(1, inside / outputs);
+        if (inside >= outputs) RunAny<N0>(t, outputs);
+        else RunAny<N1>(t, outputs);
+        return t.Tiles * outputs;
+    }
+
+    private static void RunAny<TEdge>(in DepthwiseFloat32Tile<S, V>.Task t, int outputs) where TEdge : struct, ICount
+    {
+        switch (outputs)
         {
             case 1: DepthwiseFloat32Tile<S, V>.Run<N1, TEdge>(t); break;
             case 2: DepthwiseFloat32Tile<S, V>.Run<N2, TEdge>(t); break;
             case 3: DepthwiseFloat32Tile<S, V>.Run<N3, TEdge>(t); break;
-            case 4: DepthwiseFloat32Tile<S, V>.Run<N4, TEdge>(t); break;
-            case 5: DepthwiseFloat32Tile<S, V>.Run3x3<N1, N1, TEdge>(t); break;
-            case 6: DepthwiseFloat32Tile<S, V>.Run3x3<N2, N1, TEdge>(t); break;
-            case 7: DepthwiseFloat32Tile<S, V>.Run3x3<N3, N1, TEdge>(t); break;
-            case 8: DepthwiseFloat32Tile<S, V>.Run3x3<N4, N1, TEdge>(t); break;
-            case 9: DepthwiseFloat32Tile<S, V>.Run3x3<N1, N2, TEdge>(t); break;
-            case 10: DepthwiseFloat32Tile<S, V>.Run3x3<N2, N2, TEdge>(t); break;
-            case 11: DepthwiseFloat32Tile<S, V>.Run3x3<N3, N2, TEdge>(t); break;
-            default: DepthwiseFloat32Tile<S, V>.Run3x3<N4, N2, TEdge>(t); break;
+            default: DepthwiseFloat32Tile<S, V>.Run<N4, TEdge>(t); break;
         }
     }
 

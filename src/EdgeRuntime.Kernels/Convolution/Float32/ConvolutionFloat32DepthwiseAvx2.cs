@@ -7,7 +7,7 @@ internal sealed class ConvolutionFloat32DepthwiseAvx2 : ConvolutionFloat32Depthw
 {
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } =
-        new("conv-f32-depthwise-avx2", "convolution-f32", CpuFeature.Avx2, "depthwise, 8 channels × 4 neighbouring outputs; at least 8 channels");
+        new("conv-f32-depthwise-avx2", "convolution-f32", CpuFeature.Avx2, "depthwise, 8 channels × up to 8 neighbouring outputs; at least 8 channels");
 
     private protected override double CyclesPerTap => 0.6;
 }

@@ -7,7 +7,7 @@ internal sealed class ConvolutionFloat32DepthwiseAvx512 : ConvolutionFloat32Dept
 {
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } =
-        new("conv-f32-depthwise-avx512", "convolution-f32", CpuFeature.Avx512, "depthwise, 16 channels × 4 neighbouring outputs; at least 16 channels");
+        new("conv-f32-depthwise-avx512", "convolution-f32", CpuFeature.Avx512, "depthwise, 16 channels × up to 8 neighbouring outputs; at least 16 channels");
 
     private protected override double CyclesPerTap => 1.1;
 }

@@ -7,7 +7,7 @@ internal sealed class ConvolutionFloat32DepthwiseNeon : ConvolutionFloat32Depthw
 {
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } =
-        new("conv-f32-depthwise-neon", "convolution-f32", CpuFeature.Neon, "depthwise, 4 channels × 4 neighbouring outputs; at least 4 channels");
+        new("conv-f32-depthwise-neon", "convolution-f32", CpuFeature.Neon, "depthwise, 4 channels × up to 8 neighbouring outputs; at least 4 channels");
 
     private protected override double CyclesPerTap => 1.3;
 }
