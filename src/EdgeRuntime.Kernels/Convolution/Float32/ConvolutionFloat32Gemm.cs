@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace EdgeRuntime.Kernels;
@@ -8,13 +9,10 @@ namespace EdgeRuntime.Kernels;
 /// a pointer to the corner, and its depth is a walk over kH such segments (kH·kW of C/group when dilated or grouped). Padding is
 /// a zero-padded copy of the input, made in a first stage; unpadded inputs are read in place. Weights are packed in panels of
 /// <see cref="PanelVectors"/> vectors of columns, depth outermost, behind their biases. Nothing is read or written outside
-/// the operands: panels are padded with zeros, and tiles that hang over the last column go through a buffer.
+/// the operands: panels are padded with zeros, and panels that hang over the last column go through a buffer.
 /// </summary>
 internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
 {
-    /// <summary>Floats of the largest tile.</summary>
-    private const int TileFloats = 512;
-
     /// <summary>Columns in a vector.</summary>
     private protected abstract int Lanes { get; }
 
@@ -24,8 +22,8 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
     /// <summary>Rows of a full tile over a panel of so many vectors; at most 12.</summary>
     internal abstract int TileRows(int vectors);
 
-    /// <summary>Computes one tile.</summary>
-    internal abstract void RunTile(int rows, int vectors, in GemmFloat32Task task);
+    /// <summary>Computes the task's tiles, of <paramref name="rows"/> rows each.</summary>
+    internal abstract void RunTiles(int rows, int vectors, in GemmFloat32Task task);
 
     /// <summary>Cycles that one tile takes.</summary>
     private protected abstract double TileCycles(int rows, int vectors, int depth);
@@ -41,8 +39,8 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
         for (int v = Vectors(shape); v > 0; v -= PanelVectors)
         {
             int vectors = Math.Min(v, PanelVectors), tile = TileRows(vectors);
-            cycles += rows / tile * TileCycles(tile, vectors, shape.Depth);
-            if (rows % tile != 0) cycles += TileCycles(rows % tile, vectors, shape.Depth);
+            int tiles = (rows + tile - 1) / tile, larger = rows % tiles;
+            cycles += larger * TileCycles(rows / tiles + 1, vectors, shape.Depth) + (tiles - larger) * TileCycles(rows / tiles, vectors, shape.Depth);
         }
         return Math.Max(cycles * shape.Group, WeightReading.Cycles(PackedBytes(shape))) + Float32Padding.Bytes(shape) / 16.0;
     }
@@ -84,6 +82,7 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
     }
 
     /// <inheritdoc/>
+    [SkipLocalsInit]
     public override void Run(in ConvolutionFloat32Call call, int stage, int first, int end, int worker)
     {
         ConvolutionShape s = call.Shape.Canonical();
@@ -97,56 +96,88 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
                 return;
             }
         }
-        float** rows = stackalloc float*[12];
-        float* edge = stackalloc float[TileFloats];
+        int panels = Panels(s), blockRows = BlockRows(s), positions = s.Positions;
+        float** rows = stackalloc float*[blockRows];
         GemmFloat32Task task = Segments(s);
-        task.Rows = rows;
         task.Min = call.Min;
         task.Max = call.Max;
-        int panels = Panels(s), blockRows = BlockRows(s);
         (int block, int panel) = Math.DivRem(first, panels * s.Group);
         for (int portion = first; portion < end; portion++)
         {
-            int m = block * blockRows;
-            RunPanel(s, (float*)call.Packed, input, call.Output, ref task, edge, m, Math.Min(m + blockRows, s.Positions), panel / panels, panel % panels);
+            int m = block * blockRows, count = Math.Min(blockRows, positions - m);
+            (int group, int ofGroup) = Math.DivRem(panel, panels);
+            if (portion == first || ofGroup == 0) Locate(s, input + group * s.ChannelsPerGroup, m, count, rows);
+            task.Rows = rows;
+            RunPanel(s, call, ref task, m, count, group, ofGroup);
             if (++panel == panels * s.Group) { panel = 0; block++; }
         }
     }
 
-    /// <summary>Output positions [<paramref name="m"/>, <paramref name="end"/>) × one panel.</summary>
-    private void RunPanel(in ConvolutionShape s, float* packed, float* input, float* output, ref GemmFloat32Task task, float* edge,
-        int m, int end, int group, int panel)
+    /// <summary>Where the inputs of <paramref name="count"/> output positions from <paramref name="m"/> on begin.</summary>
+    private static void Locate(in ConvolutionShape s, float* input, int m, int count, float** rows)
     {
-        int n = panel * PanelVectors * Lanes, columns = Math.Min(PanelVectors * Lanes, s.OutPerGroup - n), vectors = (columns + Lanes - 1) / Lanes;
-        task.Panel = packed + ((long)group * Vectors(s) * Lanes + n) * (1 + s.Depth);
-        int tile = TileRows(vectors);
-        bool whole = columns == vectors * Lanes;
-        float** rows = task.Rows;
         int width = s.Width + s.PadLeft + s.PadRight, outWidth = s.OutWidth, outHeight = s.OutHeight;
         nint stepX = s.StrideX * s.Channels, stepY = (nint)s.StrideY * width * s.Channels, image = (nint)(s.Height + s.PadTop + s.PadBottom) * width * s.Channels;
         int x = m % outWidth, row = m / outWidth, y = row % outHeight;
-        float* top = input + row / outHeight * image + (nint)group * s.ChannelsPerGroup, line = top + y * stepY, at = line + x * stepX;
-        for (; m < end; m += tile)
+        float* top = input + row / outHeight * image, line = top + y * stepY, at = line + x * stepX;
+        for (int i = 0; i < count;)
         {
-            int count = Math.Min(tile, end - m);
-            for (int i = 0; i < count;)
-            {
-                int stop = Math.Min(count, i + outWidth - x);
-                x += stop - i;
-                for (; i < stop; i++, at += stepX) rows[i] = at;
-                if (x < outWidth) continue;
-                x = 0;
-                line += stepY;
-                if (++y == outHeight) { y = 0; line = top += image; }
-                at = line;
-            }
-            float* target = output + (nint)m * s.OutChannels + group * s.OutPerGroup + n;
-            task.Output = whole ? target : edge;
-            task.OutputStep = whole ? s.OutChannels : vectors * Lanes;
-            RunTile(count, vectors, task);
-            if (whole) continue;
-            for (int i = 0; i < count; i++) new ReadOnlySpan<float>(edge + i * task.OutputStep, columns).CopyTo(new Span<float>(target + (nint)i * s.OutChannels, columns));
+            int stop = Math.Min(count, i + outWidth - x);
+            x += stop - i;
+            for (; i < stop; i++, at += stepX) rows[i] = at;
+            if (x < outWidth) continue;
+            x = 0;
+            line += stepY;
+            if (++y == outHeight) { y = 0; line = top += image; }
+            at = line;
         }
+    }
+
+    /// <summary><paramref name="count"/> output positions from <paramref name="m"/> on × one panel.</summary>
+    private void RunPanel(in ConvolutionShape s, in ConvolutionFloat32Call call, ref GemmFloat32Task task, int m, int count, int group, int panel)
+    {
+        int n = panel * PanelVectors * Lanes, columns = Math.Min(PanelVectors * Lanes, s.OutPerGroup - n), vectors = (columns + Lanes - 1) / Lanes;
+        task.Panel = (float*)call.Packed + ((long)group * Vectors(s) * Lanes + n) * (1 + s.Depth);
+        float* output = call.Output + (nint)m * s.OutChannels + group * s.OutPerGroup + n;
+        if (columns < vectors * Lanes)
+        {
+            RunEdge(task, output, s.OutChannels, count, vectors, columns);
+            return;
+        }
+        task.Output = output;
+        task.OutputStep = s.OutChannels;
+        RunRows(count, vectors, task);
+    }
+
+    /// <summary>Rows of a panel that hangs over the last column, through a buffer.</summary>
+    [SkipLocalsInit]
+    private void RunEdge(GemmFloat32Task task, float* output, nint outputStep, int count, int vectors, int columns)
+    {
+        const int Together = 12;
+        float* edge = stackalloc float[Together * vectors * Lanes];
+        task.Output = edge;
+        task.OutputStep = vectors * Lanes;
+        for (int rows; count > 0; count -= rows, task.Rows += rows)
+        {
+            rows = Math.Min(count, Together);
+            RunRows(rows, vectors, task);
+            for (int i = 0; i < rows; i++, output += outputStep) new ReadOnlySpan<float>(edge + i * task.OutputStep, columns).CopyTo(new Span<float>(output, columns));
+        }
+    }
+
+    /// <summary>Computes <paramref name="count"/> rows in tiles of sizes that differ by one at most.</summary>
+    internal void RunRows(int count, int vectors, GemmFloat32Task task)
+    {
+        int most = TileRows(vectors), tiles = (count + most - 1) / most, rows = count / tiles;
+        task.Tiles = count - rows * tiles;
+        if (task.Tiles > 0)
+        {
+            RunTiles(rows + 1, vectors, task);
+            task.Rows += task.Tiles * (rows + 1);
+            task.Output += task.Tiles * (rows + 1) * task.OutputStep;
+        }
+        task.Tiles = tiles - task.Tiles;
+        RunTiles(rows, vectors, task);
     }
 
     private static GemmFloat32Task Segments(in ConvolutionShape s)

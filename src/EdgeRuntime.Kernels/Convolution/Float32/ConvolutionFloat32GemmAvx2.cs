@@ -20,7 +20,7 @@ internal sealed class ConvolutionFloat32GemmAvx2 : ConvolutionFloat32Gemm
     private protected override double TileCycles(int rows, int vectors, int depth) =>
         15 + 3 * rows + depth * Math.Max(rows == 1 ? 2.0 : 4.0, 0.55 * rows * vectors + 0.15 * rows);
 
-    internal override void RunTile(int rows, int vectors, in GemmFloat32Task task)
+    internal override void RunTiles(int rows, int vectors, in GemmFloat32Task task)
     {
         bool single = rows == 1 && task.OuterCount * task.InnerCount == 1;
         if (vectors == 1)

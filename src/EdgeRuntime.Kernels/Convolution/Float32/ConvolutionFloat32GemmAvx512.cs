@@ -20,7 +20,7 @@ internal sealed class ConvolutionFloat32GemmAvx512 : ConvolutionFloat32Gemm
     private protected override double TileCycles(int rows, int vectors, int depth) =>
         15 + 3 * rows + depth * Math.Max(4.0, rows * vectors + 0.1 * rows);
 
-    internal override void RunTile(int rows, int vectors, in GemmFloat32Task task)
+    internal override void RunTiles(int rows, int vectors, in GemmFloat32Task task)
     {
         bool single = rows == 1 && task.OuterCount * task.InnerCount == 1;
         switch (vectors)

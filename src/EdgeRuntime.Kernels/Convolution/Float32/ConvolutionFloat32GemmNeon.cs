@@ -1,7 +1,7 @@
 namespace EdgeRuntime.Kernels;
 
 /// <summary>The matrix product in 32 registers of 4 floats, multiplying by element: tiles of 8 × 8.</summary>
-internal sealed class ConvolutionFloat32GemmNeon : ConvolutionFloat32Gemm
+internal sealed unsafe class ConvolutionFloat32GemmNeon : ConvolutionFloat32Gemm
 {
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } =
@@ -15,9 +15,11 @@ internal sealed class ConvolutionFloat32GemmNeon : ConvolutionFloat32Gemm
 
     private protected override double TileCycles(int rows, int vectors, int depth) => 15 + 3 * rows + depth * vectors * (rows == 1 ? 1.25 : rows);
 
-    internal override void RunTile(int rows, int vectors, in GemmFloat32Task task)
+    internal override void RunTiles(int rows, int vectors, in GemmFloat32Task task)
     {
-        if (vectors == 1) GemmFloat32NeonTile.Run<N1>(rows, task);
-        else GemmFloat32NeonTile.Run<N2>(rows, task);
+        GemmFloat32Task tile = task;
+        for (int n = task.Tiles; n > 0; n--, tile.Rows += rows, tile.Output += rows * tile.OutputStep)
+            if (vectors == 1) GemmFloat32NeonTile.Run<N1>(rows, tile);
+            else GemmFloat32NeonTile.Run<N2>(rows, tile);
     }
 }

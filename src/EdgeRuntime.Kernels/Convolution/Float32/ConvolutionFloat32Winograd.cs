@@ -104,7 +104,7 @@ internal abstract unsafe class ConvolutionFloat32Winograd<S, V>(ConvolutionFloat
         int channels = call.Shape.Channels, outputs = call.Shape.OutChannels;
         nint fromStep = MatrixStep(call.Shape, channels), toStep = MatrixStep(call.Shape, outputs);
         float* panel = (float*)(call.Packed + BiasBytes(call.Shape));
-        float** rows = stackalloc float*[12];
+        float** rows = stackalloc float*[count];
         GemmFloat32Task task = new()
         {
             Rows = rows,
@@ -116,20 +116,17 @@ internal abstract unsafe class ConvolutionFloat32Winograd<S, V>(ConvolutionFloat
             Max = float.PositiveInfinity,
         };
         for (int m = 0; m < Matrices; m++)
+        {
+            for (int i = 0; i < count; i++) rows[i] = transformed + m * fromStep + (nint)i * channels;
             for (int n = 0, vectors; n < outputs; n += vectors * S.Lanes)
             {
                 vectors = Math.Min(gemm.PanelVectors, (outputs - n) / S.Lanes);
-                int tile = gemm.TileRows(vectors);
                 task.Panel = panel;
-                for (int r = 0; r < count; r += tile)
-                {
-                    int rowsHere = Math.Min(tile, count - r);
-                    for (int i = 0; i < rowsHere; i++) rows[i] = transformed + m * fromStep + (nint)(r + i) * channels;
-                    task.Output = products + m * toStep + (nint)r * outputs + n;
-                    gemm.RunTile(rowsHere, vectors, task);
-                }
+                task.Output = products + m * toStep + n;
+                gemm.RunRows(count, vectors, task);
                 panel += (nint)vectors * S.Lanes * (1 + channels);
             }
+        }
     }
 
     private static void TransformOutput(in ConvolutionFloat32Call call, int from, int count, float* products)
