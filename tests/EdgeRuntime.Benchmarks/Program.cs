@@ -9,6 +9,7 @@ internal static class Program
         ["networks"] = NetworkBenchmark.Run,
         ["gemv"] = GemvBenchmark.Run,
         ["lab"] = LabBenchmark.Run,
+        ["micro"] = MicroKernelBenchmark.Run,
         ["lab-arm"] = ArmBenchmark.Run,
         ["load"] = LoadBenchmark.Run,
         ["threads"] = ThreadsBenchmark.Run,

@@ -114,21 +114,14 @@ internal sealed class LabMeasurement(MachineLimits limits, CpuFeatures cpu, bool
         for (int i = 0; i < runs.Length; i++)
         {
             runs[i]();
-            double once = Time(runs[i], 1);
+            double once = SideBySide.Time(runs[i], 1);
             repeats[i] = once > BudgetMs * 1000 ? 0 : (int)Math.Clamp(20 / once, 1, 200);
             least[i] = once;
         }
         long start = Stopwatch.GetTimestamp();
         for (int round = 0; round < 5 || Stopwatch.GetElapsedTime(start).TotalMilliseconds < BudgetMs; round++)
             for (int i = 0; i < runs.Length; i++)
-                if (repeats[i] > 0 && (round < 5 || least[i] < BudgetMs * 100)) least[i] = Math.Min(least[i], Time(runs[i], repeats[i]));
+                if (repeats[i] > 0 && (round < 5 || least[i] < BudgetMs * 100)) least[i] = Math.Min(least[i], SideBySide.Time(runs[i], repeats[i]));
         return least;
-    }
-
-    private static double Time(Action run, int repeats)
-    {
-        long start = Stopwatch.GetTimestamp();
-        for (int i = 0; i < repeats; i++) run();
-        return Stopwatch.GetElapsedTime(start).TotalMicroseconds / repeats;
     }
 }
