@@ -92,10 +92,12 @@ internal sealed class ChainPlanner
     /// <summary>Cycles of one layer as a step, and of passing on what it makes.</summary>
     private double StepCost(int i)
     {
-        double cycles = _layers[i].EstimatedCycles, traffic = i == _layers.Length - 1 ? 0 : Traffic(_layers[i].Node.Output.ByteCount, _layers[i].Node.Output.ByteCount);
-        double workers = Math.Clamp(cycles / ChunkCycles, 1, _context.Workers);
-        return StepCycles + (cycles + traffic) / workers + (workers > 1 ? SharingCycles : 0) + Weights(i, i + 1);
+        double cycles = _layers[i].EstimatedCycles, workers = Math.Clamp(cycles / ChunkCycles, 1, _context.Workers);
+        return StepCycles + (cycles + Passing(i)) / workers + (workers > 1 ? SharingCycles : 0) + Weights(i, i + 1);
     }
+
+    /// <summary>Cycles of passing on what layer <paramref name="i"/> makes to a step after it.</summary>
+    private double Passing(int i) => i == _layers.Length - 1 ? 0 : Traffic(_layers[i].Node.Output.ByteCount, _layers[i].Node.Output.ByteCount);
 
     /// <summary>The best bands for layers [<paramref name="from"/>, <paramref name="end"/>) as one step; null where that does not pay.</summary>
     private Choice? Weigh(int from, int end)
@@ -133,7 +135,8 @@ internal sealed class ChainPlanner
         double compute = geometry.Batch * (first + (bands - 1) * next);
         // Each chunk of a shared step begins anew.
         double chunks = _context.Workers == 1 ? 1 : Math.Clamp(compute / ChunkCycles, 1, Math.Min(geometry.Bands, ChunksPerWorker * _context.Workers));
-        double workers = Math.Min(chunks, _context.Workers), time = (compute + (chunks - 1) * (first - next)) / workers + (workers > 1 ? SharingCycles : 0);
+        double workers = Math.Min(chunks, _context.Workers), passing = Passing(from + geometry.Count - 1);
+        double time = (compute + passing + (chunks - 1) * (first - next)) / workers + (workers > 1 ? SharingCycles : 0);
         return new Choice(geometry, StepCycles + time, compute, buffers);
     }
 

@@ -9,5 +9,5 @@ internal sealed class ConvolutionFloat32DepthwiseAvx2 : ConvolutionFloat32Depthw
     public override KernelDescriptor Descriptor { get; } =
         new("conv-f32-depthwise-avx2", "convolution-f32", CpuFeature.Avx2, "depthwise, 8 channels × up to 8 neighbouring outputs; at least 8 channels");
 
-    private protected override double CyclesPerTap => 0.6;
+    private protected override double CyclesPerTap => 0.55;
 }

@@ -18,7 +18,7 @@ internal sealed class ConvolutionFloat32GemmAvx2 : ConvolutionFloat32Gemm
     internal override int TileRows(int vectors) => vectors == 1 ? 12 : 6;
 
     private protected override double TileCycles(int rows, int vectors, int depth) =>
-        15 + 3 * rows + depth * Math.Max(rows == 1 ? 2.0 : 4.0, 0.55 * rows * vectors + 0.15 * rows);
+        15 + 3 * rows + depth * Math.Max(rows == 1 ? 2.0 : 4.0, 0.5 * rows * vectors + 0.04 * rows);
 
     internal override void RunTiles(int rows, int vectors, in GemmFloat32Task task)
     {
