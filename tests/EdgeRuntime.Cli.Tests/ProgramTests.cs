@@ -134,6 +134,20 @@ public sealed class ProgramTests(DemoFolder demo) : IClassFixture<DemoFolder>
     }
 
     [Fact]
+    public void ACompactFileComputesTheSame()
+    {
+        string compact = demo["compact.edge"];
+        Assert.Equal(0, DemoFolder.Edge("compress", demo["digits-int8.edge"], "-o", compact, "--compact").Code);
+        Assert.True(new FileInfo(compact).Length < new FileInfo(demo["digits-int8.edge"]).Length - 1000);
+        byte[] Outputs(string model, string file)
+        {
+            Assert.Equal(0, DemoFolder.Edge("run", model, "--input", demo["test.npy"], "--output", demo[file]).Code);
+            return File.ReadAllBytes(demo[file]);
+        }
+        Assert.Equal(Outputs(demo["digits-int8.edge"], "whole.npy"), Outputs(compact, "compact.npy"));
+    }
+
+    [Fact]
     public void CompressWritesAReportOfItsPasses()
     {
         Outcome outcome = DemoFolder.Edge("compress", demo["digits-float.edge"], "-o", demo["q.edge"], "--recipe", "int8", "--calibrate", "input=" + demo["train.npy"], "--calibrate-range", "0:20",

@@ -57,6 +57,22 @@ public sealed class PackedFormatTests
         Assert.Equal("0", clash.Graph.Inputs[0].Name);
     }
 
+    [Fact]
+    public void ImpliedScalesOfBiasesAreLeftOutAndOthersAreNot()
+    {
+        Graph graph = SampleGraphs.ConvolutionInt8();
+        ModelWriterOptions options = new() { ImpliedScales = true };
+        ValueInfo bias = graph.Nodes[0].Input(2);
+        using (PackedModel model = ModelReader.Read(Bytes(graph, options)))
+        {
+            Assert.Null(model.Graph.Nodes[0].Input(2).Quantization);
+            Assert.Equal(graph.Nodes[0].Input(1).Quantization, model.Graph.Nodes[0].Input(1).Quantization);
+        }
+        bias.Quantization = new QuantizationParameters([0.125f, 0.0625f, 6e-7f], axis: 0);
+        using PackedModel other = ModelReader.Read(Bytes(graph, options));
+        GraphAssert.Same(graph, other.Graph);
+    }
+
     [Theory, InlineData(true), InlineData(false)]
     public unsafe void ConstantsAreWindowsOfTheSource(bool mapped)
     {

@@ -8,6 +8,7 @@ internal sealed class GraphSectionWriter
     private readonly SectionWriter _graph = new(SectionId.Graph);
     private readonly Graph _source;
     private readonly NameTable _names;
+    private readonly HashSet<ValueInfo> _implied;
     private readonly Dictionary<ValueInfo, int> _values = [];
     private readonly List<QuantizationParameters> _quantizations = [];
     private readonly Dictionary<QuantizationParameters, int> _quantizationIndex = [];
@@ -15,16 +16,12 @@ internal sealed class GraphSectionWriter
     private readonly Dictionary<ReadOnlyMemory<byte>, long> _tensorPlaces = new(new BytesComparer());
     private long _tensorLength;
 
-    private GraphSectionWriter(Graph source, NameTable names)
-    {
-        _source = source;
-        _names = names;
-    }
+    private GraphSectionWriter(Graph source, NameTable names, HashSet<ValueInfo> implied) => (_source, _names, _implied) = (source, names, implied);
 
-    /// <summary>The graph section, and the tensors section that it refers to; names are added to <paramref name="names"/>.</summary>
-    public static (SectionPayload Graph, SectionPayload Tensors) Write(Graph source, NameTable names)
+    /// <summary>The graph section, and the tensors section that it refers to; names are added to <paramref name="names"/>; values in <paramref name="implied"/> are written without their quantisation.</summary>
+    public static (SectionPayload Graph, SectionPayload Tensors) Write(Graph source, NameTable names, HashSet<ValueInfo> implied)
     {
-        GraphSectionWriter writer = new(source, names);
+        GraphSectionWriter writer = new(source, names, implied);
         writer.WriteAll();
         return (new(SectionId.Graph, SectionFlags.Required, [writer._graph.Written]), new(SectionId.Tensors, SectionFlags.Required, writer._tensors));
     }
@@ -35,7 +32,7 @@ internal sealed class GraphSectionWriter
         foreach (ValueInfo v in values)
         {
             _values.Add(v, _values.Count);
-            if (v.Quantization is { } q && _quantizationIndex.TryAdd(q, _quantizations.Count)) _quantizations.Add(q);
+            if (Stored(v) is { } q && _quantizationIndex.TryAdd(q, _quantizations.Count)) _quantizations.Add(q);
         }
         _graph.Varint(_names.Index(_source.Name));
         _graph.Number(_quantizations.Count, FormatLimits.Quantizations, "the count of quantisations");
@@ -47,6 +44,8 @@ internal sealed class GraphSectionWriter
         WriteConnections(_source.Inputs, "graph inputs");
         WriteConnections(_source.Outputs, "graph outputs");
     }
+
+    private QuantizationParameters? Stored(ValueInfo v) => _implied.Contains(v) ? null : v.Quantization;
 
     private void WriteQuantization(QuantizationParameters q)
     {
@@ -64,7 +63,7 @@ internal sealed class GraphSectionWriter
         _graph.Varint(_names.Of(v));
         _graph.Byte((byte)v.Type);
         _graph.Shape(v.Shape);
-        _graph.Varint(v.Quantization is { } q ? _quantizationIndex[q] + 1 : 0);
+        _graph.Varint(Stored(v) is { } q ? _quantizationIndex[q] + 1 : 0);
         if (v.Constant is null) _graph.Byte((byte)ConstantEncoding.None);
         else if (v.Sparsity is { } sparsity) WriteSparse(v, v.Constant, sparsity);
         else

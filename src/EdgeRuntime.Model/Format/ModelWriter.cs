@@ -8,6 +8,9 @@ public sealed record ModelWriterOptions
     /// <summary>Whether inner values and nodes get numbers for names, which makes a small network's file smaller.</summary>
     public bool ShortNames { get; init; }
 
+    /// <summary>Whether scales of biases that follow from those of their layer's input and weights are left out; the file then reads as a graph without them.</summary>
+    public bool ImpliedScales { get; init; }
+
     /// <summary>Inputs with the outputs that they must give, for the board's health check.</summary>
     public IReadOnlyList<GoldenSample> Golden { get; init; } = [];
 
@@ -39,7 +42,7 @@ public static class ModelWriter
         options ??= new ModelWriterOptions();
         GraphValidator.Validate(graph);
         NameTable names = new(graph, options.ShortNames);
-        (SectionPayload graphPayload, SectionPayload tensors) = GraphSectionWriter.Write(graph, names);
+        (SectionPayload graphPayload, SectionPayload tensors) = GraphSectionWriter.Write(graph, names, options.ImpliedScales ? ImpliedScales.Of(graph) : []);
         List<SectionPayload> sections = [graphPayload];
         if (tensors.Parts.Count > 0) sections.Add(tensors);
         if (graph.Metadata.Count > 0) sections.Add(Metadata(graph));
