@@ -7,7 +7,8 @@ public static class Initialization
 {
     /// <summary>
     /// Forgets what the network knows: weights become normal with variance 2 / fan-in (He et al. 2015), those of the last layer and of
-    /// recurrent ones 1 / fan-in; biases 0; batch normalisation the identity. Constants of other operators stay.
+    /// recurrent ones 1 / fan-in; biases 0, but 1 for the forget gates of an LSTM (Jozefowicz et al. 2015); batch normalisation the identity.
+    /// Weights that pruning made 0 stay 0, constants of other operators as they are.
     /// </summary>
     public static void Randomize(this TrainableNetwork network, RandomSource random)
     {
@@ -22,12 +23,24 @@ public static class Initialization
                     Fill(network, node, 1, random, 1);
                     Fill(network, node, 2, random, 1);
                     Set(network, node, 3, 0);
+                    if (node.Type == OperatorType.Lstm) OpenForgetGates(network, node);
                     break;
                 case OperatorType.BatchNormalization:
                     for (int i = 1; i <= 4; i++) Set(network, node, i, i is 1 or 4 ? 1 : 0);
                     break;
             }
+        network.Constrain();
         network.Store();
+    }
+
+    // Gates stand in the order input, output, forget, cell.
+    private static void OpenForgetGates(TrainableNetwork network, Node node)
+    {
+        if (Constant(node, 3) is not { } bias) return;
+        float[] data = network[bias].Data;
+        int size = RecurrentShape.Of(node).HiddenSize;
+        for (int i = 0; i < data.Length; i++)
+            if (i / size % 4 == 2) data[i] = 1;
     }
 
     internal static float[] Gaussian(RandomSource random, int count, float deviation)

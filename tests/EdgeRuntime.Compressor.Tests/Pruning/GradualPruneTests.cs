@@ -29,6 +29,17 @@ public sealed class GradualPruneTests
         Assert.True(TinyTask.Accuracy(graph) > 0.9, $"{TinyTask.Accuracy(graph)}");
     }
 
+    [Fact]
+    public void ZerosStayWhereTrainingBeginsAnew()
+    {
+        Graph graph = TinyTask.Network();
+        new Prune(new PruneOptions { Pattern = "1x4", Sparsity = 0.75 }).Apply(graph, TinyTask.Context());
+        int Zeros() => graph.Nodes.Where(n => n.Type == OperatorType.Convolution).Sum(n => n.Input(1).Constant!.ToFloats().Count(w => w == 0));
+        int zeros = Zeros();
+        new FineTune(Still with { Init = "random" }).Apply(graph, TinyTask.Context());
+        Assert.Equal(zeros, Zeros());
+    }
+
     [Theory]
     [InlineData("cubic", 58, 88)]
     [InlineData("linear", 25, 50)]
