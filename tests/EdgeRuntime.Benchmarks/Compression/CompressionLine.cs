@@ -10,10 +10,14 @@ internal sealed record CompressionLine(string Task, string Name, string? Recipe,
     /// <summary>The network to begin with, where it isn't the trained one: a student.</summary>
     public string? Network { get; init; }
 
+    /// <summary>Whether the file is written without what can be done without.</summary>
+    public bool IsCompact { get; init; }
+
     /// <summary>All lines; new ones are added here, their recipes in docs/recipes.</summary>
     public static IReadOnlyList<CompressionLine> All { get; } =
     [
         new("digits", "float", null),
+        new("digits", "float, trained on as for int8 QAT", Own("digits-longer")),
         new("digits", "int8 PTQ", "int8", "≤ 0.5"),
         new("digits", "int8 QAT", "qat-int8", "≤ 0.3"),
         new("digits", "int4 PTQ", "int4"),
@@ -22,11 +26,12 @@ internal sealed record CompressionLine(string Task, string Name, string? Recipe,
         new("digits", "75 % 1×4 blocks, int8", Own("digits-prune-blocks"), "≤ 1.0"),
         new("digits", "half of the multiplies by channels, int8", Own("digits-prune-channels")),
         new("digits", "half of the multiplies by factors, int8", Own("digits-lowrank"), "≤ 1.0"),
-        new("digits", "channels, then int4 QAT", Own("twelfth"), "≤ 1.5, 1/12"),
+        new("digits", "channels, then int4 QAT", Own("digits-twelfth"), "≤ 1.5, 1/12") { IsCompact = true },
         new("digits-lstm", "float", null),
+        new("digits-lstm", "float, trained on as long", Own("lstm-longer")),
         new("digits-lstm", "int8 PTQ", "int8"),
-        new("digits-lstm", "80 % of the weights, int8", Own("prune-80"), "≤ 1.0"),
-        new("digits-lstm", "half of the multiplies by factors, int8", Own("lowrank-tuned"), "≤ 1.0"),
+        new("digits-lstm", "80 % of the weights, int8", Own("lstm-prune-80"), "≤ 1.0"),
+        new("digits-lstm", "half of the multiplies by factors, int8", Own("lstm-lowrank"), "≤ 1.0"),
         new("cifar10", "float", null),
         new("cifar10", "float, trained on as long", Own("cifar10-longer")),
         new("cifar10", "int8 PTQ", "int8", "≤ 0.5"),
@@ -42,7 +47,7 @@ internal sealed record CompressionLine(string Task, string Name, string? Recipe,
         new("cifar10", "half as wide, taught, int8", Own("cifar10-taught-student"), "0.8 above the line before") { Network = "student.onnx" },
         new("fan", "float", null),
         new("fan", "int8 PTQ", "int8", "≤ 0.01"),
-        new("fan", "factors, int8", Own("fan-lowrank"), "≤ 0.01"),
+        new("fan", "half of the multiplies by factors, int8", Own("fan-lowrank"), "≤ 0.01"),
     ];
 
     /// <summary>The arguments of <c>edge</c> that make the line's file in <paramref name="folder"/>.</summary>
@@ -53,6 +58,7 @@ internal sealed record CompressionLine(string Task, string Name, string? Recipe,
         if (Recipe is null) return [.. words];
         string recipe = Place(folder);
         words.AddRange(["--recipe", recipe]);
+        if (IsCompact) words.Add("--compact");
         words.AddRange(Compressor.Recipe.Load(recipe).NeedsTraining ? ["--train", File("train.npy"), "--train-labels", File("train-labels.npy"), "--seed", $"{seed + 1}"] : ["--calibrate", File("train.npy"), "--calibrate-range", "0:200"]);
         return [.. words];
     }
