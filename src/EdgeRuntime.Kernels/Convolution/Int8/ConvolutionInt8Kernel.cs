@@ -67,7 +67,7 @@ public sealed record ConvolutionInt8Parameters
     public ReadOnlyMemory<sbyte> Weights
     {
         get => _weights;
-        set => (_weights, Runs) = (value, null);
+        set => (_weights, Runs, DepthwiseChannels) = (value, null, null);
     }
 
     /// <summary>What <see cref="ConvolutionInt8Runs"/> made of the weights, for windows of so many segments, and its cycles for one position.</summary>
@@ -76,6 +76,9 @@ public sealed record ConvolutionInt8Parameters
     internal int RunSegments;
 
     internal double RunCycles;
+
+    /// <summary>What <see cref="ConvolutionInt8Depthwise3x3"/> made of the weights: empty if it can't compute them.</summary>
+    internal ConvolutionInt8Depthwise3x3.Channel[]? DepthwiseChannels;
 }
 
 /// <summary>One execution of an int8 convolution. All pointers are valid for the extents that the shape implies.</summary>
