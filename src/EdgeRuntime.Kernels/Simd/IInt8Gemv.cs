@@ -23,6 +23,9 @@ public interface IInt8Gemv
     /// <summary>Whether a weight of −128 needs <see cref="MultiplyAddWide"/>.</summary>
     static abstract bool IsWideForMinimum { get; }
 
+    /// <summary>Whether its sums of pairs are int16, of which several may be added before they are widened if the weights are small.</summary>
+    static abstract bool HasShortSums { get; }
+
     /// <summary>The unsigned factor of 4 elements in every lane.</summary>
     static abstract Vector256<byte> Unsigned(Vector256<sbyte> x);
 

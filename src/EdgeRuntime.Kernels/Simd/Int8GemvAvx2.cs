@@ -26,6 +26,9 @@ public readonly struct Int8GemvAvx2 : IInt8Gemv
     public static bool IsWideForMinimum => true;
 
     /// <inheritdoc/>
+    public static bool HasShortSums => true;
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Unsigned(Vector256<sbyte> x) => Avx2.Abs(x);
 

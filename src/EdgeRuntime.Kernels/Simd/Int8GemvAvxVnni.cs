@@ -22,6 +22,9 @@ public readonly struct Int8GemvAvxVnni<TInstruction> : IInt8Gemv where TInstruct
     public static bool IsWideForMinimum => false;
 
     /// <inheritdoc/>
+    public static bool HasShortSums => false;
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Unsigned(Vector256<sbyte> x) => x.AsByte() ^ Vector256.Create((byte)128);
 

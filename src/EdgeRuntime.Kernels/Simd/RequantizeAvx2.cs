@@ -10,23 +10,114 @@ internal static unsafe class RequantizeAvx2
     /// <summary>Requantises a tile of doubled sums, rows of <c>PaddedColumns</c>.</summary>
     public static void Tile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
     {
-        int* sums = tile.Accumulators;
-        sbyte* output = tile.Output;
+        int i = 0;
+        for (; i + 16 <= tile.Columns; i += 16)
+            if ((Unfit(tile.Multipliers + i) | Unfit(tile.Multipliers + i + 8)) == Vector256<int>.Zero) Columns16<N1>(tile, i, call);
+            else Columns16<N0>(tile, i, call);
+        if (i + 8 <= tile.Columns)
+        {
+            if (Unfit(tile.Multipliers + i) == Vector256<int>.Zero) Columns8<N1>(tile, i, call);
+            else Columns8<N0>(tile, i, call);
+            i += 8;
+        }
+        if (i < tile.Columns) LastColumns(tile, i, call);
+    }
+
+    /// <summary>
+    /// Of 8 multipliers, those with which one float multiplication may not give the integers of Requantize.Apply. Of 18 to 24 bits (or
+    /// 0) they are floats, and the doubled sums at which a result of up to ±256 changes are below 2^24, so floats too; beyond, results only
+    /// grow, and are clamped. Fused multiplication rounds once, half to even: but no product lies half way if the multiplier's odd part exceeds
+    /// 2 · 256 + 1.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Unfit(int* multipliers)
+    {
+        Vector256<int> m = Vector256.Load(multipliers), outside = Vector256.LessThan(m, Vector256.Create(1 << 17)) | Vector256.GreaterThan(m, Vector256.Create((1 << 24) - 1));
+        return Vector256.AndNot(outside | Vector256.Equals(m & Vector256.Create(255), Vector256<int>.Zero), Vector256.Equals(m, Vector256<int>.Zero));
+    }
+
+    /// <summary>Two rows at a time, a last row alone twice; in floats if <typeparamref name="TFloat"/> is 1.</summary>
+    private static void Columns16<TFloat>(in ConvolutionInt8Tile tile, int column, in ConvolutionInt8Call call) where TFloat : struct, ICount
+    {
+        Factors<TFloat> first = new(tile.Multipliers + column, call.OutputZeroPoint), second = new(tile.Multipliers + column + 8, call.OutputZeroPoint);
+        Vector256<sbyte> low = Vector256.Create((sbyte)call.Min), high = Vector256.Create((sbyte)call.Max);
+        int* sums = tile.Accumulators + column;
+        sbyte* output = tile.Output + column;
+        for (int left = tile.Rows; left > 0; left -= 2, sums += 2 * tile.PaddedColumns, output += 2 * tile.OutputStride)
+        {
+            int* next = left > 1 ? sums + tile.PaddedColumns : sums;
+            Vector256<short> a = first.Pack(first.Scale(sums), second.Scale(sums + 8)), b = first.Pack(first.Scale(next), second.Scale(next + 8));
+            Vector256<sbyte> bytes = first.Order(Avx2.Min(Avx2.Max(Avx2.PackSignedSaturate(a, b), low), high));
+            bytes.GetLower().Store(output);
+            bytes.GetUpper().Store(left > 1 ? output + tile.OutputStride : output);
+        }
+    }
+
+    private static void Columns8<TFloat>(in ConvolutionInt8Tile tile, int column, in ConvolutionInt8Call call) where TFloat : struct, ICount
+    {
+        Factors<TFloat> factors = new(tile.Multipliers + column, call.OutputZeroPoint);
+        Vector256<sbyte> low = Vector256.Create((sbyte)call.Min), high = Vector256.Create((sbyte)call.Max);
+        int* sums = tile.Accumulators + column;
+        sbyte* output = tile.Output + column;
+        for (int left = tile.Rows; left > 0; left -= 2, sums += 2 * tile.PaddedColumns, output += 2 * tile.OutputStride)
+        {
+            int* next = left > 1 ? sums + tile.PaddedColumns : sums;
+            Vector256<short> words = factors.Pack(factors.Scale(sums), factors.Scale(next));
+            Vector256<long> bytes = factors.Order(Avx2.Min(Avx2.Max(Avx2.PackSignedSaturate(words, words), low), high)).AsInt64();
+            *(long*)output = bytes.ToScalar();
+            *(long*)(left > 1 ? output + tile.OutputStride : output) = bytes.GetElement(1);
+        }
+    }
+
+    private static void LastColumns(in ConvolutionInt8Tile tile, int first, in ConvolutionInt8Call call)
+    {
+        int* sums = tile.Accumulators + first;
+        sbyte* output = tile.Output + first;
         Vector128<short> zero = Vector128.Create((short)call.OutputZeroPoint);
         Vector128<sbyte> low = Vector128.Create((sbyte)call.Min), high = Vector128.Create((sbyte)call.Max);
         for (int r = 0; r < tile.Rows; r++, sums += tile.PaddedColumns, output += tile.OutputStride)
         {
-            int i = 0;
-            for (; i + 16 <= tile.Columns; i += 16)
-            {
-                Vector128<sbyte> bytes = Sse2.PackSignedSaturate(Words(sums + i, tile.Multipliers + i, zero), Words(sums + i + 8, tile.Multipliers + i + 8, zero));
-                Vector128.Min(Vector128.Max(bytes, low), high).Store(output + i);
-            }
-            for (; i < tile.Columns; i += 8)
-            {
-                Vector128<short> words = Words(sums + i, tile.Multipliers + i, zero);
-                StorePart(Vector128.Min(Vector128.Max(Sse2.PackSignedSaturate(words, words), low), high), output + i, Math.Min(8, tile.Columns - i));
-            }
+            Vector256<int> scaled = Scale(Vector256.Load(sums), Vector256.Load(tile.Multipliers + first));
+            Vector128<short> words = Sse2.AddSaturate(Sse2.PackSignedSaturate(scaled.GetLower(), scaled.GetUpper()), zero);
+            StorePart(Vector128.Min(Vector128.Max(Sse2.PackSignedSaturate(words, words), low), high), output, tile.Columns - first);
+        }
+    }
+
+    /// <summary>Multipliers of 8 columns and the output's zero point, in registers: floats if <typeparamref name="TFloat"/> is 1.</summary>
+    [method: MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly struct Factors<TFloat>(int* multipliers, int zeroPoint) where TFloat : struct, ICount
+    {
+        // Adding 1.5 · 2^23 to a float rounds it to a whole number, left in the low bits.
+        private const float Whole = 12582912f;
+
+        // Sums are doubled: 2^-32.
+        private readonly Vector256<float> _real = TFloat.Value == 0 ? default : Avx.ConvertToVector256Single(Vector256.Load(multipliers)) * Vector256.Create(1 / 4294967296f);
+        private readonly Vector256<float> _zero = TFloat.Value == 0 ? default : Vector256.Create(Whole + zeroPoint);
+        private readonly Vector256<int> _even = TFloat.Value == 0 ? Vector256.Load(multipliers) : default, _odd = TFloat.Value == 0 ? (Vector256.Load(multipliers).AsInt64() >>> 32).AsInt32() : default;
+        private readonly Vector256<short> _words = Vector256.Create((short)zeroPoint);
+
+        /// <summary>8 results: with the zero point and in order if in floats; else without, lanes 1 and 2 of each four exchanged.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector256<int> Scale(int* sums)
+        {
+            Vector256<int> doubled = Vector256.Load(sums);
+            if (TFloat.Value == 1) return Fma.MultiplyAdd(Avx.ConvertToVector256Single(doubled), _real, _zero).AsInt32() - Vector256.Create(Whole).AsInt32();
+            Vector256<long> half = Vector256.Create(1L << 31), a = Avx2.Multiply(doubled, _even) + half, b = Avx2.Multiply((doubled.AsInt64() >>> 32).AsInt32(), _odd) + half;
+            return Avx.Shuffle(a.AsSingle(), b.AsSingle(), 0xDD).AsInt32();
+        }
+
+        /// <summary>Two results as int16, with the zero point.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector256<short> Pack(Vector256<int> a, Vector256<int> b) =>
+            TFloat.Value == 1 ? Avx2.PackSignedSaturate(a, b) : Avx2.AddSaturate(Avx2.PackSignedSaturate(a, b), _words);
+
+        /// <summary>Bytes in order: packing works within 128-bit lanes.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector256<sbyte> Order(Vector256<sbyte> bytes)
+        {
+            if (TFloat.Value == 0)
+                bytes = Avx2.Shuffle(bytes, Vector256.Create((sbyte)0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15, 0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15));
+            return Avx2.PermuteVar8x32(bytes.AsInt32(), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsSByte();
         }
     }
 
@@ -63,12 +154,5 @@ internal static unsafe class RequantizeAvx2
         Vector256<long> even = Avx2.Multiply(doubled, multipliers) + half;
         Vector256<long> odd = Avx2.Multiply((doubled.AsInt64() >>> 32).AsInt32(), (multipliers.AsInt64() >>> 32).AsInt32()) + half;
         return Avx2.Blend((even >>> 32).AsInt32(), odd.AsInt32(), 0xAA);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<short> Words(int* sums, int* multipliers, Vector128<short> zero)
-    {
-        Vector256<int> scaled = Scale(Vector256.Load(sums), Vector256.Load(multipliers));
-        return Sse2.AddSaturate(Sse2.PackSignedSaturate(scaled.GetLower(), scaled.GetUpper()), zero);
     }
 }

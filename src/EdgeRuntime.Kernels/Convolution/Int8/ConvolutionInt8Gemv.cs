@@ -9,8 +9,8 @@ namespace EdgeRuntime.Kernels;
 /// Matrix-vector products, M = 1 or a few: bound by the way of the weights through the caches, so these stay int8, are read
 /// once, in order, and the input is read in place. With z the input's zero point, v the weights', d the step's input offset:
 /// <code>Σ (x − z)(w − v) = Σ (x + d)·w − (z + d)·Σ w − v·(Σ x − K·z)</code>
-/// A panel is 32 channels (the last 8, 16 or 24): doubled biases, multipliers and doubled zero points, whether it needs the
-/// wide form, then for each 4 elements of x the panel's channels × 4 weights.
+/// A panel is 32 channels (the last 8, 16 or 24): doubled biases, multipliers and doubled zero points, its <see cref="Form"/>, then for
+/// each 4 elements of x the panel's channels × 4 weights.
 /// </summary>
 /// <typeparam name="TStep">The multiplication.</typeparam>
 public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel where TStep : struct, IInt8Gemv
@@ -22,6 +22,19 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
 
     /// <summary>Panels of one portion.</summary>
     private const int PortionPanels = 4;
+
+    /// <summary>How a panel is multiplied: by the step; as int16; or as bytes x + 128, whose products of 1, 4 or 8 steps are added in 16 bits.</summary>
+    private enum Form
+    {
+        Step,
+        Wide,
+        Bytes1,
+        Bytes4,
+        Bytes8,
+    }
+
+    // What the weights of a 16-bit lane may sum to, above zero and below: 255 · 128 < 2^15. What bytes are multiplied as, minus x.
+    private const int LaneLimit = 128, ByteOffset = 128;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = new($"conv-s8-gemv-{TStep.Name}-1x{Columns}", "convolution-s8", TStep.Requires,
@@ -44,25 +57,57 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
     {
         destination.Clear();
-        for (int o = 0; o < shape.OutChannels; o++)
+        for (int first = 0; first < shape.OutChannels; first += Columns)
         {
-            int first = o / Columns * Columns, columns = PanelColumns(shape, first), column = o - first;
+            int columns = PanelColumns(shape, first);
             Span<byte> panel = destination[(int)PanelOffset(shape, first)..];
-            Span<int> header = MemoryMarshal.Cast<byte, int>(panel[..HeaderBytes(columns)]);
-            ReadOnlySpan<sbyte> row = weights.Slice(o * shape.Depth, shape.Depth);
-            int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[o], sum = 0;
-            Span<sbyte> steps = MemoryMarshal.Cast<byte, sbyte>(panel[HeaderBytes(columns)..]);
-            for (int k = 0; k < row.Length; k++)
-            {
-                steps[(k / 4 * columns + column) * 4 + k % 4] = row[k];
-                sum += row[k];
-            }
-            header[column] = 2 * (parameters.Bias[o] - (parameters.InputZeroPoint + TStep.InputOffset) * sum + shape.Depth * parameters.InputZeroPoint * zero);
+            PackPanel(shape, parameters, weights, first, columns, MemoryMarshal.Cast<byte, int>(panel[..HeaderBytes(columns)]),
+                MemoryMarshal.Cast<byte, sbyte>(panel.Slice(HeaderBytes(columns), StepBytes(columns) * (int)Steps(shape.Depth))));
+        }
+    }
+
+    private static void PackPanel(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, int first, int columns, Span<int> header, Span<sbyte> steps)
+    {
+        for (int column = 0; column < Math.Min(columns, shape.OutChannels - first); column++)
+            for (int k = 0; k < shape.Depth; k++) steps[(k / 4 * columns + column) * 4 + k % 4] = weights[(first + column) * shape.Depth + k];
+        Form form = FormOf(steps, columns);
+        int offset = form >= Form.Bytes1 ? ByteOffset : TStep.InputOffset;
+        header[3 * columns] = (int)form;
+        for (int column = 0; column < Math.Min(columns, shape.OutChannels - first); column++)
+        {
+            int o = first + column, zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[o], sum = 0;
+            foreach (sbyte w in weights.Slice(o * shape.Depth, shape.Depth)) sum += w;
+            header[column] = 2 * (parameters.Bias[o] - (parameters.InputZeroPoint + offset) * sum + shape.Depth * parameters.InputZeroPoint * zero);
             header[columns + column] = parameters.Multipliers[o];
             header[2 * columns + column] = 2 * zero;
-            if (TStep.IsWideForMinimum && row.Contains(sbyte.MinValue)) header[3 * columns] = 1;
             if (zero != 0) header[3 * columns + 1] = 1;
         }
+    }
+
+    private static Form FormOf(ReadOnlySpan<sbyte> steps, int columns)
+    {
+        if (TStep.HasShortSums)
+            foreach ((Form form, int count) in (ReadOnlySpan<(Form, int)>)[(Form.Bytes8, 8), (Form.Bytes4, 4), (Form.Bytes1, 1)])
+                if (FitShortSums(steps, columns, count)) return form;
+        return TStep.IsWideForMinimum && steps.Contains(sbyte.MinValue) ? Form.Wide : Form.Step;
+    }
+
+    /// <summary>Whether no input can take the sum of <paramref name="count"/> steps out of int16; a lane gets two weights of each.</summary>
+    private static bool FitShortSums(ReadOnlySpan<sbyte> steps, int columns, int count)
+    {
+        int stepBytes = StepBytes(columns);
+        for (int first = 0; first < steps.Length; first += count * stepBytes)
+            for (int lane = 0; lane < stepBytes; lane += 2)
+            {
+                int above = 0, below = 0;
+                for (int i = first + lane; i < Math.Min(steps.Length, first + count * stepBytes); i += stepBytes)
+                {
+                    above += Math.Max((int)steps[i], 0) + Math.Max((int)steps[i + 1], 0);
+                    below -= Math.Min((int)steps[i], 0) + Math.Min((int)steps[i + 1], 0);
+                }
+                if (above > LaneLimit || below > LaneLimit) return false;
+            }
+        return true;
     }
 
     /// <inheritdoc/>
@@ -79,9 +124,9 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
         int outputs = call.Shape.OutChannels, depth = call.Shape.Depth, rows = call.Shape.Positions;
         bool far = (long)outputs * depth > NearBytes;
         ConvolutionInt8Tile tile = new() { Accumulators = sums, Rows = 1 };
-        int stop = Math.Min(outputs, end * PortionPanels * Columns);
-        byte* panel = call.Packed + PanelOffset(call.Shape, first * PortionPanels * Columns);
-        for (int column = first * PortionPanels * Columns; column < stop; column += Columns)
+        int firstColumn = first * PortionPanels * Columns, stop = Math.Min(outputs, end * PortionPanels * Columns), elements = 0, summed = -1;
+        byte* panel = call.Packed + PanelOffset(call.Shape, firstColumn);
+        for (int column = firstColumn; column < stop; column += Columns)
         {
             int columns = PanelColumns(call.Shape, column);
             int* header = (int*)panel;
@@ -92,10 +137,21 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
             for (int row = 0; row < rows; row++)
             {
                 sbyte* x = call.Input + (long)row * depth;
-                if (header[3 * columns] == 0 && far && columns == Columns) Multiply<N0, N4, N1>(x, depth, header, weights, sums);
-                else if (header[3 * columns] == 0) Multiply<N0>(x, depth, columns / Lanes, header, weights, sums);
-                else Multiply<N1>(x, depth, columns / Lanes, header, weights, sums);
-                if (header[3 * columns + 1] != 0) SubtractZeroPoints(x, depth, header + 2 * columns, columns, sums);
+                switch ((Form)header[3 * columns])
+                {
+                    case Form.Bytes8: MultiplyBytes<N8>(x, depth, columns / Lanes, header, weights, sums); break;
+                    case Form.Bytes4: MultiplyBytes<N4>(x, depth, columns / Lanes, header, weights, sums); break;
+                    case Form.Bytes1: MultiplyBytes<N1>(x, depth, columns / Lanes, header, weights, sums); break;
+                    case Form.Wide: Multiply<N1>(x, depth, columns / Lanes, header, weights, sums); break;
+                    case Form.Step when far && columns == Columns: Multiply<N0, N4, N1>(x, depth, header, weights, sums); break;
+                    default: Multiply<N0>(x, depth, columns / Lanes, header, weights, sums); break;
+                }
+                if (header[3 * columns + 1] != 0)
+                {
+                    // A single row's sum serves all panels.
+                    if (summed != row) (summed, elements) = (row, Sum(x, depth));
+                    for (int i = 0; i < columns; i++) sums[i] -= header[2 * columns + i] * elements;
+                }
                 tile.Output = call.Output + (long)row * outputs + column;
                 if (call.Shift == 0) RequantizeAvx2.Tile(tile, call);
                 else RequantizeScalar.Tile(tile, call);
@@ -104,11 +160,11 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
         }
     }
 
-    private static void SubtractZeroPoints(sbyte* x, int depth, int* zeros, int columns, int* sums)
+    private static int Sum(sbyte* x, int count)
     {
         int sum = 0;
-        for (int k = 0; k < depth; k++) sum += x[k];
-        for (int i = 0; i < columns; i++) sums[i] -= zeros[i] * sum;
+        for (int k = 0; k < count; k++) sum += x[k];
+        return sum;
     }
 
     private static void Multiply<TWide>(sbyte* x, int depth, int vectors, int* bias, byte* w, int* sums) where TWide : struct, ICount
@@ -146,16 +202,20 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
         }
         for (; k < depth; k += 4, w += bytes)
         {
-            int left = depth - k, elements = 0;
-            if (left >= 4) elements = *(int*)(x + k);
-            else
-                for (int i = 0; i < left; i++) elements |= (byte)x[k + i] << 8 * i;
-            Step<TWide, TVectors>(elements, w, ref a0, ref a1, ref a2, ref a3);
+            Step<TWide, TVectors>(Int8GemvBytes<N1, TVectors>.Elements(x + k, depth - k), w, ref a0, ref a1, ref a2, ref a3);
         }
-        Store(sums, bias, a0 + b0);
-        if (TVectors.Value > 1) Store(sums + 8, bias + 8, a1 + b1);
-        if (TVectors.Value > 2) Store(sums + 16, bias + 16, a2 + b2);
-        if (TVectors.Value > 3) Store(sums + 24, bias + 24, a3 + b3);
+        Int8GemvBytes<N1, TVectors>.Store(sums, bias, a0 + b0, a1 + b1, a2 + b2, a3 + b3);
+    }
+
+    private static void MultiplyBytes<TSteps>(sbyte* x, int depth, int vectors, int* bias, byte* w, int* sums) where TSteps : struct, ICount
+    {
+        switch (vectors)
+        {
+            case 1: Int8GemvBytes<TSteps, N1>.Run(x, depth, bias, w, sums); break;
+            case 2: Int8GemvBytes<TSteps, N2>.Run(x, depth, bias, w, sums); break;
+            case 3: Int8GemvBytes<TSteps, N3>.Run(x, depth, bias, w, sums); break;
+            default: Int8GemvBytes<TSteps, N4>.Run(x, depth, bias, w, sums); break;
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -173,9 +233,6 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Product<TWide>(Vector256<int> sum, Vector256<sbyte> x, Vector256<byte> u, byte* w) where TWide : struct, ICount =>
         TWide.Value == 0 ? TStep.MultiplyAdd(sum, x, u, Vector256.Load((sbyte*)w)) : TStep.MultiplyAddWide(sum, x, u, Vector256.Load((sbyte*)w));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(int* sums, int* bias, Vector256<int> sum) => (sum + sum + Vector256.Load(bias)).Store(sums);
 
     private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
 

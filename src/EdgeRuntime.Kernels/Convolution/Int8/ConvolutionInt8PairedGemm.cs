@@ -13,17 +13,18 @@ public sealed unsafe class ConvolutionInt8PairedGemm<TDot, TVector> : Convolutio
     where TDot : struct, IInt16Dot<TVector>
     where TVector : unmanaged
 {
-    private const int Rows = 4;
+    // Positions whose accumulators fit the registers; positions that are requantised at once.
+    private const int Rows = 4, TileRows = 4 * Rows;
 
     /// <summary>Of 32, what two 256-bit multiplications a cycle would do without pairing.</summary>
-    private const double ProductsPerCycle = 29;
+    private const double ProductsPerCycle = 25;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = new($"conv-s8-paired-{TDot.Name}-{Rows}x{TDot.Vectors * Lanes}", "convolution-s8", TDot.Requires,
         $"direct convolution, {Rows} positions × {TDot.Vectors * Lanes} channels, two products by one multiplication (Winograd 1968); dense, many channels");
 
     /// <inheritdoc/>
-    public override ConvolutionInt8TileSize TileSize => new(Rows, TDot.Vectors * Lanes, Lanes, 4 / TDot.Step, TDot.Step, HasRowTerms: true);
+    public override ConvolutionInt8TileSize TileSize => new(TileRows, TDot.Vectors * Lanes, Lanes, 4 / TDot.Step, TDot.Step, HasRowTerms: true);
 
     /// <inheritdoc/>
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => shape.Group == 1;
@@ -33,7 +34,7 @@ public sealed unsafe class ConvolutionInt8PairedGemm<TDot, TVector> : Convolutio
     {
         ConvolutionInt8Plan plan = new(shape, TileSize);
         double positions = plan.Shape.Positions, columns = plan.PaddedColumns, tiles = Math.Ceiling(positions / Rows) * plan.Units;
-        double products = Math.Max(positions, 2) * columns * plan.DepthSteps * TDot.Step / ProductsPerCycle, rowTerms = positions * (plan.DepthSteps / 5.0 + 12 * plan.Segments);
+        double products = Math.Max(positions, 2) * columns * plan.DepthSteps * TDot.Step / ProductsPerCycle, rowTerms = positions * (plan.DepthSteps / 5.0 + 32 * plan.Segments);
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
         return 400 + products + rowTerms + positions * columns / 16 * TDot.Cost.RequantizeCycles + tiles * (50 + 6 * plan.Segments) + converted;
     }
@@ -62,22 +63,29 @@ public sealed unsafe class ConvolutionInt8PairedGemm<TDot, TVector> : Convolutio
     /// <inheritdoc/>
     protected override void RunTile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
     {
-        switch (tile.PaddedColumns / Lanes)
+        ConvolutionInt8Tile part = tile;
+        for (int left = tile.Rows; left > 0; left -= Rows)
         {
-            case 1: Run<N1>(tile); break;
-            case 2: Run<N2>(tile); break;
-            case 3 when TDot.Vectors > 2: Run<N3>(tile); break;
-            default:
-                if (TDot.Vectors > 2) Run<N4>(tile);
-                break;
+            switch (tile.PaddedColumns / Lanes)
+            {
+                case 1: Run<N1>(part, left); break;
+                case 2: Run<N2>(part, left); break;
+                case 3 when TDot.Vectors > 2: Run<N3>(part, left); break;
+                default:
+                    if (TDot.Vectors > 2) Run<N4>(part, left);
+                    break;
+            }
+            part.Windows += Rows;
+            part.RowTerms += Rows;
+            part.Accumulators += Rows * tile.PaddedColumns;
         }
         if (call.Shift == 0) TDot.Requantize(tile, call);
         else RequantizeScalar.Tile(tile, call);
     }
 
-    private static void Run<TVectors>(in ConvolutionInt8Tile tile) where TVectors : struct, ICount
+    private static void Run<TVectors>(in ConvolutionInt8Tile tile, int rows) where TVectors : struct, ICount
     {
-        switch (tile.Rows)
+        switch (rows)
         {
             case 1: ConvolutionInt8AccumulatePaired<TDot, TVector, N1, TVectors>.Run(tile); break;
             case 2: ConvolutionInt8AccumulatePaired<TDot, TVector, N2, TVectors>.Run(tile); break;
