@@ -45,214 +45,123 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
         int rows = block.RowCount, row = rows & ~7;
         // The last tile may reach back over rows that are done, and write the same values again.
         if (rows - row > 4 && rows > 8) row += 8;
-        Tiles8(block, 0, row);
-        if (rows - row > 1 && rows >= 4)
-        {
-            Tiles4(block, row, rows);
-            return;
-        }
-        for (; row < rows; row++) Tile1(block, row);
+        if (row > 0) Run<N8>(block, 0, row);
+        if (rows - row > 1 && rows >= 4) Run<N4>(block, row, rows);
+        else for (; row < rows; row++) Tile1(block, row);
     }
 
-    /// <summary>8 rows × 8 columns: 16 bytes of each row meet four k-groups of the panel.</summary>
-    private static void Tiles8(in Int8NeonBlock block, int first, int stop)
+    private static void Run<TRows>(in Int8NeonBlock block, int first, int stop) where TRows : struct, ICount
     {
-        for (int at = first; at < stop; at += 8)
-        {
-            int row = Math.Min(at, block.RowCount - 8);
-            sbyte** r = block.Rows + row;
-            sbyte* p0 = r[0], p1 = r[1], p2 = r[2], p3 = r[3], p4 = r[4], p5 = r[5], p6 = r[6], p7 = r[7];
-            sbyte* b = (sbyte*)block.Panel + HeaderBytes;
-            // Pairs of loads: as copies of the first the others would be moves, one for each register.
-            (Vector128<int> c0, Vector128<int> d0) = LoadPairVector128((int*)block.Panel);
-            (Vector128<int> c1, Vector128<int> d1) = LoadPairVector128((int*)block.Panel);
-            (Vector128<int> c2, Vector128<int> d2) = LoadPairVector128((int*)block.Panel);
-            (Vector128<int> c3, Vector128<int> d3) = LoadPairVector128((int*)block.Panel);
-            (Vector128<int> c4, Vector128<int> d4) = LoadPairVector128((int*)block.Panel);
-            (Vector128<int> c5, Vector128<int> d5) = LoadPairVector128((int*)block.Panel);
-            (Vector128<int> c6, Vector128<int> d6) = LoadPairVector128((int*)block.Panel);
-            (Vector128<int> c7, Vector128<int> d7) = LoadPairVector128((int*)block.Panel);
-            nint k = 0, end = block.Segment;
-            for (int outer = 0, inner = 0; ; k = (nint)outer * block.OuterStride + (nint)inner * block.InnerStride, end = k + block.Segment)
-            {
-                for (; k <= end - 16; k += 16, b += 128)
-                {
-                    (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
-                    Vector128<sbyte> x0 = LoadVector128(p0 + k), x1 = LoadVector128(p1 + k), x2 = LoadVector128(p2 + k), x3 = LoadVector128(p3 + k), x4 = LoadVector128(p4 + k), x5 = LoadVector128(p5 + k), x6 = LoadVector128(p6 + k), x7 = LoadVector128(p7 + k);
-                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 0);
-                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 0); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 0);
-                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 0); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 0);
-                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 0); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 0);
-                    c4 = DotProductBySelectedQuadruplet(c4, u, x4, 0); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 0);
-                    c5 = DotProductBySelectedQuadruplet(c5, u, x5, 0); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 0);
-                    c6 = DotProductBySelectedQuadruplet(c6, u, x6, 0); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 0);
-                    c7 = DotProductBySelectedQuadruplet(c7, u, x7, 0); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 0);
-                    u = LoadVector128(b + 32); v = LoadVector128(b + 48);
-                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 1); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 1);
-                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 1); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 1);
-                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 1); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 1);
-                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 1); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 1);
-                    c4 = DotProductBySelectedQuadruplet(c4, u, x4, 1); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 1);
-                    c5 = DotProductBySelectedQuadruplet(c5, u, x5, 1); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 1);
-                    c6 = DotProductBySelectedQuadruplet(c6, u, x6, 1); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 1);
-                    c7 = DotProductBySelectedQuadruplet(c7, u, x7, 1); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 1);
-                    u = LoadVector128(b + 64); v = LoadVector128(b + 80);
-                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 2); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 2);
-                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 2); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 2);
-                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 2); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 2);
-                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 2); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 2);
-                    c4 = DotProductBySelectedQuadruplet(c4, u, x4, 2); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 2);
-                    c5 = DotProductBySelectedQuadruplet(c5, u, x5, 2); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 2);
-                    c6 = DotProductBySelectedQuadruplet(c6, u, x6, 2); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 2);
-                    c7 = DotProductBySelectedQuadruplet(c7, u, x7, 2); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 2);
-                    u = LoadVector128(b + 96); v = LoadVector128(b + 112);
-                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 3); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 3);
-                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 3); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 3);
-                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 3); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 3);
-                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 3); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 3);
-                    c4 = DotProductBySelectedQuadruplet(c4, u, x4, 3); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 3);
-                    c5 = DotProductBySelectedQuadruplet(c5, u, x5, 3); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 3);
-                    c6 = DotProductBySelectedQuadruplet(c6, u, x6, 3); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 3);
-                    c7 = DotProductBySelectedQuadruplet(c7, u, x7, 3); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 3);
-                }
-                for (; k < end; k += 4, b += 32)
-                {
-                    (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
-                    Vector64<sbyte> x0 = Load4(p0 + k);
-                    Vector64<sbyte> x1 = Load4(p1 + k);
-                    Vector64<sbyte> x2 = Load4(p2 + k);
-                    Vector64<sbyte> x3 = Load4(p3 + k);
-                    Vector64<sbyte> x4 = Load4(p4 + k);
-                    Vector64<sbyte> x5 = Load4(p5 + k);
-                    Vector64<sbyte> x6 = Load4(p6 + k);
-                    Vector64<sbyte> x7 = Load4(p7 + k);
-                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 0);
-                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 0); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 0);
-                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 0); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 0);
-                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 0); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 0);
-                    c4 = DotProductBySelectedQuadruplet(c4, u, x4, 0); d4 = DotProductBySelectedQuadruplet(d4, v, x4, 0);
-                    c5 = DotProductBySelectedQuadruplet(c5, u, x5, 0); d5 = DotProductBySelectedQuadruplet(d5, v, x5, 0);
-                    c6 = DotProductBySelectedQuadruplet(c6, u, x6, 0); d6 = DotProductBySelectedQuadruplet(d6, v, x6, 0);
-                    c7 = DotProductBySelectedQuadruplet(c7, u, x7, 0); d7 = DotProductBySelectedQuadruplet(d7, v, x7, 0);
-                }
-                if (++inner < block.InnerCount) continue;
-                inner = 0;
-                if (++outer == block.OuterCount) break;
-            }
-            if (block.Sums != null)
-            {
-                Vector128<int> zero0 = LoadVector128((int*)block.Panel + 16), zero1 = LoadVector128((int*)block.Panel + 20);
-                int* sums = block.Sums + row;
-                c0 = Subtract(c0, zero0, sums[0]); d0 = Subtract(d0, zero1, sums[0]);
-                c1 = Subtract(c1, zero0, sums[1]); d1 = Subtract(d1, zero1, sums[1]);
-                c2 = Subtract(c2, zero0, sums[2]); d2 = Subtract(d2, zero1, sums[2]);
-                c3 = Subtract(c3, zero0, sums[3]); d3 = Subtract(d3, zero1, sums[3]);
-                c4 = Subtract(c4, zero0, sums[4]); d4 = Subtract(d4, zero1, sums[4]);
-                c5 = Subtract(c5, zero0, sums[5]); d5 = Subtract(d5, zero1, sums[5]);
-                c6 = Subtract(c6, zero0, sums[6]); d6 = Subtract(d6, zero1, sums[6]);
-                c7 = Subtract(c7, zero0, sums[7]); d7 = Subtract(d7, zero1, sums[7]);
-            }
-            if (block.Shift != 0)
-            {
-                Vector128<int> shift = Vector128.Create(block.Shift);
-                c0 = ShiftArithmeticSaturate(c0, shift); d0 = ShiftArithmeticSaturate(d0, shift);
-                c1 = ShiftArithmeticSaturate(c1, shift); d1 = ShiftArithmeticSaturate(d1, shift);
-                c2 = ShiftArithmeticSaturate(c2, shift); d2 = ShiftArithmeticSaturate(d2, shift);
-                c3 = ShiftArithmeticSaturate(c3, shift); d3 = ShiftArithmeticSaturate(d3, shift);
-                c4 = ShiftArithmeticSaturate(c4, shift); d4 = ShiftArithmeticSaturate(d4, shift);
-                c5 = ShiftArithmeticSaturate(c5, shift); d5 = ShiftArithmeticSaturate(d5, shift);
-                c6 = ShiftArithmeticSaturate(c6, shift); d6 = ShiftArithmeticSaturate(d6, shift);
-                c7 = ShiftArithmeticSaturate(c7, shift); d7 = ShiftArithmeticSaturate(d7, shift);
-            }
-            Int8NeonEpilogue e = new(block);
-            sbyte* y = block.Target(row, 8, out nint pitch);
-            y = e.Store(y, pitch, c0, d0, c1, d1);
-            y = e.Store(y, pitch, c2, d2, c3, d3);
-            y = e.Store(y, pitch, c4, d4, c5, d5);
-            e.Store(y, pitch, c6, d6, c7, d7);
-            if (block.Columns < 8) block.CopyEdge(row, 8, 8);
-        }
+        if (block.Finish == Int8NeonFinish.Clamped) Tile<TRows, N1>(block, first, stop);
+        else Tile<TRows, N0>(block, first, stop);
     }
 
-    /// <summary>4 rows × 8 columns: 16 bytes of each row meet four k-groups of the panel.</summary>
-    private static void Tiles4(in Int8NeonBlock block, int first, int stop)
+    /// <summary>8 or 4 rows × 8 columns: 16 bytes of each row meet four k-groups of the panel.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Tile<TRows, TClamped>(in Int8NeonBlock block, int first, int stop) where TRows : struct, ICount where TClamped : struct, ICount
     {
-        for (int at = first; at < stop; at += 4)
+        int segments = block.OuterCount * block.InnerCount, sixteens = block.Segment >> 4, fours = (block.Segment & 15) >> 2;
+        bool careful = block.Finish == Int8NeonFinish.Careful || block.Columns < 8;
+        int* panel = (int*)block.Panel;
+        nint pitch = (nint)block.OutputPitch;
+        sbyte** end = block.Rows + Math.Min(stop, block.RowCount), last = block.Rows + block.RowCount - TRows.Value;
+        sbyte* y = block.Output + first * pitch;
+        for (sbyte** r = block.Rows + first; r < end; r += TRows.Value)
         {
-            int row = Math.Min(at, block.RowCount - 4);
-            sbyte** r = block.Rows + row;
+            if (r > last)
+            {
+                y -= (r - last) * pitch;
+                r = last;
+            }
             sbyte* p0 = r[0], p1 = r[1], p2 = r[2], p3 = r[3];
-            sbyte* b = (sbyte*)block.Panel + HeaderBytes;
+            sbyte* p4 = TRows.Value > 4 ? r[4] : null, p5 = TRows.Value > 4 ? r[5] : null, p6 = TRows.Value > 4 ? r[6] : null, p7 = TRows.Value > 4 ? r[7] : null;
+            sbyte* b = (sbyte*)panel + HeaderBytes;
             // Pairs of loads: as copies of the first the others would be moves, one for each register.
-            (Vector128<int> c0, Vector128<int> d0) = LoadPairVector128((int*)block.Panel);
-            (Vector128<int> c1, Vector128<int> d1) = LoadPairVector128((int*)block.Panel);
-            (Vector128<int> c2, Vector128<int> d2) = LoadPairVector128((int*)block.Panel);
-            (Vector128<int> c3, Vector128<int> d3) = LoadPairVector128((int*)block.Panel);
-            nint k = 0, end = block.Segment;
-            for (int outer = 0, inner = 0; ; k = (nint)outer * block.OuterStride + (nint)inner * block.InnerStride, end = k + block.Segment)
+            (Vector128<int> c0, Vector128<int> d0) = LoadPairVector128(panel);
+            (Vector128<int> c1, Vector128<int> d1) = LoadPairVector128(panel);
+            (Vector128<int> c2, Vector128<int> d2) = LoadPairVector128(panel);
+            (Vector128<int> c3, Vector128<int> d3) = LoadPairVector128(panel);
+            Vector128<int> c4 = default, c5 = default, c6 = default, c7 = default, d4 = default, d5 = default, d6 = default, d7 = default;
+            if (TRows.Value > 4) (c4, d4) = LoadPairVector128(panel);
+            if (TRows.Value > 4) (c5, d5) = LoadPairVector128(panel);
+            if (TRows.Value > 4) (c6, d6) = LoadPairVector128(panel);
+            if (TRows.Value > 4) (c7, d7) = LoadPairVector128(panel);
+            nint k = 0;
+            for (int segment = 0; ;)
             {
-                for (; k <= end - 16; k += 16, b += 128)
+                for (int n = sixteens; n != 0; n--, k += 16, b += 128)
                 {
                     (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
-                    Vector128<sbyte> x0 = LoadVector128(p0 + k), x1 = LoadVector128(p1 + k), x2 = LoadVector128(p2 + k), x3 = LoadVector128(p3 + k);
-                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 0);
-                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 0); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 0);
-                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 0); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 0);
-                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 0); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 0);
-                    u = LoadVector128(b + 32); v = LoadVector128(b + 48);
-                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 1); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 1);
-                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 1); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 1);
-                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 1); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 1);
-                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 1); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 1);
-                    u = LoadVector128(b + 64); v = LoadVector128(b + 80);
-                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 2); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 2);
-                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 2); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 2);
-                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 2); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 2);
-                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 2); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 2);
-                    u = LoadVector128(b + 96); v = LoadVector128(b + 112);
-                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 3); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 3);
-                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 3); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 3);
-                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 3); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 3);
-                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 3); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 3);
+                    Vector128<sbyte> x0 = LoadVector128(p0 + k), x1 = LoadVector128(p1 + k), x2 = LoadVector128(p2 + k), x3 = LoadVector128(p3 + k), x4 = default, x5 = default, x6 = default, x7 = default;
+                    if (TRows.Value > 4) (x4, x5, x6, x7) = (LoadVector128(p4 + k), LoadVector128(p5 + k), LoadVector128(p6 + k), LoadVector128(p7 + k));
+                    (c0, d0) = (DotProductBySelectedQuadruplet(c0, u, x0, 0), DotProductBySelectedQuadruplet(d0, v, x0, 0));
+                    (c1, d1) = (DotProductBySelectedQuadruplet(c1, u, x1, 0), DotProductBySelectedQuadruplet(d1, v, x1, 0));
+                    (c2, d2) = (DotProductBySelectedQuadruplet(c2, u, x2, 0), DotProductBySelectedQuadruplet(d2, v, x2, 0));
+                    (c3, d3) = (DotProductBySelectedQuadruplet(c3, u, x3, 0), DotProductBySelectedQuadruplet(d3, v, x3, 0));
+                    if (TRows.Value > 4) (c4, d4) = (DotProductBySelectedQuadruplet(c4, u, x4, 0), DotProductBySelectedQuadruplet(d4, v, x4, 0));
+                    if (TRows.Value > 4) (c5, d5) = (DotProductBySelectedQuadruplet(c5, u, x5, 0), DotProductBySelectedQuadruplet(d5, v, x5, 0));
+                    if (TRows.Value > 4) (c6, d6) = (DotProductBySelectedQuadruplet(c6, u, x6, 0), DotProductBySelectedQuadruplet(d6, v, x6, 0));
+                    if (TRows.Value > 4) (c7, d7) = (DotProductBySelectedQuadruplet(c7, u, x7, 0), DotProductBySelectedQuadruplet(d7, v, x7, 0));
+                    (u, v) = (LoadVector128(b + 32), LoadVector128(b + 48));
+                    (c0, d0) = (DotProductBySelectedQuadruplet(c0, u, x0, 1), DotProductBySelectedQuadruplet(d0, v, x0, 1));
+                    (c1, d1) = (DotProductBySelectedQuadruplet(c1, u, x1, 1), DotProductBySelectedQuadruplet(d1, v, x1, 1));
+                    (c2, d2) = (DotProductBySelectedQuadruplet(c2, u, x2, 1), DotProductBySelectedQuadruplet(d2, v, x2, 1));
+                    (c3, d3) = (DotProductBySelectedQuadruplet(c3, u, x3, 1), DotProductBySelectedQuadruplet(d3, v, x3, 1));
+                    if (TRows.Value > 4) (c4, d4) = (DotProductBySelectedQuadruplet(c4, u, x4, 1), DotProductBySelectedQuadruplet(d4, v, x4, 1));
+                    if (TRows.Value > 4) (c5, d5) = (DotProductBySelectedQuadruplet(c5, u, x5, 1), DotProductBySelectedQuadruplet(d5, v, x5, 1));
+                    if (TRows.Value > 4) (c6, d6) = (DotProductBySelectedQuadruplet(c6, u, x6, 1), DotProductBySelectedQuadruplet(d6, v, x6, 1));
+                    if (TRows.Value > 4) (c7, d7) = (DotProductBySelectedQuadruplet(c7, u, x7, 1), DotProductBySelectedQuadruplet(d7, v, x7, 1));
+                    (u, v) = (LoadVector128(b + 64), LoadVector128(b + 80));
+                    (c0, d0) = (DotProductBySelectedQuadruplet(c0, u, x0, 2), DotProductBySelectedQuadruplet(d0, v, x0, 2));
+                    (c1, d1) = (DotProductBySelectedQuadruplet(c1, u, x1, 2), DotProductBySelectedQuadruplet(d1, v, x1, 2));
+                    (c2, d2) = (DotProductBySelectedQuadruplet(c2, u, x2, 2), DotProductBySelectedQuadruplet(d2, v, x2, 2));
+                    (c3, d3) = (DotProductBySelectedQuadruplet(c3, u, x3, 2), DotProductBySelectedQuadruplet(d3, v, x3, 2));
+                    if (TRows.Value > 4) (c4, d4) = (DotProductBySelectedQuadruplet(c4, u, x4, 2), DotProductBySelectedQuadruplet(d4, v, x4, 2));
+                    if (TRows.Value > 4) (c5, d5) = (DotProductBySelectedQuadruplet(c5, u, x5, 2), DotProductBySelectedQuadruplet(d5, v, x5, 2));
+                    if (TRows.Value > 4) (c6, d6) = (DotProductBySelectedQuadruplet(c6, u, x6, 2), DotProductBySelectedQuadruplet(d6, v, x6, 2));
+                    if (TRows.Value > 4) (c7, d7) = (DotProductBySelectedQuadruplet(c7, u, x7, 2), DotProductBySelectedQuadruplet(d7, v, x7, 2));
+                    (u, v) = (LoadVector128(b + 96), LoadVector128(b + 112));
+                    (c0, d0) = (DotProductBySelectedQuadruplet(c0, u, x0, 3), DotProductBySelectedQuadruplet(d0, v, x0, 3));
+                    (c1, d1) = (DotProductBySelectedQuadruplet(c1, u, x1, 3), DotProductBySelectedQuadruplet(d1, v, x1, 3));
+                    (c2, d2) = (DotProductBySelectedQuadruplet(c2, u, x2, 3), DotProductBySelectedQuadruplet(d2, v, x2, 3));
+                    (c3, d3) = (DotProductBySelectedQuadruplet(c3, u, x3, 3), DotProductBySelectedQuadruplet(d3, v, x3, 3));
+                    if (TRows.Value > 4) (c4, d4) = (DotProductBySelectedQuadruplet(c4, u, x4, 3), DotProductBySelectedQuadruplet(d4, v, x4, 3));
+                    if (TRows.Value > 4) (c5, d5) = (DotProductBySelectedQuadruplet(c5, u, x5, 3), DotProductBySelectedQuadruplet(d5, v, x5, 3));
+                    if (TRows.Value > 4) (c6, d6) = (DotProductBySelectedQuadruplet(c6, u, x6, 3), DotProductBySelectedQuadruplet(d6, v, x6, 3));
+                    if (TRows.Value > 4) (c7, d7) = (DotProductBySelectedQuadruplet(c7, u, x7, 3), DotProductBySelectedQuadruplet(d7, v, x7, 3));
                 }
-                for (; k < end; k += 4, b += 32)
+                for (int n = fours; n != 0; n--, k += 4, b += 32)
                 {
                     (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
-                    Vector64<sbyte> x0 = Load4(p0 + k);
-                    Vector64<sbyte> x1 = Load4(p1 + k);
-                    Vector64<sbyte> x2 = Load4(p2 + k);
-                    Vector64<sbyte> x3 = Load4(p3 + k);
-                    c0 = DotProductBySelectedQuadruplet(c0, u, x0, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x0, 0);
-                    c1 = DotProductBySelectedQuadruplet(c1, u, x1, 0); d1 = DotProductBySelectedQuadruplet(d1, v, x1, 0);
-                    c2 = DotProductBySelectedQuadruplet(c2, u, x2, 0); d2 = DotProductBySelectedQuadruplet(d2, v, x2, 0);
-                    c3 = DotProductBySelectedQuadruplet(c3, u, x3, 0); d3 = DotProductBySelectedQuadruplet(d3, v, x3, 0);
+                    Vector64<sbyte> x0 = Load4(p0 + k), x1 = Load4(p1 + k), x2 = Load4(p2 + k), x3 = Load4(p3 + k), x4 = default, x5 = default, x6 = default, x7 = default;
+                    if (TRows.Value > 4) (x4, x5, x6, x7) = (Load4(p4 + k), Load4(p5 + k), Load4(p6 + k), Load4(p7 + k));
+                    (c0, d0) = (DotProductBySelectedQuadruplet(c0, u, x0, 0), DotProductBySelectedQuadruplet(d0, v, x0, 0));
+                    (c1, d1) = (DotProductBySelectedQuadruplet(c1, u, x1, 0), DotProductBySelectedQuadruplet(d1, v, x1, 0));
+                    (c2, d2) = (DotProductBySelectedQuadruplet(c2, u, x2, 0), DotProductBySelectedQuadruplet(d2, v, x2, 0));
+                    (c3, d3) = (DotProductBySelectedQuadruplet(c3, u, x3, 0), DotProductBySelectedQuadruplet(d3, v, x3, 0));
+                    if (TRows.Value > 4) (c4, d4) = (DotProductBySelectedQuadruplet(c4, u, x4, 0), DotProductBySelectedQuadruplet(d4, v, x4, 0));
+                    if (TRows.Value > 4) (c5, d5) = (DotProductBySelectedQuadruplet(c5, u, x5, 0), DotProductBySelectedQuadruplet(d5, v, x5, 0));
+                    if (TRows.Value > 4) (c6, d6) = (DotProductBySelectedQuadruplet(c6, u, x6, 0), DotProductBySelectedQuadruplet(d6, v, x6, 0));
+                    if (TRows.Value > 4) (c7, d7) = (DotProductBySelectedQuadruplet(c7, u, x7, 0), DotProductBySelectedQuadruplet(d7, v, x7, 0));
                 }
-                if (++inner < block.InnerCount) continue;
-                inner = 0;
-                if (++outer == block.OuterCount) break;
+                if (++segment == segments) break;
+                k = (nint)(segment / block.InnerCount) * block.OuterStride + (nint)(segment % block.InnerCount) * block.InnerStride;
             }
-            if (block.Sums != null)
+            if (careful)
             {
-                Vector128<int> zero0 = LoadVector128((int*)block.Panel + 16), zero1 = LoadVector128((int*)block.Panel + 20);
-                int* sums = block.Sums + row;
-                c0 = Subtract(c0, zero0, sums[0]); d0 = Subtract(d0, zero1, sums[0]);
-                c1 = Subtract(c1, zero0, sums[1]); d1 = Subtract(d1, zero1, sums[1]);
-                c2 = Subtract(c2, zero0, sums[2]); d2 = Subtract(d2, zero1, sums[2]);
-                c3 = Subtract(c3, zero0, sums[3]); d3 = Subtract(d3, zero1, sums[3]);
-            }
-            if (block.Shift != 0)
-            {
-                Vector128<int> shift = Vector128.Create(block.Shift);
-                c0 = ShiftArithmeticSaturate(c0, shift); d0 = ShiftArithmeticSaturate(d0, shift);
-                c1 = ShiftArithmeticSaturate(c1, shift); d1 = ShiftArithmeticSaturate(d1, shift);
-                c2 = ShiftArithmeticSaturate(c2, shift); d2 = ShiftArithmeticSaturate(d2, shift);
-                c3 = ShiftArithmeticSaturate(c3, shift); d3 = ShiftArithmeticSaturate(d3, shift);
+                int* sums = (int*)block.Edge;
+                Int8NeonEpilogue.Keep(sums, c0, d0, c1, d1, c2, d2, c3, d3);
+                if (TRows.Value > 4) Int8NeonEpilogue.Keep(sums + 32, c4, d4, c5, d5, c6, d6, c7, d7);
+                Int8NeonEpilogue.Careful(block, (int)(r - block.Rows), TRows.Value);
+                y += TRows.Value * pitch;
+                continue;
             }
             Int8NeonEpilogue e = new(block);
-            sbyte* y = block.Target(row, 8, out nint pitch);
-            y = e.Store(y, pitch, c0, d0, c1, d1);
-            e.Store(y, pitch, c2, d2, c3, d3);
-            if (block.Columns < 8) block.CopyEdge(row, 4, 8);
+            y = e.Store<TClamped>(y, pitch, c0, d0, c1, d1);
+            y = e.Store<TClamped>(y, pitch, c2, d2, c3, d3);
+            if (TRows.Value == 4) continue;
+            y = e.Store<TClamped>(y, pitch, c4, d4, c5, d5);
+            y = e.Store<TClamped>(y, pitch, c6, d6, c7, d7);
         }
     }
 
@@ -289,20 +198,17 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
         }
         c0 = (c0 + c1) + (c2 + c3);
         d0 = (d0 + d1) + (d2 + d3);
-        if (block.Sums != null)
+        if (block.Finish != Int8NeonFinish.Careful && block.Columns == 8)
         {
-            c0 = Subtract(c0, LoadVector128((int*)block.Panel + 16), block.Sums[row]);
-            d0 = Subtract(d0, LoadVector128((int*)block.Panel + 20), block.Sums[row]);
+            new Int8NeonEpilogue(block).Store(block.Output + row * block.OutputPitch, c0, d0);
+            return;
         }
-        Vector128<int> shift = Vector128.Create(block.Shift);
-        new Int8NeonEpilogue(block).Store(block.Target(row, 8, out _), ShiftArithmeticSaturate(c0, shift), ShiftArithmeticSaturate(d0, shift));
-        if (block.Columns < 8) block.CopyEdge(row, 1, 8);
+        int* sums = (int*)block.Edge;
+        Vector128.Store(c0, sums);
+        Vector128.Store(d0, sums + 4);
+        Int8NeonEpilogue.Careful(block, row, 1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector64<sbyte> Load4(sbyte* p) => Vector64.CreateScalarUnsafe(*(float*)p).AsSByte();
-
-    /// <summary>c − zero · sum.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Subtract(Vector128<int> c, Vector128<int> zero, int sum) => MultiplySubtract(c, zero, Vector128.Create(sum));
 }

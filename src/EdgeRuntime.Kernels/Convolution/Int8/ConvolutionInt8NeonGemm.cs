@@ -28,13 +28,17 @@ internal unsafe struct Int8NeonBlock
 
     public int Shift;
 
+    public Int8NeonFinish Finish;
+
     /// <summary>Output zero point, and the clamp, in every lane.</summary>
     public Vector128<short> ZeroPoint;
 
     public Vector128<sbyte> Min, Max;
 
-    /// <summary>128 bytes for tiles whose panel has fewer columns than Nr, and for a tile's sums.</summary>
+    /// <summary><see cref="EdgeBytes"/> bytes for a tile's sums, and its results if the panel has fewer columns than Nr.</summary>
     public sbyte* Edge;
+
+    public const int EdgeBytes = 256;
 
     /// <summary>Where a tile at <paramref name="row"/> writes rows <paramref name="pitch"/> apart: the output, or the buffer.</summary>
     public readonly sbyte* Target(int row, int nr, out nint pitch)
@@ -129,36 +133,47 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
         return stage < g.Stages - 1 ? g.CopyRows : g.Portions;
     }
 
-    /// <summary>Layout: a header (1 if any weight zero point is not 0), then the panels of all groups.</summary>
+    /// <summary>Layout: a header (1 if any weight zero point is not 0; 1 if all scaled sums fit 16 bits), then the panels of all groups.</summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
     {
         GemmGeometry g = Geometry(shape);
         destination.Clear();
         bool asymmetric = parameters.WeightZeroPoints.AsSpan().ContainsAnyExcept(0);
-        MemoryMarshal.Cast<byte, int>(destination)[0] = asymmetric ? 1 : 0;
+        bool fits = true;
         int panelBytes = (int)PanelBytes(g);
         for (int group = 0; group < g.Groups; group++)
             for (int panel = 0; panel < g.Panels; panel++)
             {
                 int first = group * shape.OutPerGroup + panel * PanelColumns, columns = Math.Min(PanelColumns, (group + 1) * shape.OutPerGroup - first);
-                PackPanel(g, parameters, weights.Slice(first * shape.Depth, columns * shape.Depth), first, columns,
+                fits &= PackPanel(g, parameters, weights.Slice(first * shape.Depth, columns * shape.Depth), first, columns,
                     destination.Slice(HeaderBytes + (group * g.Panels + panel) * panelBytes, panelBytes));
             }
+        Span<int> header = MemoryMarshal.Cast<byte, int>(destination);
+        header[0] = asymmetric ? 1 : 0;
+        header[1] = fits ? 1 : 0;
     }
 
-    private void PackPanel(in GemmGeometry g, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, int first, int columns, Span<byte> destination)
+    /// <summary>Whether the panel's scaled sums fit 16 bits.</summary>
+    private bool PackPanel(in GemmGeometry g, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, int first, int columns, Span<byte> destination)
     {
         Span<int> header = MemoryMarshal.Cast<byte, int>(destination[..(12 * PanelColumns)]);
         int depth = weights.Length / columns;
+        bool fits = true;
         for (int column = 0; column < columns; column++)
         {
-            int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[first + column], sum = 0;
-            foreach (sbyte w in weights.Slice(column * depth, depth)) sum += w - zero;
+            int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[first + column], sum = 0, magnitudes = 0;
+            foreach (sbyte w in weights.Slice(column * depth, depth))
+            {
+                sum += w - zero;
+                magnitudes += Math.Abs((int)w);
+            }
             header[column] = parameters.Bias[first + column] - parameters.InputZeroPoint * sum;
             header[PanelColumns + column] = parameters.Multipliers[first + column];
             header[2 * PanelColumns + column] = zero;
+            fits &= NeonRequantize.Fits(header[column], magnitudes, parameters.Multipliers[first + column]);
         }
         PackWeights(g, new Int8NeonWeights(g, weights, header[(2 * PanelColumns)..], columns), destination[(12 * PanelColumns)..]);
+        return fits;
     }
 
     /// <inheritdoc/>
@@ -175,7 +190,7 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
         int outputs = call.Shape.OutChannels, nr = PanelColumns;
         sbyte** rows = stackalloc sbyte*[GemmGeometry.MaxRows];
         int* sums = stackalloc int[GemmGeometry.MaxRows];
-        sbyte* edge = stackalloc sbyte[128];
+        sbyte* edge = stackalloc sbyte[Int8NeonBlock.EdgeBytes];
         Int8NeonBlock block = new()
         {
             Rows = rows,
@@ -188,6 +203,8 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
             Segment = g.Segment,
             OutputPitch = outputs,
             Shift = call.Shift,
+            Finish = ((int*)call.Packed)[0] != 0 || ((int*)call.Packed)[1] == 0 || call.Shift != 0 ? Int8NeonFinish.Careful
+                : call.Min > sbyte.MinValue || call.Max < sbyte.MaxValue ? Int8NeonFinish.Clamped : Int8NeonFinish.Plain,
             ZeroPoint = Vector128.Create((short)call.OutputZeroPoint),
             Min = Vector128.Create((sbyte)call.Min),
             Max = Vector128.Create((sbyte)call.Max),

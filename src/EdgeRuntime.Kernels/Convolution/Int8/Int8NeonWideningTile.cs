@@ -24,31 +24,35 @@ internal static unsafe class Int8NeonWideningTile
     {
         byte* panel = block.Panel;
         int* counts = (int*)panel + 3 * Nr;
-        bool careful = block.Sums != null || block.Shift != 0 || block.Columns != 8 * TVectors.Value;
-        sbyte** r = block.Rows;
+        Int8NeonFinish finish = block.Columns == 8 * TVectors.Value ? block.Finish : Int8NeonFinish.Careful;
+        sbyte** end = block.Rows + block.RowCount, last = end - TRows.Value;
         sbyte* y = block.Output;
         nint pitch = (nint)block.OutputPitch;
-        for (int left = block.RowCount; left > 0; left -= TRows.Value, r += TRows.Value, y += TRows.Value * pitch)
+        for (sbyte** r = block.Rows; r < end; r += TRows.Value, y += TRows.Value * pitch)
         {
-            if (TRows.Value > left)
+            if (TRows.Value > 1 && r > last)
             {
                 // The last tile reaches back over a row that is done, and writes the same values again.
-                r--;
+                r = last;
                 y -= pitch;
             }
             sbyte* p0 = r[0], p1 = TRows.Value > 1 ? r[1] : null;
-            int* start0 = (int*)panel, start1 = start0;
-            if (counts[4] != 0)
-            {
-                start0 = (int*)block.Edge;
-                start1 = start0 + Nr;
-                Rest<TRows, TVectors>(p0, p1, panel, start0);
-            }
             sbyte* b = (sbyte*)panel + ConvolutionInt8NeonWideningGemm.HeaderBytes;
-            Vector128<int> c00 = LoadVector128(start0), c01 = LoadVector128(start0 + 4), c02 = default, c03 = default;
-            if (TVectors.Value > 1) (c02, c03) = (LoadVector128(start0 + 8), LoadVector128(start0 + 12));
-            Vector128<int> c10 = LoadVector128(start1), c11 = LoadVector128(start1 + 4), c12 = default, c13 = default;
-            if (TVectors.Value > 1) (c12, c13) = (LoadVector128(start1 + 8), LoadVector128(start1 + 12));
+            Vector128<int> c00, c01, c02 = default, c03 = default, c10, c11, c12 = default, c13 = default;
+            if (counts[4] == 0)
+            {
+                (c00, c01) = LoadPairVector128((int*)panel);
+                if (TVectors.Value > 1) (c02, c03) = LoadPairVector128((int*)panel + 8);
+                (c10, c11) = LoadPairVector128((int*)panel);
+                if (TVectors.Value > 1) (c12, c13) = LoadPairVector128((int*)panel + 8);
+            }
+            else
+            {
+                int* sums = (int*)block.Edge;
+                Rest<TRows, TVectors>(p0, p1, panel, sums);
+                (c00, c01, c02, c03) = (LoadVector128(sums), LoadVector128(sums + 4), LoadVector128(sums + 8), LoadVector128(sums + 12));
+                (c10, c11, c12, c13) = (LoadVector128(sums + Nr), LoadVector128(sums + Nr + 4), LoadVector128(sums + Nr + 8), LoadVector128(sums + Nr + 12));
+            }
             for (int n = counts[0]; n != 0; n--, b += 16 + 128 * TVectors.Value)
                 Block<N8, N4, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
             for (int n = counts[1]; n != 0; n--, b += 16 + 128 * TVectors.Value)
@@ -111,18 +115,25 @@ internal static unsafe class Int8NeonWideningTile
                 if (TRows.Value > 1) (c10, c11) = (AddPairwiseWideningAndAdd(c10, t10), AddPairwiseWideningAndAdd(c11, t11));
                 if (TRows.Value > 1 && TVectors.Value > 1) (c12, c13) = (AddPairwiseWideningAndAdd(c12, t12), AddPairwiseWideningAndAdd(c13, t13));
             }
-            if (careful)
-            {
-                Store((int*)block.Edge, c00, c01, c02, c03, c10, c11, c12, c13);
-                Careful<TRows, TVectors>(block, (int)(r - block.Rows));
-                continue;
-            }
             int* m = (int*)panel + Nr;
             Vector128<int> m0 = LoadVector128(m), m1 = LoadVector128(m + 4), m2 = TVectors.Value > 1 ? LoadVector128(m + 8) : default, m3 = TVectors.Value > 1 ? LoadVector128(m + 12) : default;
             Vector128<short> zeroPoint = block.ZeroPoint;
-            Vector128<sbyte> min = block.Min, max = block.Max;
-            Store<TVectors>(y, c00, c01, c02, c03, m0, m1, m2, m3, zeroPoint, min, max);
-            if (TRows.Value > 1) Store<TVectors>(y + pitch, c10, c11, c12, c13, m0, m1, m2, m3, zeroPoint, min, max);
+            if (finish == Int8NeonFinish.Plain)
+            {
+                Store<TVectors>(y, Bytes<TVectors>(c00, c01, c02, c03, m0, m1, m2, m3, zeroPoint));
+                if (TRows.Value > 1) Store<TVectors>(y + pitch, Bytes<TVectors>(c10, c11, c12, c13, m0, m1, m2, m3, zeroPoint));
+            }
+            else if (finish == Int8NeonFinish.Clamped)
+            {
+                Vector128<sbyte> min = block.Min, max = block.Max;
+                Store<TVectors>(y, NeonRequantize.Clamp(Bytes<TVectors>(c00, c01, c02, c03, m0, m1, m2, m3, zeroPoint), min, max));
+                if (TRows.Value > 1) Store<TVectors>(y + pitch, NeonRequantize.Clamp(Bytes<TVectors>(c10, c11, c12, c13, m0, m1, m2, m3, zeroPoint), min, max));
+            }
+            else
+            {
+                Keep((int*)block.Edge, c00, c01, c02, c03, c10, c11, c12, c13);
+                Careful<TRows, TVectors>(block, (int)(r - block.Rows));
+            }
         }
     }
 
@@ -138,11 +149,11 @@ internal static unsafe class Int8NeonWideningTile
             Block<N8, N8, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
         for (int n = counts[6]; n != 0; n--, b += 16 + 64 * TVectors.Value)
             Block<N4, N1, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
-        Store(sums, c00, c01, c02, c03, c10, c11, c12, c13);
+        Keep(sums, c00, c01, c02, c03, c10, c11, c12, c13);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(int* sums, Vector128<int> c00, Vector128<int> c01, Vector128<int> c02, Vector128<int> c03,
+    private static void Keep(int* sums, Vector128<int> c00, Vector128<int> c01, Vector128<int> c02, Vector128<int> c03,
         Vector128<int> c10, Vector128<int> c11, Vector128<int> c12, Vector128<int> c13)
     {
         Vector128.Store(c00, sums);
@@ -371,8 +382,10 @@ internal static unsafe class Int8NeonWideningTile
         for (int i = 0; i < TRows.Value; i++, y += pitch)
         {
             if (block.Sums != null) Subtract<TVectors>(m + Nr, block.Sums[row + i], ref c0, ref c1, ref c2, ref c3);
-            (c0, c1, c2, c3) = (ShiftArithmeticSaturate(c0, shift), ShiftArithmeticSaturate(c1, shift), ShiftArithmeticSaturate(c2, shift), ShiftArithmeticSaturate(c3, shift));
-            Store<TVectors>(y, c0, c1, c2, c3, m0, m1, m2, m3, block.ZeroPoint, block.Min, block.Max);
+            Vector64<sbyte> first = NeonRequantize.Narrow(NeonRequantize.Scale(c0, m0, shift), NeonRequantize.Scale(c1, m1, shift), block.ZeroPoint);
+            Vector128<sbyte> bytes = TVectors.Value == 1 ? first.ToVector128Unsafe()
+                : NeonRequantize.NarrowUpper(first, NeonRequantize.Scale(c2, m2, shift), NeonRequantize.Scale(c3, m3, shift), block.ZeroPoint);
+            Store<TVectors>(y, NeonRequantize.Clamp(bytes, block.Min, block.Max));
             (c0, c1, c2, c3) = (d0, d1, d2, d3);
         }
         if (!whole) block.CopyEdge(row, TRows.Value, Nr);
@@ -390,18 +403,20 @@ internal static unsafe class Int8NeonWideningTile
         c3 = MultiplySubtract(c3, LoadVector128(zero + 12), s);
     }
 
+    /// <summary>A row's sums, which fit 16 bits when scaled, requantised but not clamped.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<TVectors>(sbyte* y, Vector128<int> c0, Vector128<int> c1, Vector128<int> c2, Vector128<int> c3,
-        Vector128<int> m0, Vector128<int> m1, Vector128<int> m2, Vector128<int> m3, Vector128<short> zeroPoint, Vector128<sbyte> min, Vector128<sbyte> max)
-        where TVectors : struct, ICount
+    private static Vector128<sbyte> Bytes<TVectors>(Vector128<int> c0, Vector128<int> c1, Vector128<int> c2, Vector128<int> c3,
+        Vector128<int> m0, Vector128<int> m1, Vector128<int> m2, Vector128<int> m3, Vector128<short> zeroPoint) where TVectors : struct, ICount
     {
-        Vector64<sbyte> first = NeonRequantize.Narrow(MultiplyRoundedDoublingSaturateHigh(c0, m0), MultiplyRoundedDoublingSaturateHigh(c1, m1), zeroPoint);
-        if (TVectors.Value == 1)
-        {
-            System.Runtime.Intrinsics.Arm.AdvSimd.Store(y, NeonRequantize.Clamp(first.ToVector128Unsafe(), min, max).GetLower());
-            return;
-        }
-        System.Runtime.Intrinsics.Arm.AdvSimd.Store(y, NeonRequantize.Clamp(NeonRequantize.NarrowUpper(first,
-            MultiplyRoundedDoublingSaturateHigh(c2, m2), MultiplyRoundedDoublingSaturateHigh(c3, m3), zeroPoint), min, max));
+        Vector64<sbyte> first = NeonRequantize.NarrowFitting(MultiplyRoundedDoublingSaturateHigh(c0, m0), MultiplyRoundedDoublingSaturateHigh(c1, m1), zeroPoint);
+        return TVectors.Value == 1 ? first.ToVector128Unsafe()
+            : NeonRequantize.NarrowFittingUpper(first, MultiplyRoundedDoublingSaturateHigh(c2, m2), MultiplyRoundedDoublingSaturateHigh(c3, m3), zeroPoint);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store<TVectors>(sbyte* y, Vector128<sbyte> bytes) where TVectors : struct, ICount
+    {
+        if (TVectors.Value > 1) System.Runtime.Intrinsics.Arm.AdvSimd.Store(y, bytes);
+        else System.Runtime.Intrinsics.Arm.AdvSimd.Store(y, bytes.GetLower());
     }
 }
