@@ -27,8 +27,8 @@ internal unsafe struct Int8NeonDepthwiseRow
 /// <summary>
 /// Depthwise convolutions on eight channels at a time. Two forms, chosen when the weights are packed:
 /// <list type="bullet">
-/// <item>3×3, stride 1 or 2, symmetric weights: SMULL and SMLAL make sums of two products in 16 bits, as in
-/// <see cref="ConvolutionInt8NeonWideningGemm"/>; weights stay in registers along a row, columns are read once.</item>
+/// <item>3×3, stride 1 or 2, symmetric weights: SMULL and SMLAL make sums of two products in 16 bits, or of three where a block's weights
+/// allow it, as in <see cref="ConvolutionInt8NeonWideningGemm"/>; weights stay in registers along a row, columns are read once.</item>
 /// <item>any window, factors of 1 and more, weights with zero points (w − v has 9 bits) or two −128 in one sum: 16-bit weights,
 /// SMLAL to 32 bits.</item>
 /// </list>
@@ -36,7 +36,7 @@ internal unsafe struct Int8NeonDepthwiseRow
 /// </summary>
 public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
 {
-    private const int HeaderBytes = 64, StripBytes = 16384;
+    private const int HeaderBytes = 64, StripBytes = 16384, TripleAt = 64 + 9 * 8;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } =
@@ -63,33 +63,40 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
     public override int Portions(in ConvolutionShape shape, int stage) =>
         stage < Stages(shape) - 1 ? PaddedInput.Rows(shape.Canonical()) : shape.Batch * shape.Canonical().OutHeight;
 
-    /// <summary>Layout: a header (1 for the 16-bit form), then the blocks: 8 biases, 8 multipliers, taps × 8 weights of 8 or 16 bits.</summary>
+    /// <summary>Layout: a header (1 for the 16-bit form; 1 if scaled sums fit 16 bits), then the blocks: 8 biases, 8 multipliers, taps × 8 weights of 8 or 16 bits, and behind nine of 8 bits whether three corners make a sum.</summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
     {
         destination.Clear();
         int taps = shape.Depth;
         bool wide = !Is3x3(shape) || parameters.Shift != 0 || parameters.WeightZeroPoints.AsSpan().ContainsAnyExcept(0) || HasExtremePair(weights);
         MemoryMarshal.Cast<byte, int>(destination)[0] = wide ? 1 : 0;
+        bool fits = true;
         for (int block = 0; block < Blocks(shape); block++)
         {
             Span<byte> target = destination.Slice(HeaderBytes + block * BlockBytes(shape), BlockBytes(shape));
             Span<int> header = MemoryMarshal.Cast<byte, int>(target[..64]);
             Span<short> wideWeights = MemoryMarshal.Cast<byte, short>(target[64..]);
+            bool triple = !wide;
             for (int lane = 0; lane < 8; lane++)
             {
-                int channel = Math.Min(block * 8, shape.Channels - 8) + lane, sum = 0;
+                int channel = Math.Min(block * 8, shape.Channels - 8) + lane, sum = 0, magnitudes = 0;
                 int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[channel];
                 for (int tap = 0; tap < taps; tap++)
                 {
                     int weight = weights[channel * taps + tap] - zero;
                     sum += weight;
+                    magnitudes += Math.Abs(weight);
                     if (wide) wideWeights[tap * 8 + lane] = (short)weight;
                     else target[64 + tap * 8 + lane] = (byte)weight;
                 }
                 header[lane] = parameters.Bias[channel] - parameters.InputZeroPoint * sum;
                 header[8 + lane] = parameters.Multipliers[channel];
+                fits &= NeonRequantize.Fits(header[lane], magnitudes, header[8 + lane]);
+                if (triple) triple = Math.Abs((int)weights[channel * 9 + 2]) + Math.Abs((int)weights[channel * 9 + 6]) + Math.Abs((int)weights[channel * 9 + 8]) < 256;
             }
+            if (triple) target[TripleAt] = 1;
         }
+        MemoryMarshal.Cast<byte, int>(destination)[1] = fits ? 1 : 0;
     }
 
     /// <summary>Whether a channel has −128 twice, which may overflow a 16-bit sum.</summary>
@@ -128,9 +135,9 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
             Min = call.Min,
             Max = call.Max,
         };
-        bool wide = *(int*)call.Packed != 0;
-        // The rows that a strip reads stay in the first-level cache while all blocks of channels pass over them.
-        int strip = (int)Math.Max(1, (StripBytes / pitch - s.KernelHeight) / s.StrideY);
+        bool wide = ((int*)call.Packed)[0] != 0, plain = ((int*)call.Packed)[1] != 0 && call.Min == sbyte.MinValue && call.Max == sbyte.MaxValue;
+        // The cache lines that a strip reads stay in the first-level cache until all blocks of channels that share them have passed.
+        int strip = (int)Math.Max(1, (StripBytes / (pitch / s.Channels * Math.Min(s.Channels, 64)) - s.KernelHeight) / s.StrideY);
         for (int row = first; row < end; row += task.Rows)
         {
             int n = row / height, y = row - n * height;
@@ -143,10 +150,19 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
                 task.Input = input + channel;
                 task.Output = output + channel;
                 if (wide) Int8NeonDepthwiseTiles.General(task);
-                else if (s.StrideX == 1) Int8NeonDepthwiseTiles.Stride1(task);
-                else Int8NeonDepthwiseTiles.Stride2(task);
+                else if (plain) Run<N1>(task, s.StrideX);
+                else Run<N0>(task, s.StrideX);
             }
         }
+    }
+
+    private static void Run<TPlain>(in Int8NeonDepthwiseRow task, int stride) where TPlain : struct, ICount
+    {
+        bool triple = task.Packed[TripleAt] != 0;
+        if (stride == 1 && triple) Int8NeonDepthwiseTiles.Stride1<TPlain, N1>(task);
+        else if (stride == 1) Int8NeonDepthwiseTiles.Stride1<TPlain, N0>(task);
+        else if (triple) Int8NeonDepthwiseTiles.Stride2<TPlain, N1>(task);
+        else Int8NeonDepthwiseTiles.Stride2<TPlain, N0>(task);
     }
 
     private static bool Is3x3(in ConvolutionShape s) => s.KernelHeight == 3 && s.KernelWidth == 3 && s.DilationX == 1 && s.StrideX <= 2;

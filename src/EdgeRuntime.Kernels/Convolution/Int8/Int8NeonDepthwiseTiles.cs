@@ -8,7 +8,7 @@ namespace EdgeRuntime.Kernels;
 internal static unsafe class Int8NeonDepthwiseTiles
 {
     /// <summary>3×3, stride 1: three outputs a turn, so that the columns take turns in the same registers. One index serves input and output.</summary>
-    public static void Stride1(in Int8NeonDepthwiseRow t)
+    public static void Stride1<TPlain, TTriple>(in Int8NeonDepthwiseRow t) where TPlain : struct, ICount where TTriple : struct, ICount
     {
         sbyte* w = (sbyte*)t.Packed + 64;
         Vector64<sbyte> w0 = LoadVector64(w), w1 = LoadVector64(w + 8), w2 = LoadVector64(w + 16);
@@ -23,37 +23,37 @@ internal static unsafe class Int8NeonDepthwiseTiles
             Vector64<sbyte> a0 = LoadVector64(x0), a1 = LoadVector64(x1), a2 = LoadVector64(x2);
             Vector64<sbyte> b0 = LoadVector64(x0 + channels), b1 = LoadVector64(x1 + channels), b2 = LoadVector64(x2 + channels);
             Vector64<sbyte> c0 = LoadVector64(x0 + 2 * channels), c1 = LoadVector64(x1 + 2 * channels), c2 = LoadVector64(x2 + 2 * channels);
-            (Vector128<int> low, Vector128<int> high) = Sums(e, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+            (Vector128<int> low, Vector128<int> high) = Sums<TTriple>(e, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
             for (; left >= 3; left -= 3)
             {
                 a0 = LoadVector64(x0 + i); a1 = LoadVector64(x1 + i); a2 = LoadVector64(x2 + i);
-                Window(e, y + i, ref low, ref high, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y, i, ref low, ref high, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += channels;
                 b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
-                Window(e, y + i, ref low, ref high, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y, i, ref low, ref high, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += channels;
                 c0 = LoadVector64(x0 + i); c1 = LoadVector64(x1 + i); c2 = LoadVector64(x2 + i);
-                Window(e, y + i, ref low, ref high, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y, i, ref low, ref high, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += channels;
             }
             if (left > 0)
             {
                 a0 = LoadVector64(x0 + i); a1 = LoadVector64(x1 + i); a2 = LoadVector64(x2 + i);
-                Window(e, y + i, ref low, ref high, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y, i, ref low, ref high, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += channels;
             }
             if (left > 1)
             {
                 b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
-                Window(e, y + i, ref low, ref high, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y, i, ref low, ref high, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += channels;
             }
-            e.StoreUnshifted(y + i, low, high);
+            e.Store<TPlain>(y + i, low, high);
         }
     }
 
     /// <summary>3×3, stride 2: two outputs a turn share a column, the next turn its last.</summary>
-    public static void Stride2(in Int8NeonDepthwiseRow t)
+    public static void Stride2<TPlain, TTriple>(in Int8NeonDepthwiseRow t) where TPlain : struct, ICount where TTriple : struct, ICount
     {
         sbyte* w = (sbyte*)t.Packed + 64;
         Vector64<sbyte> w0 = LoadVector64(w), w1 = LoadVector64(w + 8), w2 = LoadVector64(w + 16);
@@ -70,17 +70,17 @@ internal static unsafe class Int8NeonDepthwiseTiles
             Vector64<sbyte> a0 = LoadVector64(x0), a1 = LoadVector64(x1), a2 = LoadVector64(x2);
             Vector64<sbyte> b0 = LoadVector64(z0), b1 = LoadVector64(z1), b2 = LoadVector64(z2);
             Vector64<sbyte> c0 = LoadVector64(x0 + 2 * channels), c1 = LoadVector64(x1 + 2 * channels), c2 = LoadVector64(x2 + 2 * channels);
-            (Vector128<int> low, Vector128<int> high) = Sums(e, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+            (Vector128<int> low, Vector128<int> high) = Sums<TTriple>(e, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
             for (; left >= 2; left -= 2)
             {
                 b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
                 a0 = LoadVector64(z0 + i); a1 = LoadVector64(z1 + i); a2 = LoadVector64(z2 + i);
-                Window(e, y, ref low, ref high, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y, 0, ref low, ref high, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += 2 * channels;
                 y += channels;
                 b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
                 c0 = LoadVector64(z0 + i); c1 = LoadVector64(z1 + i); c2 = LoadVector64(z2 + i);
-                Window(e, y, ref low, ref high, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y, 0, ref low, ref high, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += 2 * channels;
                 y += channels;
             }
@@ -88,11 +88,11 @@ internal static unsafe class Int8NeonDepthwiseTiles
             {
                 b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
                 a0 = LoadVector64(z0 + i); a1 = LoadVector64(z1 + i); a2 = LoadVector64(z2 + i);
-                Window(e, y, ref low, ref high, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y, 0, ref low, ref high, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += 2 * channels;
                 y += channels;
             }
-            e.StoreUnshifted(y, low, high);
+            e.Store<TPlain>(y, low, high);
         }
     }
 
@@ -123,65 +123,74 @@ internal static unsafe class Int8NeonDepthwiseTiles
                         low1 = MultiplyWideningLowerAndAdd(low1, v.GetLower(), lower);
                     }
                 }
-                e.StoreShifted(y, low0, high0);
-                e.StoreShifted(left > 1 ? y + t.Channels : y, low1, high1);
+                e.Store<N0>(y, low0, high0);
+                e.Store<N0>(left > 1 ? y + t.Channels : y, low1, high1);
             }
         }
     }
 
-    /// <summary>The nine products of a window with rows a[0..2], b[0..2], c[0..2] as columns: four sums of two and a single one, added in 32 bits.</summary>
+    /// <summary>
+    /// The nine products of a window with rows a[0..2], b[0..2], c[0..2] as columns, added in 32 bits: three sums of two, and one of three
+    /// corners if TTriple is 1, else one of two and a single one.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector128<int> Low, Vector128<int> High) Sums(in Epilogue e,
+    private static (Vector128<int> Low, Vector128<int> High) Sums<TTriple>(in Epilogue e,
         Vector64<sbyte> a0, Vector64<sbyte> a1, Vector64<sbyte> a2, Vector64<sbyte> b0, Vector64<sbyte> b1, Vector64<sbyte> b2,
         Vector64<sbyte> c0, Vector64<sbyte> c1, Vector64<sbyte> c2,
         Vector64<sbyte> w0, Vector64<sbyte> w1, Vector64<sbyte> w2, Vector64<sbyte> w3, Vector64<sbyte> w4, Vector64<sbyte> w5,
-        Vector64<sbyte> w6, Vector64<sbyte> w7, Vector64<sbyte> w8)
+        Vector64<sbyte> w6, Vector64<sbyte> w7, Vector64<sbyte> w8) where TTriple : struct, ICount
     {
         Vector128<short> s0 = MultiplyWideningLowerAndAdd(MultiplyWideningLower(a0, w0), a1, w3), s1 = MultiplyWideningLowerAndAdd(MultiplyWideningLower(b0, w1), b1, w4);
-        Vector128<short> s2 = MultiplyWideningLowerAndAdd(MultiplyWideningLower(a2, w6), b2, w7), s3 = MultiplyWideningLowerAndAdd(MultiplyWideningLower(c0, w2), c1, w5);
-        Vector128<short> s4 = MultiplyWideningLower(c2, w8);
-        Vector128<int> high = AddWideningUpper(AddWideningUpper(AddWideningUpper(AddWideningUpper(AddWideningUpper(e.Bias1, s0), s1), s2), s3), s4);
-        Vector128<int> low = AddWideningLower(AddWideningLower(AddWideningLower(e.Bias0, s0.GetLower()), s1.GetLower()), s2.GetLower());
-        return (AddWideningLower(AddWideningLower(low, s3.GetLower()), s4.GetLower()), high);
+        Vector128<short> s2 = MultiplyWideningLowerAndAdd(MultiplyWideningLower(b2, w7), c1, w5), s3 = MultiplyWideningLowerAndAdd(MultiplyWideningLower(a2, w6), c0, w2);
+        Vector128<short> s4 = TTriple.Value == 0 ? MultiplyWideningLower(c2, w8) : default;
+        if (TTriple.Value > 0) s3 = MultiplyWideningLowerAndAdd(s3, c2, w8);
+        Vector128<int> high = AddWideningUpper(AddWideningUpper(AddWideningUpper(AddWideningUpper(e.Bias1, s0), s1), s2), s3);
+        Vector128<int> low = AddWideningLower(AddWideningLower(AddWideningLower(AddWideningLower(e.Bias0, s0.GetLower()), s1.GetLower()), s2.GetLower()), s3.GetLower());
+        return TTriple.Value > 0 ? (low, high) : (AddWideningLower(low, s4.GetLower()), AddWideningUpper(high, s4));
     }
 
     /// <summary>
     /// <see cref="Sums"/>, between whose instructions the output before (<paramref name="low"/>, <paramref name="high"/>) is
-    /// requantised and stored at <paramref name="y"/>: chains of dependent instructions side by side for in-order cores. The column
+    /// requantised and stored at <paramref name="y"/> + <paramref name="i"/>: chains of dependent instructions side by side for in-order cores. The column
     /// c, which was just loaded, comes last; upper halves come first: the lower half is then a register's last use, and costs no move.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Window(in Epilogue e, sbyte* y, ref Vector128<int> low, ref Vector128<int> high,
+    private static void Window<TPlain, TTriple>(in Epilogue e, sbyte* y, nint i, ref Vector128<int> low, ref Vector128<int> high,
         Vector64<sbyte> a0, Vector64<sbyte> a1, Vector64<sbyte> a2, Vector64<sbyte> b0, Vector64<sbyte> b1, Vector64<sbyte> b2,
         Vector64<sbyte> c0, Vector64<sbyte> c1, Vector64<sbyte> c2,
         Vector64<sbyte> w0, Vector64<sbyte> w1, Vector64<sbyte> w2, Vector64<sbyte> w3, Vector64<sbyte> w4, Vector64<sbyte> w5,
         Vector64<sbyte> w6, Vector64<sbyte> w7, Vector64<sbyte> w8)
+        where TPlain : struct, ICount where TTriple : struct, ICount
     {
         Vector128<short> s0 = MultiplyWideningLower(a0, w0), s1 = MultiplyWideningLower(b0, w1);
         Vector128<int> p = MultiplyRoundedDoublingSaturateHigh(low, e.Multiplier0), q = MultiplyRoundedDoublingSaturateHigh(high, e.Multiplier1);
-        Vector128<short> s2 = MultiplyWideningLower(a2, w6);
+        Vector128<short> s3 = MultiplyWideningLower(a2, w6), s2 = MultiplyWideningLower(b2, w7), s4 = default, whole;
         s0 = MultiplyWideningLowerAndAdd(s0, a1, w3);
         s1 = MultiplyWideningLowerAndAdd(s1, b1, w4);
-        Vector64<short> half = ExtractNarrowingSaturateLower(p);
-        s2 = MultiplyWideningLowerAndAdd(s2, b2, w7);
-        Vector128<short> s3 = MultiplyWideningLower(c0, w2);
+        if (TPlain.Value > 0) whole = Arm64.UnzipEven(p.AsInt16(), q.AsInt16());
+        else whole = ExtractNarrowingSaturateUpper(ExtractNarrowingSaturateLower(p), q);
+        s3 = MultiplyWideningLowerAndAdd(s3, c0, w2);
+        s2 = MultiplyWideningLowerAndAdd(s2, c1, w5);
         high = AddWideningUpper(e.Bias1, s0);
         low = AddWideningLower(e.Bias0, s0.GetLower());
-        Vector128<short> whole = ExtractNarrowingSaturateUpper(half, q);
-        Vector128<short> s4 = MultiplyWideningLower(c2, w8);
-        s3 = MultiplyWideningLowerAndAdd(s3, c1, w5);
+        whole = AddSaturate(whole, e.ZeroPoint);
+        if (TTriple.Value > 0) s3 = MultiplyWideningLowerAndAdd(s3, c2, w8);
+        else s4 = MultiplyWideningLower(c2, w8);
         high = AddWideningUpper(high, s1);
         low = AddWideningLower(low, s1.GetLower());
-        whole = AddSaturate(whole, e.ZeroPoint);
+        Vector64<sbyte> bytes = ExtractNarrowingSaturateLower(whole);
         high = AddWideningUpper(high, s2);
         low = AddWideningLower(low, s2.GetLower());
-        Vector64<sbyte> bytes = ExtractNarrowingSaturateLower(whole);
-        high = AddWideningUpper(high, s4);
-        low = AddWideningLower(low, s4.GetLower());
-        bytes = Max(bytes, e.Min);
+        if (TPlain.Value == 0) bytes = Max(bytes, e.Min);
+        if (TTriple.Value == 0)
+        {
+            high = AddWideningUpper(high, s4);
+            low = AddWideningLower(low, s4.GetLower());
+        }
+        if (TPlain.Value == 0) bytes = Min(bytes, e.Max);
         high = AddWideningUpper(high, s3);
         low = AddWideningLower(low, s3.GetLower());
-        Store(y, Min(bytes, e.Max));
+        Store(y + i, bytes);
     }
 
     /// <summary>Requantises and stores eight channels.</summary>
@@ -204,17 +213,15 @@ internal static unsafe class Int8NeonDepthwiseTiles
             Max = Vector64.Create((sbyte)t.Max);
         }
 
-        /// <summary>For a shift of 0.</summary>
+        /// <summary>TPlain is 1 if scaled sums fit 16 bits, the clamp is the type's and the shift 0.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void StoreUnshifted(sbyte* y, Vector128<int> low, Vector128<int> high) =>
-            Write(y, NeonRequantize.Narrow(MultiplyRoundedDoublingSaturateHigh(low, Multiplier0), MultiplyRoundedDoublingSaturateHigh(high, Multiplier1), ZeroPoint));
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void StoreShifted(sbyte* y, Vector128<int> low, Vector128<int> high) =>
-            Write(y, NeonRequantize.Narrow(NeonRequantize.Scale(low, Multiplier0, Shift), NeonRequantize.Scale(high, Multiplier1, Shift), ZeroPoint));
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void Write(sbyte* y, Vector64<sbyte> bytes) =>
-            Store(y, System.Runtime.Intrinsics.Arm.AdvSimd.Min(System.Runtime.Intrinsics.Arm.AdvSimd.Max(bytes, Min), Max));
+        public void Store<TPlain>(sbyte* y, Vector128<int> low, Vector128<int> high) where TPlain : struct, ICount
+        {
+            if (TPlain.Value > 0)
+                System.Runtime.Intrinsics.Arm.AdvSimd.Store(y, NeonRequantize.NarrowFitting(MultiplyRoundedDoublingSaturateHigh(low, Multiplier0), MultiplyRoundedDoublingSaturateHigh(high, Multiplier1), ZeroPoint));
+            else
+                System.Runtime.Intrinsics.Arm.AdvSimd.Store(y, System.Runtime.Intrinsics.Arm.AdvSimd.Min(System.Runtime.Intrinsics.Arm.AdvSimd.Max(
+                    NeonRequantize.Narrow(NeonRequantize.Scale(low, Multiplier0, Shift), NeonRequantize.Scale(high, Multiplier1, Shift), ZeroPoint), Min), Max));
+        }
     }
 }
