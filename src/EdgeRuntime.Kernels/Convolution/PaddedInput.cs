@@ -1,12 +1,16 @@
+using System.Runtime.CompilerServices;
+
 namespace EdgeRuntime.Kernels;
 
 /// <summary>The copy of an input with padded borders, [N, top+H+bottom, left+W+right, C].</summary>
 internal static unsafe class PaddedInput
 {
     /// <summary>Rows over the whole batch.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Rows(in ConvolutionShape s) => s.Batch * (s.Height + s.PadTop + s.PadBottom);
 
     /// <summary>Elements of a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Pitch(in ConvolutionShape s) => (s.Width + s.PadLeft + s.PadRight) * s.Channels;
 
     /// <summary>Writes rows [<paramref name="first"/>, <paramref name="end"/>).</summary>
