@@ -165,7 +165,7 @@ internal sealed partial class ArmTools(string script)
     [GeneratedRegex(@"^(?<name>[su]mull2?|[su]mlal2?|[su]mlsl2?|f?mul|mla|mls|fmla|fmls|[su]dot|cnt)\s+v\d+\.(?<lanes>\d+)[bhsd],")]
     private static partial Regex Multiplication();
 
-    [GeneratedRegex(@"WeightUnits::|::(Pack|WeightIndex|get_|NeedsCare|HasExtremePair|Arrange|Blocks|Fits|LargestSum|OffsetOf|Is3x3|Steps|Units|EstimateCycles|Cheapest|Select|Supports|PrintMembers|Tiles\(|\.c?ctor)")]
+    [GeneratedRegex(@"WeightUnits::|DisplayClass|<>c::|::(Pack|WeightIndex|get_|NeedsCare|HasExtremePair|Arrange|Blocks|Fits|LargestSum|OffsetOf|Is3x3|Steps|Units|EstimateCycles|Cheapest|Select|Supports|PrintMembers|Tiles\(|\.c?ctor)")]
     private static partial Regex NotRunning();
 
     private static string Run(string program, string input, string[] arguments, Dictionary<string, string>? runtime = null)
