@@ -92,10 +92,7 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     {
         PrepareContext context = new(options, options.Cpu ?? CpuFeatures.Detect());
         Operator[] steps = ChainPlanner.Fuse(graph, Prepare(graph, context), options, context);
-        long weights = steps.SelectMany(s => s.Nodes).SelectMany(n => n.Inputs).Sum(v => v is { IsConstant: true } ? v.ByteCount : 0);
-        double cyclesPerByte = context.Caches.CyclesPerByte(weights);
-        PlannedPart PartOf(Operator step, double cycles) =>
-            new(step.Node, step.KernelId, cycles + cyclesPerByte * step.Node.Inputs.Sum(v => v is { IsConstant: true } ? v.ByteCount : 0));
+        PlannedPart PartOf(Operator step, double cycles) => new(step.Node, step.KernelId, cycles, step.Node.Inputs.Sum(v => v is { IsConstant: true } ? v.ByteCount : 0));
         List<PlannedStep> plan = [];
         foreach (Operator step in steps)
         {

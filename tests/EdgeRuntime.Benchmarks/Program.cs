@@ -12,6 +12,7 @@ internal static class Program
         ["micro"] = MicroKernelBenchmark.Run,
         ["lab-arm"] = ArmBenchmark.Run,
         ["load"] = LoadBenchmark.Run,
+        ["latency"] = LatencyBenchmark.Run,
         ["threads"] = ThreadsBenchmark.Run,
         ["elementwise"] = ElementwiseBenchmark.Run,
         ["conv-s4"] = ConvolutionInt4Benchmark.Run,

@@ -13,6 +13,12 @@ public sealed class LatencyModel
     /// <summary>Cycles between two layers where nothing was measured, as the planner of chains counts them.</summary>
     private const double StepCycles = 150;
 
+    /// <summary>
+    /// What is left of the time to fetch weights anew, which a layer measured by itself had in a near cache, as most is fetched ahead: by <c>ad_fp32.onnx</c> on a Zen 3,
+    /// whose weights fit into the third level.
+    /// </summary>
+    private const double FetchShare = 0.2;
+
     private readonly Dictionary<string, LatencyCurve> _kinds, _families;
     private readonly LatencyCurve _all;
 
@@ -38,7 +44,9 @@ public sealed class LatencyModel
     /// <exception cref="ModelException">Something in it can't be run.</exception>
     public LatencyPrediction Predict(Graph graph)
     {
-        StepLatency[] steps = [.. Plan(graph, Profile).Select(s => new StepLatency(s.Step.Name, s.Step.Type.ToString(), s.Step.KernelId, Us(s.Parts)))];
+        IReadOnlyList<PlannedStep> plan = Plan(graph, Profile);
+        long weights = plan.Sum(s => s.Parts.Sum(p => p.WeightBytes));
+        StepLatency[] steps = [.. plan.Select(s => new StepLatency(s.Step.Name, s.Step.Type.ToString(), s.Step.KernelId, Us(s.Parts, weights)))];
         return new LatencyPrediction(Profile.Name, IsMeasured, steps.Sum(s => s.Us), steps);
     }
 
@@ -50,17 +58,24 @@ public sealed class LatencyModel
         Caches = CacheSizes.Of(profile.Caches, 1),
     });
 
-    private double Us(IReadOnlyList<PlannedPart> parts)
+    private double Us(IReadOnlyList<PlannedPart> parts, long weights)
     {
         double us = 0, start = 0;
         foreach (PlannedPart part in parts)
         {
             LatencyCurve curve = _kinds.TryGetValue(part.Kind, out LatencyCurve? kind) ? kind : _families.GetValueOrDefault(FamilyOf(part.Kind), _all);
             double estimate = part.Cycles / Profile.ClockMhz.Max, factor = curve.Factor * curve.Deviation(estimate);
-            us += factor * estimate;
+            us += factor * estimate + FetchCycles(part.WeightBytes, weights) / Profile.ClockMhz.Max;
             start = Math.Max(start, factor * curve.StartUs);
         }
         return us + start;
+    }
+
+    /// <summary>Cycles to read weights that those of the other layers have driven out of near caches; measured layers had read their own.</summary>
+    private double FetchCycles(long bytes, long all)
+    {
+        CacheSizes caches = CacheSizes.Of(Profile.Caches, 1);
+        return bytes * (IsMeasured ? FetchShare * (caches.CyclesPerByte(all) - caches.CyclesPerByte(bytes)) : caches.CyclesPerByte(all));
     }
 
     private static LatencyCurve Fit(IEnumerable<Point> points) => LatencyCurve.Fit([.. points.Select(p => (p.EstimatedUs, p.MeasuredUs))]);

@@ -10,8 +10,9 @@ public sealed record PlannedStep(StepInfo Step, IReadOnlyList<PlannedPart> Parts
 /// <summary>One layer of a step.</summary>
 /// <param name="Node">The layer.</param>
 /// <param name="KernelId">Its kernel.</param>
-/// <param name="Cycles">Cycles that it is estimated to take on one worker, with those in which its weights are read.</param>
-public sealed record PlannedPart(Node Node, string KernelId, double Cycles)
+/// <param name="Cycles">Cycles that it is estimated to take on one worker.</param>
+/// <param name="WeightBytes">Bytes of weights that it reads.</param>
+public sealed record PlannedPart(Node Node, string KernelId, double Cycles, long WeightBytes)
 {
     /// <summary>What times are compared by: the kernel, with the operator where several share one, and its elements where they do so in more than one type.</summary>
     public string Kind => Node.Type switch

@@ -38,8 +38,9 @@ internal sealed class ProbeLayers
     private readonly List<Graph> _graphs = [];
     private readonly bool _isInt8;
     private readonly double _zeros;
+    private readonly int? _nibbleGroup;
 
-    private ProbeLayers(bool isInt8, double zeros) => (_isInt8, _zeros) = (isInt8, zeros);
+    private ProbeLayers(bool isInt8, double zeros = 0, int? nibbleGroup = null) => (_isInt8, _zeros, _nibbleGroup) = (isInt8, zeros, nibbleGroup);
 
     /// <summary>The graphs to measure, by groups.</summary>
     public static IEnumerable<(string Name, IReadOnlyList<Graph> Graphs)> All()
@@ -47,18 +48,19 @@ internal sealed class ProbeLayers
         foreach (bool isInt8 in (bool[])[true, false])
         {
             string type = isInt8 ? "int8" : "float";
-            yield return ($"small {type} layers", new ProbeLayers(isInt8, 0).Layers(Small).Others(isSmall: true)._graphs);
-            yield return ($"large {type} layers", new ProbeLayers(isInt8, 0).Layers(Large).Others(isSmall: false)._graphs);
+            yield return ($"small {type} layers", new ProbeLayers(isInt8).Layers(Small).Others(isSmall: true)._graphs);
+            yield return ($"large {type} layers", new ProbeLayers(isInt8).Layers(Large).Others(isSmall: false)._graphs);
             foreach (double zeros in (double[])[0.5, 0.75, 0.9])
                 yield return ($"{type} layers with {zeros:P0} zeros", new ProbeLayers(isInt8, zeros).Layers(ForBits)._graphs);
+            yield return ($"recurrent {type} layers", new ProbeLayers(isInt8).Recurrent()._graphs);
         }
-        yield return ("recurrent layers", new ProbeLayers(false, 0).Recurrent()._graphs);
+        foreach (int group in (int[])[0, 32]) yield return (group == 0 ? "int4 layers" : $"int4 layers in groups of {group}", new ProbeLayers(true, 0, group).Layers(ForBits)._graphs);
     }
 
     /// <summary>A graph that computes nothing: what a run takes besides its layers.</summary>
     public static Graph Empty()
     {
-        ProbeLayers layers = new(false, 0);
+        ProbeLayers layers = new(false);
         layers.Add(OperatorType.Reshape, [layers.Input(new TensorShape(1, 4))], null, new AttributeSet());
         return layers._graphs[0];
     }
@@ -95,7 +97,11 @@ internal sealed class ProbeLayers
             : [new(1, 56, 56, 24), new(1, 28, 28, 32), new(1, 14, 14, 64), new(1, 14, 14, 96), new(1, 7, 7, 160), new(1, 7, 7, 1280)];
         foreach (TensorShape s in maps)
         {
-            Add(OperatorType.Add, [Input(s), Input(s, "x2")], Scale(0.1f), new AttributeSet());
+            foreach (OperatorType type in (OperatorType[])[OperatorType.Add, OperatorType.Sub, OperatorType.Mul]) Add(type, [Input(s), Input(s, "x2")], Scale(0.1f), new AttributeSet());
+            Add(OperatorType.Transpose, [Input(new TensorShape(1, s[3], s[1], s[2]))], Scale(0.05f), new AttributeSet().Set("perm", 0, 2, 3, 1));
+            Add(OperatorType.Concat, [Input(s), Input(s, "x2")], Scale(0.05f), new AttributeSet().Set("axis", 3));
+            Add(OperatorType.Pad, [Input(s)], Scale(0.05f), new AttributeSet().Set("pads", 0, 1, 1, 0, 0, 1, 1, 0));
+            foreach (OperatorType type in (OperatorType[])[OperatorType.Sigmoid, OperatorType.Tanh]) Add(type, [Input(s)], _isInt8 ? new QuantizationParameters(1f / 128, 0) : null, new AttributeSet());
             ValueInfo x = Input(s);
             Add(OperatorType.AveragePool, [x], x.Quantization, new AttributeSet().Set("kernel", s[1], s[2]).Set("strides", 1, 1).Set("pads", 0, 0, 0, 0));
             if (s[1] < 8) continue;
@@ -106,6 +112,12 @@ internal sealed class ProbeLayers
             if (!_isInt8) continue;
             Add(OperatorType.Quantize, [new ValueInfo("x", ElementType.Float32, s)], Scale(0.05f), new AttributeSet());
             Add(OperatorType.Dequantize, [Input(s)], null, new AttributeSet());
+        }
+        // Images, as they come in.
+        foreach (int size in isSmall ? [32, 96] : (int[])[128, 224])
+        {
+            Add(OperatorType.Transpose, [Input(new TensorShape(1, 3, size, size))], Scale(0.05f), new AttributeSet().Set("perm", 0, 2, 3, 1));
+            if (_isInt8) Add(OperatorType.Requantize, [new ValueInfo("x", ElementType.UInt8, new TensorShape(1, 3, size, size), new QuantizationParameters(0.05f, 128))], Scale(0.05f), new AttributeSet());
         }
         foreach (int classes in isSmall ? [2, 10, 35] : (int[])[100, 1000])
         {
@@ -121,29 +133,44 @@ internal sealed class ProbeLayers
     {
         foreach (var (type, gates) in new[] { (OperatorType.Lstm, 4), (OperatorType.Gru, 3) })
             foreach (var (steps, inputs, units) in new[] { (28, 28, 20), (49, 40, 64), (20, 64, 128), (1, 257, 128) })
-            {
-                ValueInfo x = Input(new TensorShape(steps, 1, inputs));
-                ValueInfo w = Floats(new TensorShape(gates * units, inputs), inputs), r = Floats(new TensorShape(gates * units, units), units, "r");
-                Add(type, [x, w, r, Floats(new TensorShape(gates * units), units, "b")], null, new AttributeSet());
-            }
+                Add(type, [Input(new TensorShape(steps, 1, inputs)), Weights(new TensorShape(gates * units, inputs)), Weights(new TensorShape(gates * units, units), "r"), Bias(gates * units, inputs)],
+                    _isInt8 ? new QuantizationParameters(1f / 128, 0) : null, new AttributeSet().Set("cell_exponent", -12));
         return this;
     }
 
-    private void Layer(OperatorType type, TensorShape input, TensorShape w, AttributeSet attributes)
+    private void Layer(OperatorType type, TensorShape input, TensorShape w, AttributeSet attributes) =>
+        Add(type, [Input(input), Weights(w), Bias(w[0], (int)w.CountOf(1, w.Rank))], Scale(0.05f), attributes);
+
+    private ValueInfo Weights(TensorShape shape, string name = "w")
     {
-        int depth = (int)w.CountOf(1, w.Rank);
-        if (!_isInt8)
-        {
-            Add(type, [Input(input), Floats(w, depth), Floats(new TensorShape(w[0]), depth, "b")], null, attributes);
-            return;
-        }
-        float[] scales = new float[w[0]];
-        Array.Fill(scales, 0.02f / MathF.Sqrt(depth));
-        sbyte[] q = new sbyte[w.ElementCount];
-        for (int i = 0; i < q.Length; i++) q[i] = IsZero(i) ? (sbyte)0 : (sbyte)Math.Clamp((_random.NextSingle() + _random.NextSingle() + _random.NextSingle() - 1.5f) * 60, -127, 127);
-        int[] bias = [.. Enumerable.Range(0, w[0]).Select(_ => _random.Next(-2000, 2000))];
-        Add(type, [Input(input), new ValueInfo("w", Tensor.From<sbyte>(w, q), new QuantizationParameters(scales, axis: 0)), new ValueInfo("b", Tensor.Vector<int>(bias))], Scale(0.05f), attributes);
+        int depth = (int)shape.CountOf(1, shape.Rank);
+        float scale = WeightScale(depth);
+        if (_isInt8 && _nibbleGroup is { } group && depth % 8 == 0) return Nibbles(shape, depth, scale, group, name);
+        return _isInt8 ? new ValueInfo(name, Tensor.From<sbyte>(shape, Integers(shape)), new QuantizationParameters([.. Enumerable.Repeat(scale, shape[0])], axis: 0)) : Floats(shape, depth, name);
     }
+
+    private static float WeightScale(int depth) => 0.02f / MathF.Sqrt(depth);
+
+    private sbyte[] Integers(TensorShape shape)
+    {
+        sbyte[] q = new sbyte[shape.ElementCount];
+        for (int i = 0; i < q.Length; i++) q[i] = IsZero(i) ? (sbyte)0 : (sbyte)Math.Clamp((_random.NextSingle() + _random.NextSingle() + _random.NextSingle() - 1.5f) * 60, -127, 127);
+        return q;
+    }
+
+    /// <summary>Groups' scales are multiples of a sixteenth of the channel's largest, as the pass quantize-int4 makes them.</summary>
+    private ValueInfo Nibbles(TensorShape shape, int depth, float scale, int group, string name)
+    {
+        byte[] nibbles = new byte[ElementType.Int4.ByteCount(shape.ElementCount)];
+        _random.NextBytes(nibbles);
+        int groups = group == 0 ? 1 : (depth + group - 1) / group;
+        float[] scales = [.. Enumerable.Range(0, shape[0] * groups).Select(i => scale * (i % groups == 0 ? 16 : 9 + i % 7))];
+        return new ValueInfo(name, new Tensor(ElementType.Int4, shape, nibbles), new QuantizationParameters(scales, default, 0, group));
+    }
+
+    private ValueInfo Bias(int count, int depth) => _isInt8
+        ? new ValueInfo("b", Tensor.Vector<int>([.. Enumerable.Range(0, count).Select(_ => _random.Next(-2000, 2000))]), new QuantizationParameters([.. Enumerable.Repeat(0.05f * WeightScale(depth), count)], axis: 0))
+        : Floats(new TensorShape(count), depth, "b");
 
     private ValueInfo Floats(TensorShape shape, int depth, string name = "w")
     {

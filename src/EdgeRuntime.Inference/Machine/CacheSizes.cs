@@ -15,6 +15,9 @@ public readonly record struct CacheSizes(long L1, long L2, long L3)
     public static CacheSizes Of(ProfileCaches caches, int workers) =>
         new(1024L * caches.L1dKib, 1024L * caches.L2Kib / (caches.L2Shared ? workers : 1), 1024L * caches.L3Kib);
 
+    /// <summary><paramref name="caches"/> with these sizes.</summary>
+    public ProfileCaches In(ProfileCaches caches) => caches with { L1dKib = (int)(L1 >> 10), L2Kib = Math.Max(1, (int)(L2 >> 10)), L3Kib = (int)(L3 >> 10) };
+
     /// <summary>The caches of this machine's first core, as Linux shows them.</summary>
     /// <param name="workers">Workers that share what is shared.</param>
     /// <param name="root">Where /sys is; tests give a folder.</param>

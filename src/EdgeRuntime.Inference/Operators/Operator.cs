@@ -56,8 +56,11 @@ internal abstract unsafe class Operator(Node node, string kernelId, string reaso
 
     public virtual long ScratchBytes => 0;
 
-    /// <summary>Estimated cycles on one worker; decides whether sharing the step pays.</summary>
+    /// <summary>Estimated cycles on one worker.</summary>
     public virtual double EstimatedCycles => node.Outputs[0].ByteCount / 4.0;
+
+    /// <summary>Those of them that workers can share before they wait for each other; decides whether sharing the step pays.</summary>
+    public virtual double SharedCycles => EstimatedCycles;
 
     /// <summary>Inputs whose memory the output may take over, if this step is their last reader.</summary>
     public virtual ReadOnlySpan<int> InPlaceInputs => [];

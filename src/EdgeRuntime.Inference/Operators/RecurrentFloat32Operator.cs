@@ -40,7 +40,7 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
         float[] second = shape.Rank > 0 ? Floats(node, RecurrentShape.R2).ToArray() : [];
         _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(shape), to => _kernel.Pack(shape, recurrent, second, Floats(node, RecurrentShape.RecurrentBias), to), context);
         _productScratch = _products.Max(p => p.ScratchBytes);
-        EstimatedCycles = (_kernel.EstimateCycles(shape) + _products.Sum(p => p.Cycles)) / Math.Max(1, shape.Stages);
+        EstimatedCycles = _kernel.EstimateCycles(shape) + _products.Sum(p => p.Cycles);
         ScratchBytes = Align(_productScratch) + _products.Sum(p => Align(p.OutputBytes)) + _kernel.ScratchBytes(shape);
         _states = new NativeBuffer(2 * s.State.ElementCount * sizeof(float));
         _call = new RecurrentFloat32Call
@@ -60,6 +60,8 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
     public override long ScratchBytes { get; }
 
     public override double EstimatedCycles { get; }
+
+    public override double SharedCycles => EstimatedCycles / Math.Max(1, Shape.Stages);
 
     public override long StateBytes => Node.Type == OperatorType.Lstm ? _states.Length : _states.Length / 2;
 

@@ -24,7 +24,7 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
         _row = _kernel.StateRow(s);
         _hidden = new NativeBuffer(Sizes.State.ElementCount);
         _state = new NativeBuffer((long)s.Directions * s.Batch * _row * sizeof(short));
-        EstimatedCycles = _kernel.EstimateCycles(s, weights) / Math.Max(1, s.Stages);
+        EstimatedCycles = _kernel.EstimateCycles(s, weights);
         ScratchBytes = _kernel.ScratchBytes(s, context.Workers);
         _call = new RecurrentInt8Call
         {
@@ -47,6 +47,8 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
     public override long ScratchBytes { get; }
 
     public override double EstimatedCycles { get; }
+
+    public override double SharedCycles => EstimatedCycles / Math.Max(1, Shape.Stages);
 
     public override long StateBytes => _hidden.Length + _state.Length;
 

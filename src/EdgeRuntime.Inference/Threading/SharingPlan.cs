@@ -26,7 +26,7 @@ internal sealed class SharingPlan
         double ahead = 0;
         for (int i = steps.Length - 1; i >= 0; i--)
         {
-            double cycles = steps[i].EstimatedCycles;
+            double cycles = steps[i].SharedCycles;
             _chunks[i] = workers == 1 ? 1 : (int)Math.Clamp(cycles / ChunkCycles, 1, ChunksPerWorker * workers);
             if (_chunks[i] > 1) ahead += cycles;
             IsWorthwhile |= _wakes[i] = ahead > WakeCycles;

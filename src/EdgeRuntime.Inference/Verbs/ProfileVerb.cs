@@ -32,6 +32,8 @@ public sealed class ProfileVerb : Verb
         if (profile is null) throw new UsageException("no profile describes this machine; name one that comes near it with --profile");
         if (profile.Architecture != machine.Architecture || !cpu.Has(profile.Features.Set))
             throw new UsageException($"profile {profile.Name} is for {profile.Architecture} with {string.Join(", ", profile.Isa)}, which this machine is not");
+        // Estimates, and which layers form chains, depend on the caches. A board's are known; those of a kind of machine are a cautious guess.
+        if (profile.Match.Count == 0) profile = profile with { Caches = CacheSizes.Detect().In(profile.Caches) };
         IReadOnlyList<ProfileMeasurement> table = LatencyProbe.Measure(profile, call.Positive("--seconds") ?? 0.1, text => call.Progress("measuring " + text));
         call.Progress("");
         string note = call.Text("--note") ?? string.Create(CultureInfo.InvariantCulture, $"Measured on {machine.Cpu}, {DateTime.UtcNow:yyyy-MM-dd}.");
