@@ -24,12 +24,16 @@ public sealed class Factorize : ICompressionPass
         if (options is { Rank: not null, Energy: not null }) throw new ArgumentException("rank and energy exclude each other");
         if (options.Budget is { } budget && (!(budget is > 0 and < 1) || options.Rank is not null || options.Energy is not null)) throw new ArgumentException($"budget {budget} is not in (0, 1), or there is a rank or energy besides");
         if (options.BudgetOf is not ("multiplies" or "bytes" or "latency")) throw new ArgumentException($"no budgetOf \"{options.BudgetOf}\"; known: multiplies, bytes, latency");
+        if (options.ErrorOf is not ("outputs" or "loss")) throw new ArgumentException($"no errorOf \"{options.ErrorOf}\"; known: outputs, loss");
         if (!(options.LeastSaving < 1)) throw new ArgumentException($"leastSaving {options.LeastSaving} is not below 1");
         if (!(options.MaxError > 0)) throw new ArgumentException($"maxError {options.MaxError} is not positive");
     }
 
     /// <inheritdoc/>
     public string Name => "factorize";
+
+    /// <inheritdoc/>
+    public bool NeedsTraining => Options is { ErrorOf: "loss", Budget: not null };
 
     /// <summary>What it was created with.</summary>
     public FactorizeOptions Options { get; }

@@ -28,6 +28,12 @@ public sealed record FactorizeOptions
     /// <summary>The cost that <see cref="Budget"/> is about: <c>multiplies</c>, <c>bytes</c> of weights, or <c>latency</c> as predicted for the profile.</summary>
     public string BudgetOf { get; set; } = "multiplies";
 
+    /// <summary>
+    /// What of the network <see cref="Budget"/> is to leave as good as it can: its <c>outputs</c>, by squared error on the calibration data, or the <c>loss</c> (cross-entropy) on labelled
+    /// samples, those of validation where there are some.
+    /// </summary>
+    public string ErrorOf { get; set; } = "outputs";
+
     /// <summary>Ranks are multiples of this where they are larger, as vectors of channels are; 1 for any rank.</summary>
     public int RankMultiple { get; set; } = 8;
 
