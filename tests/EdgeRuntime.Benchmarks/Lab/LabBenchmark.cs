@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -7,8 +8,9 @@ namespace EdgeRuntime.Benchmarks;
 
 /// <summary>
 /// The kernel laboratory: every family on every list of layers beside the machine's limits and ONNX Runtime, on one thread, in
-/// one run. <c>lab [--family NAME,…] [--shapes LIST,…] [--only TEXT] [--cpu LIST] [--chosen] [--brief] [--json FILE] [--svg FILE]
-/// [--write FILE.md]</c>, which replaces the table of every list that was run.
+/// one run. <c>lab [--family NAME,…] [--shapes LIST,…] [--only TEXT] [--cpu LIST] [--chosen] [--brief] [--json FILE [--seconds N]] [--svg FILE]
+/// [--write FILE.md]</c>, which replaces the table of every list that was run. With --seconds a run ends early, and the next one goes on with what
+/// FILE has not: a laboratory in slices; plots and tables are made when all is there.
 /// </summary>
 internal static class LabBenchmark
 {
@@ -19,6 +21,9 @@ internal static class LabBenchmark
         NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
     };
 
+    /// <summary>What <c>--json</c> holds.</summary>
+    private sealed record LabRun(IReadOnlyList<MachineLimit> Products, IReadOnlyList<MachineLimit> Reads, IReadOnlyList<LabResult> Results);
+
     public static void Run(string[] args)
     {
         CpuFeatures cpu = CpuFeatures.Detect();
@@ -27,27 +32,41 @@ internal static class LabBenchmark
         string[] lists = Options.Text(args, "--shapes")?.Split(',') ?? LabShapes.Lists;
         string only = Options.Text(args, "--only") ?? "";
         bool brief = args.Contains("--brief");
-        MachineLimits limits = MachineLimits.Measure();
+        string? json = Options.Text(args, "--json");
+        long begin = Stopwatch.GetTimestamp();
+        double seconds = double.Parse(Options.Text(args, "--seconds") ?? "Infinity", CultureInfo.InvariantCulture);
+        LabRun before = json is not null && double.IsFinite(seconds) && File.Exists(json) ? JsonSerializer.Deserialize<LabRun>(File.ReadAllText(json), Json)! : new([], [], []);
+        MachineLimits limits = MachineLimits.Measure().OrBetter(before.Products, before.Reads);
         string machine = Machine(limits);
         Console.WriteLine($"{cpu}\n{machine}");
         LabMeasurement measurement = new(limits, cpu, args.Contains("--chosen"));
-        List<LabResult> results = [];
+        List<LabResult> results = [.. before.Results];
+        bool isDone = true;
         foreach (string list in lists)
             foreach (var (name, shape) in LabShapes.Of(list).Where(s => s.Name.Contains(only, StringComparison.Ordinal)))
                 foreach (LabFamily family in families)
                 {
+                    if (results.Exists(r => r.Family == family.Name && r.List == list && r.Layer == name)) continue;
+                    if (Stopwatch.GetElapsedTime(begin).TotalSeconds > seconds)
+                    {
+                        isDone = false;
+                        continue;
+                    }
                     if (measurement.Measure(family, list, name, shape) is not { } result) continue;
                     results.Add(result);
                     if (!brief) Print(result);
                 }
+        results = [.. results.Select(r => r with { Kernels = [.. r.Kernels.Select(k => k with { Share = k.Giga / limits.Peak(k.Limit) })] })];
+        if (json is not null) File.WriteAllText(json, JsonSerializer.Serialize(new LabRun(limits.Products, limits.Reads, results), Json));
+        Console.WriteLine($"{results.Count} results{(isDone ? "" : ", more to come: run it again")}");
+        if (!isDone) return;
         foreach (string list in lists) Console.WriteLine($"{list}\n\n{Summary([.. results.Where(r => r.List == list)])}");
-        if (Options.Text(args, "--json") is { } json) File.WriteAllText(json, JsonSerializer.Serialize(new { limits.Products, limits.Reads, Results = results }, Json));
         if (Options.Text(args, "--svg") is { } svg) File.WriteAllText(svg, RooflinePlot.Draw(limits, results, "Layers by the kernels that sessions run, one thread"));
         if (Options.Text(args, "--write") is not { } document) return;
         foreach (string list in lists) MarkdownTable.Replace(document, $"lab-{list}", machine + "\n\n" + Summary([.. results.Where(r => r.List == list)]));
     }
 
-    private static string Machine(MachineLimits limits) => string.Create(CultureInfo.InvariantCulture,
+    internal static string Machine(MachineLimits limits) => string.Create(CultureInfo.InvariantCulture,
         $"Billion multiply-accumulates a second: {string.Join(", ", limits.Products.Select(p => FormattableString.Invariant($"{p.Name} {p.Giga:F0}")))}. "
         + $"Reads in GB/s: {string.Join(", ", limits.Reads.Select(r => FormattableString.Invariant($"{r.Name} {r.Giga:F0}")))}.");
 

@@ -34,6 +34,14 @@ internal sealed unsafe class MachineLimits
     /// <summary>The peak of an instruction, NaN where the processor lacks it.</summary>
     public double Peak(string name) => Products.FirstOrDefault(p => p.Name == name)?.Giga ?? double.NaN;
 
+    /// <summary>The larger of these and of what was measured before on the same machine.</summary>
+    public MachineLimits OrBetter(IReadOnlyList<MachineLimit> products, IReadOnlyList<MachineLimit> reads)
+    {
+        return new([.. Products.Select(p => Larger(p, products))], [.. Reads.Select(r => Larger(r, reads))]);
+
+        static MachineLimit Larger(MachineLimit a, IReadOnlyList<MachineLimit> others) => a with { Giga = Math.Max(a.Giga, others.FirstOrDefault(o => o.Name == a.Name)?.Giga ?? 0) };
+    }
+
     /// <summary>Measures everything, in about a second.</summary>
     public static MachineLimits Measure()
     {
