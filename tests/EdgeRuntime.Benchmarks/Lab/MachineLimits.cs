@@ -45,6 +45,15 @@ internal sealed unsafe class MachineLimits
     /// <summary>Measures everything, in about a second.</summary>
     public static MachineLimits Measure()
     {
+        using NativeBuffer memory = new(256 << 20);
+        new Random(1).NextBytes(memory.Span<byte>(0, 1 << 20));
+        return new MachineLimits(MeasureProducts(), [.. new (string, int)[] { ("L1", 16 << 10), ("L2", 256 << 10), ("L3", 8 << 20), ("DRAM", 256 << 20) }
+            .Select(l => new MachineLimit(l.Item1, ReadRate(memory.Pointer, l.Item2)))]);
+    }
+
+    /// <summary>Measures the multiply-accumulates only, in some tens of milliseconds.</summary>
+    public static List<MachineLimit> MeasureProducts()
+    {
         List<MachineLimit> products = [];
         if (System.Runtime.Intrinsics.X86.Fma.IsSupported) Add<FmaProduct, Vector256<byte>>(Fma);
         if (Avx512F.IsSupported) Add<Fma512Product, Vector512<byte>>(Fma512);
@@ -64,10 +73,7 @@ internal sealed unsafe class MachineLimits
             Add<NeonCount, Vector128<byte>>(Bits);
         }
         if (Dp.IsSupported) Add<NeonDot, Vector128<byte>>(Dot);
-        using NativeBuffer memory = new(256 << 20);
-        new Random(1).NextBytes(memory.Span<byte>(0, 1 << 20));
-        return new MachineLimits(products, [.. new (string, int)[] { ("L1", 16 << 10), ("L2", 256 << 10), ("L3", 8 << 20), ("DRAM", 256 << 20) }
-            .Select(l => new MachineLimit(l.Item1, ReadRate(memory.Pointer, l.Item2)))]);
+        return products;
 
         void Add<TProduct, TVector>(string name) where TProduct : struct, IProduct<TVector> where TVector : unmanaged =>
             products.Add(new MachineLimit(name, (double)Turns * 12 * TProduct.Count / Least(() => Chain<TProduct, TVector>(Turns), 60) / 1e9));

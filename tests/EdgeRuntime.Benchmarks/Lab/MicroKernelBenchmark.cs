@@ -15,18 +15,24 @@ internal static class MicroKernelBenchmark
 
     private const double WarmUpMicroseconds = 500;
 
+    private const int Rounds = 4;
+
     public static void Run(string[] args)
     {
         string only = Options.Text(args, "--only") ?? "";
         CpuFeatures cpu = CpuFeatures.Detect();
-        MachineLimits before = MachineLimits.Measure();
-        List<(LabFamily Family, KernelDescriptor Kernel, ConvolutionShape Shape, double Giga)> results = [];
-        foreach (LabFamily family in LabFamilies.All.Where(f => f.Name is "f32" or "s8" or "w1" or "b1"))
-            foreach (KernelDescriptor kernel in KernelCatalog.All.Select(k => k.Descriptor).Where(d => d.Family == family.KernelFamily && IsTile(d) && cpu.Has(d.Requires) && d.Id.Contains(only, StringComparison.Ordinal)))
-                if (Best(family.Name, kernel.Id, cpu) is { } best) results.Add((family, kernel, best.Shape, best.Giga));
-        MachineLimits limits = MachineLimits.Measure().OrBetter(before.Products, before.Reads);
+        // Rounds, as the machine's clock and its neighbours change within seconds: kernels and peaks each get their best moment.
+        MachineLimits limits = MachineLimits.Measure();
+        Dictionary<(LabFamily Family, KernelDescriptor Kernel), (ConvolutionShape Shape, double Giga)> results = [];
+        for (int round = 0; round < Rounds; round++)
+            foreach (LabFamily family in LabFamilies.All.Where(f => f.Name is "f32" or "s8" or "w1" or "b1"))
+                foreach (KernelDescriptor kernel in KernelCatalog.All.Select(k => k.Descriptor).Where(d => d.Family == family.KernelFamily && IsTile(d) && cpu.Has(d.Requires) && d.Id.Contains(only, StringComparison.Ordinal)))
+                {
+                    if (Best(family.Name, kernel.Id, cpu) is { } best && best.Giga > results.GetValueOrDefault((family, kernel)).Giga) results[(family, kernel)] = best;
+                    limits = limits.OrBetter(MachineLimits.MeasureProducts(), []);
+                }
         List<string> rows = ["| kernel | rows × depth × columns | KiB | G/s | instruction | its peak G/s | share |", "|---|---|--:|--:|---|--:|--:|"];
-        foreach (var (family, kernel, shape, giga) in results)
+        foreach (var ((family, kernel), (shape, giga)) in results)
         {
             string limit = family.Limit(kernel);
             double peak = limits.Peak(limit);
@@ -70,6 +76,6 @@ internal static class MicroKernelBenchmark
         double spent = 0, once = double.PositiveInfinity;
         for (; spent < WarmUpMicroseconds; spent += once) once = Math.Min(once, SideBySide.Time(run, 1));
         int repeats = (int)Math.Clamp(30 / once, 1, 1000);
-        return Enumerable.Range(0, 100).Min(_ => SideBySide.Time(run, repeats));
+        return Enumerable.Range(0, 50).Min(_ => SideBySide.Time(run, repeats));
     }
 }
