@@ -98,7 +98,9 @@ internal sealed unsafe class MachineLimits
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static void Chain<TProduct, TVector>(int turns) where TProduct : struct, IProduct<TVector> where TVector : unmanaged
     {
-        TVector* y = stackalloc TVector[12];
+        // Aligned, lest loads cross cache lines: a third of the peak.
+        byte* room = stackalloc byte[12 * sizeof(TVector) + 63];
+        TVector* y = (TVector*)(((nint)room + 63) & ~63);
         for (int i = 0; i < 12 * sizeof(TVector); i++) ((byte*)y)[i] = (byte)(i * 37 & 0x3F);
         TVector x = y[3], a = default, b = a, c = a, d = a, e = a, f = a, g = a, h = a, j = a, k = a, l = a, m = a;
         for (int i = 0; i < turns; i++)
