@@ -31,27 +31,36 @@ internal static unsafe class KernelRuns
     private static (string, Action) Int8(ConvolutionShape s, CpuFeatures cpu, bool signs, string? wish)
     {
         sbyte[] weights = Weights(s, signs);
-        ConvolutionInt8Parameters p = new()
-        {
-            Weights = weights,
-            InputZeroPoint = -3,
-            WeightZeroPoints = [],
-            WeightBits = signs ? 1 : 8,
-            Bias = new int[s.OutChannels],
-            Multipliers = [.. Enumerable.Repeat(1 << 22, s.OutChannels)],
-            Shift = 0,
-            OutputZeroPoint = 4,
-            Min = -128,
-            Max = 127,
-        };
+        ConvolutionInt8Parameters p = Parameters(s) with { Weights = weights, WeightBits = signs ? 1 : 8 };
         ConvolutionInt8Kernel kernel = KernelCatalog.Select(s, p, cpu, wish).Kernel;
+        return (kernel.Descriptor.Id, Of(kernel, s, p, weights));
+    }
+
+    /// <summary>Requantisation for any weights.</summary>
+    public static ConvolutionInt8Parameters Parameters(in ConvolutionShape s) => new()
+    {
+        InputZeroPoint = -3,
+        WeightZeroPoints = [],
+        Bias = new int[s.OutChannels],
+        Multipliers = [.. Enumerable.Repeat(1 << 22, s.OutChannels)],
+        Shift = 0,
+        OutputZeroPoint = 4,
+        Min = -128,
+        Max = 127,
+    };
+
+    /// <summary>One run of <paramref name="kernel"/> on inputs at random.</summary>
+    public static Action Of(ConvolutionInt8Kernel kernel, ConvolutionShape s, ConvolutionInt8Parameters p, sbyte[] weights)
+    {
         NativeBuffer packed = new(kernel.PackedBytes(s, p)), scratch = new(kernel.ScratchBytes(s, 1)),
             input = new((long)s.Batch * s.Height * s.Width * s.Channels), output = new((long)s.Positions * s.OutChannels);
-        kernel.Pack(s, p, weights, packed.Span<byte>(0, (int)packed.Length));
+        new Random(3).NextBytes(input.Span<byte>(0, (int)input.Length));
+        kernel.Pack(s, p, weights, packed.Span<byte>(0, (int)kernel.PackedBytes(s, p)));
         ConvolutionInt8Call call = new()
         {
             Shape = s,
             InputZeroPoint = p.InputZeroPoint,
+            Shift = p.Shift,
             OutputZeroPoint = p.OutputZeroPoint,
             Min = p.Min,
             Max = p.Max,
@@ -60,12 +69,11 @@ internal static unsafe class KernelRuns
             Output = (sbyte*)output.Pointer,
             Scratch = scratch.Pointer,
         };
-        return (kernel.Descriptor.Id, () =>
+        return () =>
         {
             for (int stage = 0; stage < kernel.Stages(s); stage++) kernel.Run(call, stage, 0, kernel.Portions(s, stage), 0);
             GC.KeepAlive((packed, scratch, input, output));
-        }
-        );
+        };
     }
 
     /// <summary>Signs, or bell-shaped within ±127 as trained weights are: their sums decide what some int8 kernels may do.</summary>
@@ -81,9 +89,16 @@ internal static unsafe class KernelRuns
     private static (string, Action) Float32(ConvolutionShape s, CpuFeatures cpu, string? wish)
     {
         ConvolutionFloat32Kernel kernel = KernelCatalog.Select(s, cpu, wish).Kernel;
+        return (kernel.Descriptor.Id, Of(kernel, s, new float[s.OutChannels * s.Depth]));
+    }
+
+    /// <summary>One run of <paramref name="kernel"/>.</summary>
+    public static Action Of(ConvolutionFloat32Kernel kernel, ConvolutionShape s, float[] weights)
+    {
         NativeBuffer packed = new(kernel.PackedBytes(s)), scratch = new(kernel.ScratchBytes(s, 1)),
             input = new(4L * s.Batch * s.Height * s.Width * s.Channels), output = new(4L * s.Positions * s.OutChannels);
-        kernel.Pack(s, new float[s.OutChannels * s.Depth], new float[s.OutChannels], packed.Span<byte>(0, (int)packed.Length));
+        input.Span<float>(0, (int)(input.Length / 4)).Fill(0.5f);
+        kernel.Pack(s, weights, [], packed.Span<byte>(0, (int)kernel.PackedBytes(s)));
         ConvolutionFloat32Call call = new()
         {
             Shape = s,
@@ -94,11 +109,10 @@ internal static unsafe class KernelRuns
             Output = (float*)output.Pointer,
             Scratch = scratch.Pointer,
         };
-        return (kernel.Descriptor.Id, () =>
+        return () =>
         {
             for (int stage = 0; stage < kernel.Stages(s); stage++) kernel.Run(call, stage, 0, kernel.Portions(s, stage), 0);
             GC.KeepAlive((packed, scratch, input, output));
-        }
-        );
+        };
     }
 }

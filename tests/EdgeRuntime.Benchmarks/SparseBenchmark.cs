@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using EdgeRuntime.Kernels;
-using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Benchmarks;
 
@@ -11,7 +10,7 @@ namespace EdgeRuntime.Benchmarks;
 /// pattern, and whether the catalog's rule takes the faster. Rounds alternate, smallest times, one thread.
 /// <c>sparse once TYPE PATTERN ZEROS LAYER dense|sparse FEATURES</c>: one run of one layer (by number), for counting instructions.
 /// </summary>
-internal static unsafe class SparseBenchmark
+internal static class SparseBenchmark
 {
     private static readonly double[] Levels = [0.3, 0.5, 0.65, 0.75, 0.8, 0.9];
 
@@ -112,26 +111,18 @@ internal static unsafe class SparseBenchmark
         CpuFeatures cpu = CpuFeatures.Detect();
         sbyte[] weights = Weights(dense, first, second, zeros);
         (Prepared a, Prepared b, bool chosen) = isInt8 ? PrepareInt8(dense, weights, cpu) : PrepareFloat32(dense, weights, cpu);
-        using (a)
-        using (b)
-        {
-            (double denseTime, double sparseTime) = Times(a, b);
-            rows.Add(new(layer, isInt8 ? "s8" : "f32", pattern, zeros, denseTime, sparseTime, chosen));
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{layer,-20} {pattern,-13} {zeros:P0} {a.Id} {denseTime:F1} us, {a.Estimate / denseTime:F0} estimated cycles/us; {b.Id} {sparseTime:F1} us, {b.Estimate / sparseTime:F0}"));
-        }
+        (double denseTime, double sparseTime) = Times(a, b);
+        rows.Add(new(layer, isInt8 ? "s8" : "f32", pattern, zeros, denseTime, sparseTime, chosen));
+        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{layer,-20} {pattern,-13} {zeros:P0} {a.Id} {denseTime:F1} us, {a.Estimate / denseTime:F0} estimated cycles/us; {b.Id} {sparseTime:F1} us, {b.Estimate / sparseTime:F0}"));
     }
 
     private static void Once(bool isInt8, (string Name, int First, int Second) pattern, double zeros, (string Name, ConvolutionShape Shape) layer, bool sparse, CpuFeatures cpu)
     {
         sbyte[] weights = Weights(layer.Shape, pattern.First, pattern.Second, zeros);
         (Prepared a, Prepared b, bool chosen) = isInt8 ? PrepareInt8(layer.Shape, weights, cpu) : PrepareFloat32(layer.Shape, weights, cpu);
-        using (a)
-        using (b)
-        {
-            (sparse ? b : a).Time(1);
-            Console.WriteLine($"{layer.Name}, {pattern.Name}, {zeros}: {(sparse ? b : a).Id}; the rule takes {(chosen ? b : a).Id}");
-        }
+        (sparse ? b : a).Run();
+        Console.WriteLine($"{layer.Name}, {pattern.Name}, {zeros}: {(sparse ? b : a).Id}; the rule takes {(chosen ? b : a).Id}");
     }
 
     private static sbyte[] Weights(in ConvolutionShape shape, int first, int second, double zeros)
@@ -144,7 +135,7 @@ internal static unsafe class SparseBenchmark
     private static (Prepared Dense, Prepared Sparse, bool Chosen) PrepareInt8(ConvolutionShape dense, sbyte[] weights, CpuFeatures cpu)
     {
         ConvolutionShape sparse = dense with { Units = WeightUnits.Of<sbyte>(weights, dense.OutChannels) };
-        ConvolutionInt8Parameters p = Parameters(dense);
+        ConvolutionInt8Parameters p = KernelRuns.Parameters(dense);
         ConvolutionInt8Kernel best = SparseKernels.Int8.Where(k => cpu.Has(k.Descriptor.Requires) && k.Supports(sparse, p)).MinBy(k => k.EstimateCycles(sparse, p))!;
         return (new(KernelCatalog.Select(dense, p, cpu).Kernel, dense, p, weights), new(best, sparse, p, weights), SparseKernels.Int8.Contains(KernelCatalog.Select(sparse, p, cpu).Kernel));
     }
@@ -176,18 +167,6 @@ internal static unsafe class SparseBenchmark
         return used;
     }
 
-    private static ConvolutionInt8Parameters Parameters(in ConvolutionShape s) => new()
-    {
-        InputZeroPoint = -3,
-        WeightZeroPoints = [],
-        Bias = new int[s.OutChannels],
-        Multipliers = Enumerable.Repeat(1 << 22, s.OutChannels).ToArray(),
-        Shift = 0,
-        OutputZeroPoint = 4,
-        Min = -128,
-        Max = 127,
-    };
-
     private static ConvolutionShape Square(int side, int channels, int outputs, int kernel) =>
         new(1, side, side, channels, outputs, kernel, kernel, 1, 1, 1, 1, kernel / 2, kernel / 2, kernel / 2, kernel / 2, 1);
 
@@ -204,67 +183,21 @@ internal static unsafe class SparseBenchmark
     }
 
     /// <summary>A kernel with its operands.</summary>
-    private sealed class Prepared : IDisposable
+    /// <param name="Id">The kernel.</param>
+    /// <param name="Estimate">Estimated cycles.</param>
+    /// <param name="Run">Runs it once.</param>
+    private sealed record Prepared(string Id, double Estimate, Action Run)
     {
-        private readonly NativeBuffer _packed, _scratch, _input, _output;
-        private readonly Action _run;
-
-        public string Id { get; }
-
-        /// <summary>Estimated cycles.</summary>
-        public double Estimate { get; }
-
         public Prepared(ConvolutionInt8Kernel kernel, ConvolutionShape s, ConvolutionInt8Parameters p, sbyte[] weights)
-        {
-            (Id, Estimate) = (kernel.Descriptor.Id, kernel.EstimateCycles(s, p));
-            (_packed, _scratch, _input, _output) = (new(kernel.PackedBytes(s, p)), new(kernel.ScratchBytes(s, 1)), new((long)s.Batch * s.Height * s.Width * s.Channels), new((long)s.Positions * s.OutChannels));
-            new Random(3).NextBytes(_input.Span<byte>(0, (int)_input.Length));
-            kernel.Pack(s, p, weights, _packed.Span<byte>(0, (int)kernel.PackedBytes(s, p)));
-            ConvolutionInt8Call call = new()
-            {
-                Shape = s,
-                InputZeroPoint = p.InputZeroPoint,
-                Shift = p.Shift,
-                OutputZeroPoint = p.OutputZeroPoint,
-                Min = p.Min,
-                Max = p.Max,
-                Packed = _packed.Pointer,
-                Input = (sbyte*)_input.Pointer,
-                Output = (sbyte*)_output.Pointer,
-                Scratch = _scratch.Pointer,
-            };
-            _run = () =>
-            {
-                for (int stage = 0; stage < kernel.Stages(s); stage++) kernel.Run(call, stage, 0, kernel.Portions(s, stage), 0);
-            };
-        }
+            : this(kernel.Descriptor.Id, kernel.EstimateCycles(s, p), KernelRuns.Of(kernel, s, p, weights)) { }
 
         public Prepared(ConvolutionFloat32Kernel kernel, ConvolutionShape s, float[] weights)
-        {
-            (Id, Estimate) = (kernel.Descriptor.Id, kernel.EstimateCycles(s));
-            (_packed, _scratch, _input, _output) = (new(kernel.PackedBytes(s)), new(kernel.ScratchBytes(s, 1)), new(4L * s.Batch * s.Height * s.Width * s.Channels), new(4L * s.Positions * s.OutChannels));
-            foreach (ref float x in _input.Span<float>(0, (int)(_input.Length / 4))) x = 0.5f;
-            kernel.Pack(s, weights, [], _packed.Span<byte>(0, (int)kernel.PackedBytes(s)));
-            ConvolutionFloat32Call call = new()
-            {
-                Shape = s,
-                Min = float.NegativeInfinity,
-                Max = float.PositiveInfinity,
-                Packed = _packed.Pointer,
-                Input = (float*)_input.Pointer,
-                Output = (float*)_output.Pointer,
-                Scratch = _scratch.Pointer,
-            };
-            _run = () =>
-            {
-                for (int stage = 0; stage < kernel.Stages(s); stage++) kernel.Run(call, stage, 0, kernel.Portions(s, stage), 0);
-            };
-        }
+            : this(kernel.Descriptor.Id, kernel.EstimateCycles(s), KernelRuns.Of(kernel, s, weights)) { }
 
         /// <summary>Runs that take about 50 µs.</summary>
         public int Repeats()
         {
-            _run();
+            Run();
             return Math.Max(1, (int)(50 / Time(1)));
         }
 
@@ -272,16 +205,8 @@ internal static unsafe class SparseBenchmark
         public double Time(int repeats)
         {
             long start = Stopwatch.GetTimestamp();
-            for (int i = 0; i < repeats; i++) _run();
+            for (int i = 0; i < repeats; i++) Run();
             return Stopwatch.GetElapsedTime(start).TotalMicroseconds / repeats;
-        }
-
-        public void Dispose()
-        {
-            _packed.Dispose();
-            _scratch.Dispose();
-            _input.Dispose();
-            _output.Dispose();
         }
     }
 }
