@@ -59,7 +59,7 @@ public sealed class DemoVerb : Verb
         }
         string[] models = [.. ways.Select(w => File($"digits-{w.Name}.edge"))];
         EvalReport eval = Step(call, new EvalVerb(Source), new("eval", models) { ["--data"] = File("test.npy"), ["--labels"] = File("test-labels.npy"), ["--confusion"] = "" }, DemoJson.Default.EvalReport);
-        BenchReport bench = Step(call, new BenchVerb(Source), new("bench", models) { ["--threads"] = "1", ["--seconds"] = "0.4", ["--warm-up"] = "0.2" }, DemoJson.Default.BenchReport);
+        BenchReport bench = Step(call, new BenchVerb(Source), new("bench", models) { ["--threads"] = "1", ["--seconds"] = "1", ["--warm-up"] = "0.05", ["--rounds"] = "10" }, DemoJson.Default.BenchReport);
         DemoReport report = new([.. ways.Select((w, i) => new DemoLine(w.Name, models[i], eval.Results[i].Bytes, eval.Results[i].Top1, bench.Results[i].MinUs, bench.Results[0].MinUs / bench.Results[i].MinUs))],
             File("report.html"), clock.Elapsed.TotalSeconds);
         WriteReport(call, report, passes, eval, ways);

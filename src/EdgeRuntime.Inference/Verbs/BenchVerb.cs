@@ -23,6 +23,7 @@ public sealed class BenchVerb(ModelSource source) : Verb
         new("--seconds", "S", "time to measure each model for (1)"),
         new("--warm-up", "S", "time before that which does not count (0.3)"),
         new("--runs", "N", "runs to count, whatever their time"),
+        new("--rounds", "N", "parts to divide the time of each model in, which the models take in turn; the part of the least median counts (1)"),
         new("--profile-ops", null, "time every operator as well"),
     ];
 
@@ -31,18 +32,21 @@ public sealed class BenchVerb(ModelSource source) : Verb
     {
         SessionOptions session = SessionFlags.Read(call);
         BenchmarkOptions options = new();
+        int rounds = call.Int("--rounds", 1, 1);
         options = options with
         {
-            Seconds = call.Positive("--seconds") ?? options.Seconds,
+            Seconds = (call.Positive("--seconds") ?? options.Seconds) / rounds,
             WarmUpSeconds = call.Positive("--warm-up") ?? options.WarmUpSeconds,
             Runs = call.Has("--runs") ? call.Int("--runs", 0, 1) : null,
         };
-        List<BenchResult> results = [];
-        foreach (string path in call.Arguments)
-        {
-            call.Progress($"{results.Count + 1} of {call.Arguments.Count}: {path}");
-            results.Add(Measure(call, path, session, options));
-        }
+        BenchResult[] results = new BenchResult[call.Arguments.Count];
+        for (int round = 0; round < rounds; round++)
+            for (int i = 0; i < results.Length; i++)
+            {
+                call.Progress($"{i + 1} of {results.Length}: {call.Arguments[i]}");
+                BenchResult result = Measure(call, call.Arguments[i], session, options);
+                if (round == 0 || result.MedianUs < results[i].MedianUs) results[i] = result;
+            }
         call.Progress("");
         BenchReport report = new(SystemInfo.Read(), results);
         if (call.IsJson) call.WriteJson(report, VerbJson.Default.BenchReport);

@@ -27,6 +27,7 @@ internal sealed class RankSearch
     private readonly int[]? _labels;
     private readonly CalibrationData _samples;
     private readonly float[][] _expected;
+    private readonly double _expectedLoss;
 
     public RankSearch(Graph graph, PassContext context, FactorizeOptions options)
     {
@@ -36,6 +37,7 @@ internal sealed class RankSearch
             (_samples, _labels) = TrainingSamples.Some(training.Validation ?? training.Data, graph.Inputs[0], LabelledSamples);
         else _samples = context.RequireCalibration().Some(Samples);
         _expected = Outputs(graph);
+        if (_labels is not null) _expectedLoss = Loss(_expected);
     }
 
     /// <summary>One way to split a layer: what the network then saves, and the error of its outputs.</summary>
@@ -82,12 +84,12 @@ internal sealed class RankSearch
     };
 
     private string Describe(double error) => _labels is null ? $"estimated squared error of the outputs {Math.Max(0, error):P2}"
-        : string.Create(CultureInfo.InvariantCulture, $"estimated loss {Loss(_expected) + error:F3} after {Loss(_expected):F3} on {_labels.Length} labelled samples");
+        : string.Create(CultureInfo.InvariantCulture, $"estimated loss {_expectedLoss + error:F3} after {_expectedLoss:F3} on {_labels.Length} labelled samples");
 
     /// <summary>By how much the loss grows; without labels Σ |y − y'|² / Σ |y|² over the samples.</summary>
     private double Error(Graph trial)
     {
-        if (_labels is not null) return Loss(Outputs(trial)) - Loss(_expected);
+        if (_labels is not null) return Loss(Outputs(trial)) - _expectedLoss;
         double difference = 0, energy = 0;
         foreach (var (expected, actual) in _expected.Zip(Outputs(trial)))
             for (int i = 0; i < expected.Length; i++)
@@ -99,7 +101,11 @@ internal sealed class RankSearch
     }
 
     /// <summary>Mean of log Σ exp y − y[class].</summary>
-    private double Loss(float[][] logits) => logits.Select((y, i) => y.Max() + Math.Log(y.Sum(v => Math.Exp(v - y.Max()))) - y[_labels![i]]).Average();
+    private double Loss(float[][] logits) => logits.Select((y, i) =>
+    {
+        double max = y.Max();
+        return max + Math.Log(y.Sum(v => Math.Exp(v - max))) - y[_labels![i]];
+    }).Average();
 
     private float[][] Outputs(Graph network)
     {
