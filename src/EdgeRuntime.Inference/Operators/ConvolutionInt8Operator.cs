@@ -17,7 +17,8 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
     {
         _kernel = choice.Kernel;
         _parameters = parameters;
-        parameters.Weights = weights.Values;
+        // What kernels made of the weights when they were compared is kept; a copy for another shape begins anew.
+        if (parameters.Weights.IsEmpty) parameters.Weights = weights.Values;
         EstimatedCycles = _kernel.EstimateCycles(shape, parameters);
         ScratchBytes = _kernel.ScratchBytes(shape, context.Workers);
         Stages = _kernel.Stages(shape);

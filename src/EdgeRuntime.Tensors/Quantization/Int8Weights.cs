@@ -47,7 +47,8 @@ public sealed class Int8Weights
         if (weights.Type is ElementType.Int8 or ElementType.Binary && whole)
         {
             int[] zeros = q.IsSymmetric ? [] : [.. Enumerable.Range(0, outputs).Select(o => q.ZeroPoints[q.IsPerTensor ? 0 : o])];
-            return new Int8Weights(Array.ConvertAll(weights.ToInts(), w => (sbyte)w), q.Scales.ToArray()) { ZeroPoints = zeros, Bits = weights.Type.Bits() };
+            sbyte[] numbers = weights.Type == ElementType.Int8 ? weights.AsSpan<sbyte>().ToArray() : Array.ConvertAll(weights.ToInts(), w => (sbyte)w);
+            return new Int8Weights(numbers, q.Scales.ToArray()) { ZeroPoints = zeros, Bits = weights.Type.Bits() };
         }
         if (weights.Type != ElementType.Int4 || (!whole && (q.Axis != 0 || q.GroupSize == 0))) return null;
         int[] nibbles = weights.ToInts();

@@ -35,6 +35,8 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
     {
         ConvolutionInt8Plan plan = new(shape, TileSize);
         double positions = plan.Shape.Positions, columns = plan.PaddedColumns, tiles = Math.Ceiling(positions / Rows) * plan.Units;
+        // A single row leaves most of a tile empty: that is a matter of ConvolutionInt8Gemv, and not worth a look at the weights.
+        if (positions <= 1) return 4 * (400 + plan.Units * plan.DepthSteps * (CyclesPerStep + CyclesPerRun) + tiles * 50);
         if (!parameters.Weights.IsEmpty)
         {
             Int8Runs[] panels = Panels(plan, parameters);
@@ -43,9 +45,7 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
                 parameters.RunCycles += plan.PanelColumns(i).Count / Lanes * (panels[i].Steps * CyclesPerStep + panels[i].Count * CyclesPerRun);
         }
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        double cycles = 400 + positions * parameters.RunCycles + positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles + tiles * 50 + converted;
-        // A single row leaves most of a tile empty: that is a matter of ConvolutionInt8Gemv.
-        return positions > 1 ? cycles : 4 * cycles;
+        return 400 + positions * parameters.RunCycles + positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles + tiles * 50 + converted;
     }
 
     /// <inheritdoc/>

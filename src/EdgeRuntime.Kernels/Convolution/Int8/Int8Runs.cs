@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
@@ -18,9 +20,11 @@ internal sealed class Int8Runs
     private const int OpenRuns = 16;
 
     private readonly List<Run> _runs = [];
-    private readonly int _lanes;
 
-    private Int8Runs(int lanes) => _lanes = lanes;
+    // What the step in hand adds to each lane above zero, and below.
+    private readonly short[] _positive, _negative;
+
+    private Int8Runs(int lanes) => (_positive, _negative) = (new short[lanes], new short[lanes]);
 
     /// <summary>Number of steps in all.</summary>
     public int Steps => _runs.Sum(r => r.Steps.Count);
@@ -44,57 +48,72 @@ internal sealed class Int8Runs
         return result;
     }
 
-    /// <summary>Takes out of <paramref name="rest"/> what fits a run of its own.</summary>
+    /// <summary>Takes out of <paramref name="rest"/> what fits a run of its own: pairs too large for one lane halved.</summary>
     private static sbyte[] Split(short[] rest)
     {
         sbyte[] part = new sbyte[rest.Length];
-        for (int i = 0; i < rest.Length; i += 2)
-        {
-            int a = Math.Clamp((int)rest[i], -WeightLimit, WeightLimit), b = Math.Clamp((int)rest[i + 1], -WeightLimit, WeightLimit);
-            if (!Fits(a, b)) (a, b) = (Math.Clamp(a, -64, 64), Math.Clamp(b, -64, 64));
-            (part[i], part[i + 1]) = ((sbyte)a, (sbyte)b);
-            rest[i] -= (short)a;
-            rest[i + 1] -= (short)b;
-        }
+        for (int i = 0; i < rest.Length; i += Vector128<sbyte>.Count)
+            Vector128.Narrow(Take(rest, i), Take(rest, i + Vector128<short>.Count)).CopyTo(part, i);
         return part;
     }
 
-    private static bool Fits(int a, int b) => Math.Max(a, 0) + Math.Max(b, 0) <= LaneLimit && Math.Max(-a, 0) + Math.Max(-b, 0) <= LaneLimit;
+    private static Vector128<short> Take(short[] rest, int i)
+    {
+        Vector128<short> all = Vector128.Create(rest, i), part = Clamp(all, WeightLimit);
+        Vector128<int> limit = Vector128.Create(LaneLimit);
+        Vector128<int> above = Pairs(Vector128.Max(part, Vector128<short>.Zero)), below = Pairs(Vector128.Max(-part, Vector128<short>.Zero));
+        part = Vector128.ConditionalSelect((Vector128.GreaterThan(above, limit) | Vector128.GreaterThan(below, limit)).AsInt16(), Clamp(part, LaneLimit / 2), part);
+        (all - part).CopyTo(rest, i);
+        return part;
+    }
+
+    private static Vector128<short> Clamp(Vector128<short> values, short limit) => Vector128.Min(Vector128.Max(values, Vector128.Create((short)-limit)), Vector128.Create(limit));
+
+    private static Vector128<int> Pairs(Vector128<short> values) => (values.AsInt32() << 16 >> 16) + (values.AsInt32() >> 16);
 
     /// <summary>First fit among the runs last opened.</summary>
     private void Add(int step, sbyte[] weights)
     {
-        byte[] positive = new byte[_lanes], negative = new byte[_lanes];
-        for (int i = 0; i < _lanes; i++)
+        for (int i = 0; i < _positive.Length; i += Vector128<short>.Count)
         {
-            int a = weights[2 * i], b = weights[2 * i + 1];
-            (positive[i], negative[i]) = ((byte)(Math.Max(a, 0) + Math.Max(b, 0)), (byte)(Math.Max(-a, 0) + Math.Max(-b, 0)));
+            Vector128<sbyte> w = Vector128.Create(weights, 2 * i);
+            Pairs(Vector128.Max(w, Vector128<sbyte>.Zero)).CopyTo(_positive, i);
+            Pairs(Vector128.Max(-w, Vector128<sbyte>.Zero)).CopyTo(_negative, i);
         }
         for (int r = Math.Max(0, _runs.Count - OpenRuns); r < _runs.Count; r++)
-            if (_runs[r].TryAdd(step, weights, positive, negative)) return;
-        Run run = new(_lanes);
-        run.TryAdd(step, weights, positive, negative);
+            if (_runs[r].TryAdd(step, weights, _positive, _negative)) return;
+        Run run = new(_positive.Length);
+        run.TryAdd(step, weights, _positive, _negative);
         _runs.Add(run);
     }
 
+    private static Vector128<short> Pairs(Vector128<sbyte> values) => (values.AsInt16() << 8 >> 8) + (values.AsInt16() >> 8);
+
     private sealed class Run(int lanes)
     {
-        private readonly byte[] _positive = new byte[lanes], _negative = new byte[lanes];
+        private readonly short[] _positive = new short[lanes], _negative = new short[lanes];
 
         public List<(int Step, sbyte[] Weights)> Steps { get; } = new(Longest);
 
-        public bool TryAdd(int step, sbyte[] weights, byte[] positive, byte[] negative)
+        public bool TryAdd(int step, sbyte[] weights, short[] positive, short[] negative)
         {
-            if (Steps.Count == Longest) return false;
-            for (int i = 0; i < lanes; i++)
-                if (_positive[i] + positive[i] > LaneLimit || _negative[i] + negative[i] > LaneLimit) return false;
-            for (int i = 0; i < lanes; i++)
-            {
-                _positive[i] += positive[i];
-                _negative[i] += negative[i];
-            }
+            if (Steps.Count == Longest || !Fits(_positive, positive) || !Fits(_negative, negative)) return false;
+            Add(_positive, positive);
+            Add(_negative, negative);
             Steps.Add((step, weights));
             return true;
+        }
+
+        private static bool Fits(short[] sums, short[] step)
+        {
+            for (int i = 0; i < sums.Length; i += Vector128<short>.Count)
+                if (Vector128.GreaterThanAny(Vector128.Create(sums, i) + Vector128.Create(step, i), Vector128.Create((short)LaneLimit))) return false;
+            return true;
+        }
+
+        private static void Add(short[] sums, short[] step)
+        {
+            for (int i = 0; i < sums.Length; i += Vector128<short>.Count) (Vector128.Create(sums, i) + Vector128.Create(step, i)).CopyTo(sums, i);
         }
     }
 }
