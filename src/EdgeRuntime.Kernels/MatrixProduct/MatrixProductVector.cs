@@ -58,12 +58,14 @@ internal abstract unsafe class MatrixProductVector<S, V> : MatrixProductKernel w
             }
     }
 
-    /// <summary>Fewer rows or columns than a tile: row by row into the workspace, and from there what exists.</summary>
+    /// <summary>Fewer rows or columns than a tile: computed in the workspace, and from there what exists.</summary>
     private static void Edge(in MatrixProductCall call, float* a, float* panel, int depth, float* c, int rows, int columns, bool add, float* edge)
     {
-        // Row 0 of A stands in for rows that don't exist; their results are not copied.
-        if (rows == Rows) Tile(a, call.RowsA, call.ColumnsA, panel, depth, edge, Columns, false);
+        // The rows before them fill the tile, where there are any; their results are not copied.
+        int before = Rows - rows;
+        if (call.M >= Rows) Tile(a - before * call.RowsA, call.RowsA, call.ColumnsA, panel, depth, edge, Columns, false);
         else for (int r = 0; r < rows; r++) Row(a + r * call.RowsA, call.ColumnsA, panel, depth, edge + r * Columns);
+        if (call.M >= Rows) edge += before * Columns;
         for (int r = 0; r < rows; r++)
             for (int j = 0; j < columns; j++)
                 c[r * call.StepC + j] = (add ? c[r * call.StepC + j] : 0) + edge[r * Columns + j];
