@@ -16,15 +16,16 @@ internal static class RecurrentLayers
             if (i is not (RecurrentShape.FirstHidden or RecurrentShape.FirstCell) && node.OptionalInput(i) is { IsConstant: false }) throw Unsupported(node, "weights that are computed can't be trained");
     }
 
-    /// <summary>All outputs of <paramref name="node"/>.</summary>
-    public static Variable[] Run(Tape tape, Node node, Variable?[] x)
+    /// <summary>All outputs of <paramref name="node"/>; those of a quantised layer are what <paramref name="exact"/> computes.</summary>
+    public static Variable[] Run(Tape tape, Node node, Variable?[] x, IntegerRecurrent? exact = null)
     {
+        IntegerStates[]? states = exact?.Run(tape, x[0]!, x.ElementAtOrDefault(RecurrentShape.FirstHidden), x.ElementAtOrDefault(RecurrentShape.FirstCell));
         RecurrentShape s = RecurrentShape.Of(node);
         int direction = node.Attributes.Int("direction");
         List<Variable>[] outputs = [[], [], []];
         for (int d = 0; d < s.Directions; d++)
         {
-            Variable[] one = Direction(tape, node, s, x, d, direction == 1 || d == 1);
+            Variable[] one = Direction(tape, node, s, x, d, direction == 1 || d == 1, states?[d]);
             for (int i = 0; i < one.Length; i++) outputs[i].Add(one[i]);
         }
         Variable State(List<Variable> of) => Joined(tape, 0, [.. of.Select(v => tape.Reshape(v, new TensorShape(1, v.Shape[0], v.Shape[1])))]);
@@ -32,7 +33,7 @@ internal static class RecurrentLayers
         return all[..node.Outputs.Count];
     }
 
-    private static Variable[] Direction(Tape tape, Node node, RecurrentShape s, Variable?[] x, int d, bool reverse)
+    private static Variable[] Direction(Tape tape, Node node, RecurrentShape s, Variable?[] x, int d, bool reverse, IntegerStates? exact)
     {
         int rows = s.Gates * s.HiddenSize;
         Variable w = Weights(tape, x, RecurrentShape.W, RecurrentShape.W2, d, rows, s.InputRank), r = Weights(tape, x, RecurrentShape.R, RecurrentShape.R2, d, rows, s.RecurrentRank);
@@ -40,17 +41,18 @@ internal static class RecurrentLayers
         Variable bias = Bias(tape, x, RecurrentShape.Bias, d, rows), recurrentBias = Bias(tape, x, RecurrentShape.RecurrentBias, d, rows);
         if (node.Type == OperatorType.Gru && node.Attributes.Int("linear_before_reset") != 0)
         {
-            var (y, h) = tape.Gru(x[0]!, w, r, bias, recurrentBias, h0, reverse);
+            var (y, h) = GruOperator.Gru(tape, x[0]!, w, r, bias, recurrentBias, h0, reverse, exact);
             return [y, h];
         }
         if (x.ElementAtOrDefault(RecurrentShape.RecurrentBias) is not null) bias = tape.Add(bias, recurrentBias);
         if (node.Type == OperatorType.Gru)
         {
-            var (y, h) = tape.GruResetBefore(x[0]!, w, r, bias, h0, reverse);
+            var (y, h) = GruResetBeforeOperator.GruResetBefore(tape, x[0]!, w, r, bias, h0, reverse, exact);
             return [y, h];
         }
         float clip = node.Attributes.Float("cell_clip") is > 0 and var bound ? bound : float.PositiveInfinity;
-        var (output, hidden, cell) = tape.Lstm(x[0]!, w, r, bias, h0, FirstState(tape, x, RecurrentShape.FirstCell, d), reverse, clip);
+        if (exact is not null) clip = Math.Min(clip, exact.CellLimit);
+        var (output, hidden, cell) = LstmOperator.Lstm(tape, x[0]!, w, r, bias, h0, FirstState(tape, x, RecurrentShape.FirstCell, d), reverse, clip, exact);
         return [output, hidden, cell];
     }
 

@@ -26,7 +26,8 @@ public sealed class Tape
     public Tape(int workers = 0, int seed = 1, CpuFeatures? cpu = null)
     {
         _parallel = new ParallelOptions { MaxDegreeOfParallelism = workers > 0 ? workers : Environment.ProcessorCount };
-        Product = KernelCatalog.SelectMatrixProduct(cpu ?? CpuFeatures.Detect());
+        Cpu = cpu ?? CpuFeatures.Detect();
+        Product = KernelCatalog.SelectMatrixProduct(Cpu);
         Random = new RandomSource((ulong)seed);
     }
 
@@ -41,6 +42,8 @@ public sealed class Tape
     /// many steps to the next, but no gradient flows back with it; windows are counted from the last step. 0 for no limit.
     /// </summary>
     public int Window { get; set; }
+
+    internal CpuFeatures Cpu { get; }
 
     internal MatrixProductKernel Product { get; }
 

@@ -89,7 +89,7 @@ public class TrainableNetwork
             Variable?[] x = [.. node.Inputs.Select(v => v is null ? null : values.GetValueOrDefault(v) ?? _constants[v])];
             if (IsRecurrent(node))
             {
-                Variable[] outputs = RecurrentLayers.Run(tape, node, x);
+                Variable[] outputs = RunRecurrent(tape, node, x);
                 for (int i = 0; i < outputs.Length; i++) values[node.Outputs[i]] = outputs[i];
                 continue;
             }
@@ -102,6 +102,9 @@ public class TrainableNetwork
 
     /// <summary>Computes <paramref name="node"/>; <paramref name="shape"/> is its output's with the batch. Quantised networks compute otherwise.</summary>
     protected virtual Variable Run(Tape tape, Node node, Variable?[] inputs, TensorShape shape) => GraphOperators.Run(tape, node, inputs, shape);
+
+    /// <summary>Computes all outputs of a recurrent <paramref name="node"/>.</summary>
+    protected virtual Variable[] RunRecurrent(Tape tape, Node node, Variable?[] inputs) => RecurrentLayers.Run(tape, node, inputs);
 
     /// <summary>Brings parameters back to what they may be, after each step of the optimiser.</summary>
     public virtual void Constrain()
@@ -185,5 +188,5 @@ public class TrainableNetwork
         return to == 0 ? x : tape.Transpose(x, [.. Enumerable.Range(1, to), 0, .. Enumerable.Range(to + 1, sample.Rank - to - 1)]);
     }
 
-    private static bool IsRecurrent(Node node) => node.Type is OperatorType.Lstm or OperatorType.Gru;
+    private protected static bool IsRecurrent(Node node) => node.Type is OperatorType.Lstm or OperatorType.Gru;
 }

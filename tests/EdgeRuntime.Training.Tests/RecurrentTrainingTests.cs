@@ -41,6 +41,50 @@ public sealed class RecurrentTrainingTests
         Assert.Contains(cut[0][24..], g => g != 0);
     }
 
+    /// <summary>Straight through the rounding: the gradients of integer layers are those of the float ones, which are checked by differences, but for what rounding changes.</summary>
+    [Theory, InlineData(OperatorType.Lstm, 0), InlineData(OperatorType.Gru, 0), InlineData(OperatorType.Gru, 1)]
+    public void GradientsOfIntegerLayersAreThoseOfFloatOnes(OperatorType type, int resetAfter)
+    {
+        RandomSource random = new(6);
+        int rows = type == OperatorType.Lstm ? 96 : 72, first = RecurrentShape.FirstHidden;
+        Variable[] v = [Random(random, 6, 8, 20), Random(random, rows, 20), Random(random, rows, 24), Random(random, rows), Random(random, rows), Random(random, 1, 8, 24), Random(random, 1, 8, 24)];
+        foreach (int i in (int[])[1, 2])
+            for (int k = 0; k < v[i].Count; k++) v[i].Data[k] *= 0.3f;
+        for (int k = 0; k < v[first].Count; k++) v[first].Data[k] = MathF.Tanh(v[first].Data[k]);
+        if (type == OperatorType.Gru) v = v[..^1];
+        Node node = new(type, "layer", [.. v.Select(x => new ValueInfo(x.Name, ElementType.Float32, x.Shape))], [.. v[first..].Prepend(v[0]).Select(x => new ValueInfo("y", ElementType.Float32, x.Shape))],
+            new AttributeSet().Set("direction", 1).Set("linear_before_reset", resetAfter).Set("cell_exponent", -12));
+        float[][] floats = Gradients(node, v, false), integers = Gradients(node, v, true);
+        for (int i = 0; i < v.Length; i++)
+        {
+            double error = floats[i].Zip(integers[i], (a, b) => (double)(a - b) * (a - b)).Sum() / floats[i].Sum(a => (double)a * a);
+            Assert.True(error < 0.02 * 0.02, $"input {i}: relative error {Math.Sqrt(error)}");
+        }
+    }
+
+    /// <summary>Of a loss of all outputs of the layer, with weights and input on the integers' grid.</summary>
+    private static float[][] Gradients(Node node, Variable[] v, bool integers)
+    {
+        Tape tape = new(1);
+        QuantizationSteps x = Steps(0), y = QuantizationSteps.Activation("y", new QuantizationParameters(1 / 128f, 0));
+        Variable[] reals = [tape.FakeQuantize(v[0], x), tape.FakeQuantize(v[1], Steps(1)), tape.FakeQuantize(v[2], Steps(2)), .. v[3..]];
+        Variable[] outputs = RecurrentLayers.Run(tape, node, reals, integers ? new IntegerRecurrent(node, Weights(1), Weights(2), Bias(3, 1, x), Bias(4, 2, y), x, y) : null);
+        RandomSource random = new(8);
+        Variable loss = tape.Constant(new TensorShape(1), [0f]);
+        foreach (Variable o in outputs) loss = tape.Add(loss, tape.MeanSquaredError(o, Random(random, [.. o.Shape.Dimensions])));
+        tape.Backward(loss);
+        float[][] gradients = [.. v.Select(p => p.Gradient!.ToArray())];
+        tape.Reset();
+        return gradients;
+
+        QuantizationSteps Steps(int i) => QuantizationSteps.Symmetric(v[i].Name, v[i].Shape, [v[i].Data.Max(Math.Abs) / 127], 8);
+
+        Int8Weights Weights(int i) => Int8Weights.From(Tensor.From<sbyte>(v[i].Shape, Array.ConvertAll(reals[i].Data, w => (sbyte)MathF.Round(w / Steps(i).Step(0)))), Steps(i).Parameters())!;
+
+        (int[], QuantizationParameters) Bias(int i, int weights, QuantizationSteps input) =>
+            (IntegerLayers.Bias(v[i].Data, input.Step(0), [Steps(weights).Step(0)]), new QuantizationParameters(input.Step(0) * Steps(weights).Step(0), 0));
+    }
+
     /// <summary>Which of two bumps comes first: only the state can know.</summary>
     [Theory, InlineData(OperatorType.Lstm, 0), InlineData(OperatorType.Gru, 0), InlineData(OperatorType.Gru, 16)]
     public void LearnsTheOrderOfEvents(OperatorType type, int window)

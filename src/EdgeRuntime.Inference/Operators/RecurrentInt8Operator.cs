@@ -62,7 +62,7 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
         if (sizes.InputRank > 0) throw Unsupported(node, "factored input weights of a quantised layer; make the second factor a fully connected layer before it, as the pass factorize does");
         if (node.Output.Type != ElementType.Int8) throw Unsupported(node, $"an int8 layer must give int8, not {node.Output.Type}");
         Int8Weights input = Weights(node, RecurrentShape.W), recurrent = Weights(node, RecurrentShape.R);
-        if (sizes.RecurrentRank > 0) recurrent = Product(recurrent, Weights(node, RecurrentShape.R2), sizes);
+        if (sizes.RecurrentRank > 0) recurrent = Int8Weights.Product(recurrent, Weights(node, RecurrentShape.R2), sizes.RecurrentRank, sizes.HiddenSize, sizes.Gates * sizes.HiddenSize);
         RecurrentInt8Weights weights = new(input.Values, recurrent.Values);
         CheckStates(node);
         return new(node, KernelCatalog.SelectRecurrent(ShapeOf(node), weights, context.Cpu, context.Wish(node)), weights, Parameters(node, sizes, input, recurrent), context);
@@ -123,29 +123,6 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
         return weights;
     }
 
-    /// <summary>The nearest int8 to what two integer factors stand for, one scale a row; in double precision, the same on every processor.</summary>
-    private static Int8Weights Product(Int8Weights first, Int8Weights second, RecurrentShape s)
-    {
-        int hidden = s.HiddenSize, rank = s.RecurrentRank;
-        sbyte[] values = new sbyte[s.Rows * hidden];
-        float[] scales = new float[s.Rows];
-        double[] row = new double[hidden];
-        for (int o = 0; o < s.Rows; o++)
-        {
-            Array.Clear(row);
-            for (int k = 0; k < rank; k++)
-            {
-                int from = o / (s.Gates * hidden) * rank + k;
-                double factor = (double)first.Values[o * rank + k] * first.Scale(o) * second.Scale(from);
-                for (int c = 0; c < hidden; c++) row[c] += factor * second.Values[from * hidden + c];
-            }
-            double largest = row.Select(Math.Abs).DefaultIfEmpty().Max();
-            scales[o] = (float)Math.Max(largest / sbyte.MaxValue, 1e-20);
-            for (int c = 0; c < hidden; c++) values[o * hidden + c] = (sbyte)Math.Clamp(Math.Round(row[c] / scales[o]), -sbyte.MaxValue, sbyte.MaxValue);
-        }
-        return Int8Weights.From(Tensor.From<sbyte>(new TensorShape(s.Rows, hidden), values), new QuantizationParameters(scales, axis: 0))!;
-    }
-
     /// <summary>First and last states must have the form in which the layer keeps them.</summary>
     private static void CheckStates(Node node)
     {
@@ -163,59 +140,39 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
     private static RecurrentInt8Parameters Parameters(Node node, RecurrentShape s, Int8Weights input, Int8Weights recurrent)
     {
         QuantizationParameters x = PerTensor(node, node.Input(0)), y = PerTensor(node, node.Output);
-        double hidden = 1.0 / (1 << 15) / y.Scale;
-        if (!(hidden < 1)) throw Unsupported(node, $"the output's scale {y.Scale} is below 2^-15");
-        int exponent = node.Attributes.Int("cell_exponent", -12);
-        (int[] bias, int[] multipliers, int[] shifts) = Rows(node, RecurrentShape.W, input, RecurrentShape.Bias, x, s);
-        (int[] recurrentBias, int[] recurrentMultipliers, int[] recurrentShifts) = Rows(node, RecurrentShape.R, recurrent, RecurrentShape.RecurrentBias, y, s);
-        return new RecurrentInt8Parameters
+        RecurrentInt8Parameters p;
+        try
         {
-            InputZeroPoint = x.ZeroPoint,
-            HiddenZeroPoint = y.ZeroPoint,
-            Bias = bias,
-            InputMultipliers = multipliers,
-            InputShifts = shifts,
-            RecurrentBias = recurrentBias,
-            RecurrentMultipliers = recurrentMultipliers,
-            RecurrentShifts = recurrentShifts,
-            HiddenMultiplier = FixedPointMultiplier.From(hidden).Multiplier,
-            CellExponent = exponent,
-            GateClip = Bound(node, "clip", -12),
-            CellClip = Bound(node, "cell_clip", exponent),
-        };
+            p = RecurrentInt8Parameters.From(s.Rows, x, y, input, recurrent, Biases(node, RecurrentShape.Bias), Biases(node, RecurrentShape.RecurrentBias),
+                node.Attributes.Int("cell_exponent", -12), node.Attributes.Float("clip"), node.Attributes.Float("cell_clip"));
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw Invalid(node, $"its scales can't be executed: {e.Message}");
+        }
+        Check(node, RecurrentShape.W, input, x, p.Bias, p.InputShifts);
+        Check(node, RecurrentShape.R, recurrent, y, p.RecurrentBias, p.RecurrentShifts);
+        return p;
     }
 
-    private static int Bound(Node node, string name, int exponent) =>
-        node.Attributes.Float(name) is > 0 and var bound ? (int)Math.Clamp(Math.Round(Math.ScaleB(bound, -exponent)), 1, short.MaxValue) : short.MaxValue;
-
-    /// <summary>Biases, multipliers and shifts that bring the sums of each row to steps of 2^-12.</summary>
-    private static (int[] Bias, int[] Multipliers, int[] Shifts) Rows(Node node, int weights, Int8Weights w, int bias, QuantizationParameters x, RecurrentShape s)
+    /// <summary>No sum of products and bias may reach the accumulator's limit.</summary>
+    private static void Check(Node node, int weights, Int8Weights w, QuantizationParameters x, int[] bias, int[] shifts)
     {
         ReadOnlySpan<sbyte> values = w.Values;
-        int[] sums = Biases(node, bias, x, w, s.Rows), multipliers = new int[s.Rows], shifts = new int[s.Rows];
-        int length = values.Length / Math.Max(1, s.Rows), reach = Math.Max(x.ZeroPoint + 128, 127 - x.ZeroPoint);
-        for (int o = 0; o < s.Rows; o++)
+        int length = values.Length / Math.Max(1, bias.Length), reach = Math.Max(x.ZeroPoint + 128, 127 - x.ZeroPoint);
+        for (int o = 0; o < bias.Length; o++)
         {
-            (multipliers[o], shifts[o]) = Factor(node, (double)x.Scale * w.Scale(o) * (1 << 12));
-            long most = Math.Abs((long)sums[o]);
+            long most = Math.Abs((long)bias[o]);
             foreach (sbyte v in values.Slice(o * length, length)) most += Math.Abs((int)v) * reach;
             if (most << shifts[o] >= Requantize.AccumulatorLimit)
                 throw Invalid(node, $"row {o} of {node.Input(weights).Name} can exceed the accumulator: sums up to {most}, times 2^{shifts[o]}; quantise it with a smaller scale");
         }
-        return (sums, multipliers, shifts);
     }
 
-    /// <summary>The biases in units of x scale · weight scale; those stored with other scales are converted.</summary>
-    private static int[] Biases(Node node, int index, QuantizationParameters x, Int8Weights w, int rows)
+    private static (int[] Values, QuantizationParameters Scales)? Biases(Node node, int index)
     {
-        if (node.OptionalInput(index) is not { } value) return new int[rows];
+        if (node.OptionalInput(index) is not { } value) return null;
         if (value.Constant is not { Type: ElementType.Int32 } constant || value.Quantization is not { } q) throw Unsupported(node, $"the bias must be a quantised int32 constant, not {value}");
-        int[] bias = constant.ToInts();
-        for (int o = 0; o < rows; o++)
-        {
-            double unit = (double)x.Scale * w.Scale(o), stored = q.Scales[q.IsPerTensor ? 0 : o];
-            if (Math.Abs(stored / unit - 1) > 1e-4) bias[o] = checked((int)Math.Round(bias[o] * (stored / unit)));
-        }
-        return bias;
+        return (constant.ToInts(), q);
     }
 }

@@ -15,28 +15,44 @@ public static class GruResetBeforeOperator
     /// x [T,N,I], weights [3H,I], recurrent weights [3H,H], bias [3H] (both of ONNX's halves added), first state [N,H] or null for
     /// zeros → y [T,N,H], and the last state [N,H].
     /// </summary>
-    public static (Variable Y, Variable H) GruResetBefore(this Tape tape, Variable x, Variable weights, Variable recurrent, Variable bias, Variable? h0 = null, bool reverse = false)
+    public static (Variable Y, Variable H) GruResetBefore(this Tape tape, Variable x, Variable weights, Variable recurrent, Variable bias, Variable? h0 = null, bool reverse = false) =>
+        GruResetBefore(tape, x, weights, recurrent, bias, h0, reverse, null);
+
+    /// <summary>With <paramref name="exact"/>, results are those of integers; what gradients need besides is computed from them in float.</summary>
+    internal static (Variable Y, Variable H) GruResetBefore(Tape tape, Variable x, Variable weights, Variable recurrent, Variable bias, Variable? h0, bool reverse, IntegerStates? exact)
     {
         int steps = x.Shape[0], batch = x.Shape[1], size = recurrent.Shape[1], state = batch * size;
         Variable gates = tape.Dense(x, weights, bias);
-        Variable y = tape.New(new TensorShape(steps, batch, size), gates.RequiresGradient || recurrent.RequiresGradient || h0 is { RequiresGradient: true });
-        // `active` holds z, r, n of every step; `previous` the state before it; `reset` r·h.
+        Variable y = tape.New(new TensorShape(steps, batch, size), gates.RequiresGradient || recurrent.RequiresGradient || h0 is { RequiresGradient: true } || exact is not null);
+        // `active` holds z, r, n of every step; `previous` the state before it, `reset` r·h; `met` and `metReset` the same as products meet them.
         float[] active = tape.Rent(steps * 3 * state), previous = tape.Rent(steps * state), reset = tape.Rent(steps * state), hidden = tape.Rent(state);
+        float[] met = exact is null ? previous : tape.Rent(steps * state), metReset = exact is null ? reset : tape.Rent(steps * state);
+        float[] states = exact is null ? y.Data : tape.Rent(y.Count), rounded = tape.Rent(state), last = tape.Rent(state);
         LstmOperator.Start(h0, hidden);
+        hidden.AsSpan().CopyTo(rounded);
+        exact?.Round(rounded);
+        exact?.Hidden.CopyTo(y.Data, 0);
+        Array.Clear(last);
         gates.Data.AsSpan().CopyTo(active);
         for (int step = 0; step < steps; step++)
         {
             int t = reverse ? steps - 1 - step : step, at = t * 3 * state;
             hidden.AsSpan().CopyTo(previous.AsSpan(t * state));
-            tape.Multiply(hidden, 0, false, recurrent.Data, 0, true, active, at, batch, 2 * size, size, true, stepC: 3 * size);
+            rounded.AsSpan().CopyTo(met.AsSpan(t * state));
+            tape.Multiply(met, t * state, false, recurrent.Data, 0, true, active, at, batch, 2 * size, size, true, stepC: 3 * size);
             for (int n = 0; n < batch; n++) Gates(active.AsSpan(at + n * 3 * size, 2 * size), hidden.AsSpan(n * size, size), reset.AsSpan(t * state + n * size, size));
-            tape.Multiply(reset, t * state, false, recurrent.Data, 2 * size * size, true, active, at + 2 * size, batch, size, size, true, stepC: 3 * size);
+            reset.AsSpan(t * state, state).CopyTo(metReset.AsSpan(t * state));
+            exact?.Round(metReset.AsSpan(t * state, state));
+            tape.Multiply(metReset, t * state, false, recurrent.Data, 2 * size * size, true, active, at + 2 * size, batch, size, size, true, stepC: 3 * size);
             for (int n = 0; n < batch; n++) State(active.AsSpan(at + n * 3 * size, 3 * size), hidden.AsSpan(n * size, size));
-            hidden.AsSpan().CopyTo(y.Data.AsSpan(t * state));
+            hidden.AsSpan().CopyTo(states.AsSpan(t * state));
+            y.Data.AsSpan(t * state, state).CopyTo(rounded);
         }
-        tape.Record(y, dy => Backward(tape, dy, gates, recurrent, active, previous, reset, h0, y.Shape, reverse));
-        return (y, LstmOperator.LastHidden(tape, y, reverse));
+        tape.Record(y, dy => Backward(tape, dy, gates, recurrent, new Run(active, previous, reset, met, metReset, states, last), h0, y.Shape, reverse, exact));
+        return (y, exact?.LastState(tape, y, last) ?? LstmOperator.LastHidden(tape, y, reverse));
     }
+
+    private sealed record Run(float[] Active, float[] Previous, float[] Reset, float[] Met, float[] MetReset, float[] States, float[] LastGradient);
 
     private static void Gates(Span<float> active, ReadOnlySpan<float> h, Span<float> reset)
     {
@@ -54,25 +70,33 @@ public static class GruResetBeforeOperator
         }
     }
 
-    private static void Backward(Tape tape, float[] dy, Variable gates, Variable recurrent, float[] active, float[] previous, float[] reset, Variable? h0, TensorShape shape, bool reverse)
+    private static void Backward(Tape tape, float[] dy, Variable gates, Variable recurrent, Run run, Variable? h0, TensorShape shape, bool reverse, IntegerStates? exact)
     {
+        (float[] active, float[] previous, float[] dh) = (run.Active, run.Previous, run.LastGradient);
         int steps = shape[0], batch = shape[1], size = shape[2], state = batch * size;
-        float[] dh = tape.Rent(state), dreset = tape.Rent(state), dgates = tape.Rent(steps * 3 * state);
-        Array.Clear(dh);
+        float[] dmet = tape.Rent(state), dreset = tape.Rent(state), dgates = tape.Rent(steps * 3 * state);
+        Array.Clear(dmet);
         for (int step = steps - 1; step >= 0; step--)
         {
             int t = reverse ? steps - 1 - step : step, at = t * 3 * state;
-            VectorMath.Add(dy.AsSpan(t * state, state), dh);
+            VectorMath.Add(dy.AsSpan(t * state, state), dmet);
+            exact?.Pass(run.States.AsSpan(t * state, state), dmet);
+            VectorMath.Add(dmet, dh);
             for (int n = 0; n < batch; n++)
                 StateBackward(active.AsSpan(at + n * 3 * size, 3 * size), previous.AsSpan(t * state + n * size, size), dh.AsSpan(n * size, size), dgates.AsSpan(at + n * 3 * size, 3 * size));
             tape.Multiply(dgates, at + 2 * size, false, recurrent.Data, 2 * size * size, false, dreset, 0, batch, size, size, false, stepA: 3 * size);
+            exact?.Pass(run.Reset.AsSpan(t * state, state), dreset);
             for (int n = 0; n < batch; n++)
                 ResetBackward(active.AsSpan(at + n * 3 * size + size, size), previous.AsSpan(t * state + n * size, size), dreset.AsSpan(n * size, size),
                     dh.AsSpan(n * size, size), dgates.AsSpan(at + n * 3 * size + size, size));
-            tape.Multiply(dgates, at, false, recurrent.Data, 0, false, dh, 0, batch, size, 2 * size, true, stepA: 3 * size);
-            if (tape.IsCut(step, steps)) Array.Clear(dh);
+            tape.Multiply(dgates, at, false, recurrent.Data, 0, false, dmet, 0, batch, size, 2 * size, false, stepA: 3 * size);
+            if (!tape.IsCut(step, steps)) continue;
+            Array.Clear(dh);
+            Array.Clear(dmet);
         }
-        if (recurrent.RequiresGradient) AddRecurrent(tape, dgates, previous, reset, steps * batch, size, tape.GradientOf(recurrent));
+        exact?.Finish(tape);
+        VectorMath.Add(dmet, dh);
+        if (recurrent.RequiresGradient) AddRecurrent(tape, dgates, run.Met, run.MetReset, steps * batch, size, tape.GradientOf(recurrent));
         if (h0 is { RequiresGradient: true }) VectorMath.Add(dh, tape.GradientOf(h0));
         if (gates.RequiresGradient) tape.GiveGradient(gates, dgates);
     }

@@ -17,14 +17,22 @@ public static class LstmOperator
     /// null for zeros → y [T,N,H], and the last h and c [N,H].
     /// </summary>
     public static (Variable Y, Variable H, Variable C) Lstm(this Tape tape, Variable x, Variable weights, Variable recurrent, Variable bias,
-        Variable? h0 = null, Variable? c0 = null, bool reverse = false, float cellClip = float.PositiveInfinity)
+        Variable? h0 = null, Variable? c0 = null, bool reverse = false, float cellClip = float.PositiveInfinity) =>
+        Lstm(tape, x, weights, recurrent, bias, h0, c0, reverse, cellClip, null);
+
+    /// <summary>With <paramref name="exact"/>, results are those of integers; what gradients need besides is computed from them in float.</summary>
+    internal static (Variable Y, Variable H, Variable C) Lstm(Tape tape, Variable x, Variable weights, Variable recurrent, Variable bias,
+        Variable? h0, Variable? c0, bool reverse, float cellClip, IntegerStates? exact)
     {
         int steps = x.Shape[0], batch = x.Shape[1], size = recurrent.Shape[1], state = batch * size;
         Variable gates = tape.Dense(x, weights, bias);
-        bool wanted = gates.RequiresGradient || recurrent.RequiresGradient || h0 is { RequiresGradient: true } || c0 is { RequiresGradient: true };
+        bool wanted = gates.RequiresGradient || recurrent.RequiresGradient || h0 is { RequiresGradient: true } || c0 is { RequiresGradient: true } || exact is not null;
         Variable y = tape.New(new TensorShape(steps, batch, size), wanted), c = tape.New(new TensorShape(batch, size), wanted);
         // After the loop `active` holds the gates' values, `cells` every c; the first state stands before them.
         float[] active = tape.Rent(steps * 4 * state), cells = tape.Rent((steps + 1) * state), hidden = tape.Rent(state);
+        // Hidden states before they are rounded, if they are.
+        float[] states = exact is null ? y.Data : tape.Rent(y.Count);
+        exact?.Hidden.CopyTo(y.Data, 0);
         Start(c0, cells.AsSpan(0, state));
         Start(h0, hidden);
         float[] firstHidden = tape.Rent(state);
@@ -36,13 +44,13 @@ public static class LstmOperator
             tape.Multiply(hidden, 0, false, recurrent.Data, 0, true, active, t * 4 * state, batch, 4 * size, size, true);
             for (int n = 0; n < batch; n++)
                 Cell(active.AsSpan((t * batch + n) * 4 * size, 4 * size), cells.AsSpan(step * state + n * size, size),
-                    cells.AsSpan((step + 1) * state + n * size, size), y.Data.AsSpan((t * batch + n) * size, size), cellClip);
+                    cells.AsSpan((step + 1) * state + n * size, size), states.AsSpan((t * batch + n) * size, size), cellClip);
             y.Data.AsSpan(t * state, state).CopyTo(hidden);
         }
-        cells.AsSpan(steps * state, state).CopyTo(c.Data);
+        (exact is null ? cells.AsSpan(steps * state, state) : exact.Last).CopyTo(c.Data);
         float[] lastCell = tape.Rent(state);
         Array.Clear(lastCell);
-        tape.Record(y, dy => Backward(tape, dy, gates, recurrent, y, active, cells, (h0, firstHidden), (c0, lastCell), reverse, cellClip));
+        tape.Record(y, dy => Backward(tape, dy, gates, recurrent, y, (active, cells, states), (h0, firstHidden), (c0, lastCell), reverse, cellClip, exact));
         tape.Record(c, dc =>
         {
             tape.GradientOf(y);
@@ -71,9 +79,10 @@ public static class LstmOperator
         }
     }
 
-    private static void Backward(Tape tape, float[] dy, Variable gates, Variable recurrent, Variable y, float[] active, float[] cells,
-        (Variable? Variable, float[] Data) first, (Variable? First, float[] Gradient) cell, bool reverse, float clip)
+    private static void Backward(Tape tape, float[] dy, Variable gates, Variable recurrent, Variable y, (float[] Active, float[] Cells, float[] States) run,
+        (Variable? Variable, float[] Data) first, (Variable? First, float[] Gradient) cell, bool reverse, float clip, IntegerStates? exact)
     {
+        (float[] active, float[] cells, float[] states) = run;
         int steps = y.Shape[0], batch = y.Shape[1], size = y.Shape[2], state = batch * size;
         float[] dh = tape.Rent(state), dc = cell.Gradient, dgates = tape.Rent(steps * 4 * state), previous = tape.Rent(steps * state);
         Array.Clear(dh);
@@ -82,6 +91,7 @@ public static class LstmOperator
             int t = reverse ? steps - 1 - step : step, before = reverse ? t + 1 : t - 1;
             (step == 0 ? first.Data.AsSpan() : y.Data.AsSpan(before * state, state)).CopyTo(previous.AsSpan(t * state));
             VectorMath.Add(dy.AsSpan(t * state, state), dh);
+            exact?.Pass(states.AsSpan(t * state, state), dh);
             for (int n = 0; n < batch; n++)
                 CellBackward(active.AsSpan((t * batch + n) * 4 * size, 4 * size), cells.AsSpan(step * state + n * size, size), cells.AsSpan((step + 1) * state + n * size, size),
                     dh.AsSpan(n * size, size), dc.AsSpan(n * size, size), dgates.AsSpan((t * batch + n) * 4 * size, 4 * size), clip);
@@ -90,6 +100,7 @@ public static class LstmOperator
             Array.Clear(dh);
             Array.Clear(dc);
         }
+        exact?.Finish(tape);
         if (recurrent.RequiresGradient) tape.ProductOfRows(dgates, 4 * size, previous, size, steps * batch, tape.GradientOf(recurrent));
         if (first.Variable is { RequiresGradient: true }) VectorMath.Add(dh, tape.GradientOf(first.Variable));
         if (cell.First is { RequiresGradient: true }) VectorMath.Add(dc, tape.GradientOf(cell.First));

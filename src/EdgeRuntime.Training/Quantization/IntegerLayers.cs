@@ -234,6 +234,9 @@ internal sealed class QuantizedOutput
     {
         var sinks = new (double Step, double Low)[Tape.Chunks];
         tape.For(count, (from, end, chunk) => sinks[chunk] = body(from, end, chunk, default));
-        _steps.AddGradient(tape, [sinks.Sum(s => s.Step)], sinks.Sum(s => s.Low), elements);
+        AddGradient(tape, (sinks.Sum(s => s.Step), sinks.Sum(s => s.Low)), elements);
     }
+
+    /// <summary>Gives step and low end what <paramref name="elements"/> results have sunk.</summary>
+    public void AddGradient(Tape tape, (double Step, double Low) sink, int elements) => _steps.AddGradient(tape, [sink.Step], sink.Low, elements);
 }

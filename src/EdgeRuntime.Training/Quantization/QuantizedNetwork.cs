@@ -6,8 +6,8 @@ namespace EdgeRuntime.Training;
 /// <summary>How a <see cref="QuantizedNetwork"/> trains.</summary>
 public sealed record QuantizedTraining
 {
-    /// <summary>The float weights and bias (if any) behind each integer layer.</summary>
-    public required IReadOnlyDictionary<Node, (ValueInfo Weights, ValueInfo? Bias)> Layers { get; init; }
+    /// <summary>The float layer behind each integer one: weights and biases are the same inputs of both.</summary>
+    public required IReadOnlyDictionary<Node, Node> Layers { get; init; }
 
     /// <summary>Bits of the numbers that int4 weights may take: 4 or 2.</summary>
     public int NibbleBits { get; init; } = 4;
@@ -29,25 +29,31 @@ public sealed record QuantizedTraining
 /// </summary>
 public sealed class QuantizedNetwork : TrainableNetwork
 {
-    private readonly Dictionary<Node, QuantizationSteps> _weights = [];
+    private static readonly (int Weights, int Bias)[] Recurrent = [(RecurrentShape.W, RecurrentShape.Bias), (RecurrentShape.R, RecurrentShape.RecurrentBias), (RecurrentShape.R2, -1)];
+
+    private readonly HashSet<Node> _layers;
+    private readonly Dictionary<ValueInfo, QuantizationSteps> _weights = [];
     private readonly Dictionary<ValueInfo, QuantizationSteps> _activations = [];
 
     /// <summary>Takes scales and zero points of <paramref name="graph"/> as the first ones, and the weights from <paramref name="training"/>.</summary>
     /// <exception cref="ModelException">An operator can't be trained; the message names the node.</exception>
     public QuantizedNetwork(Graph graph, QuantizedTraining training) : base(graph, (node, input) => Trained(training, node, input))
     {
+        _layers = [.. training.Layers.Keys];
         Dictionary<QuantizationParameters, QuantizationSteps> shared = [];
         foreach (Node node in graph.Nodes)
         {
-            if (training.Layers.ContainsKey(node)) _weights[node] = WeightSteps(node, training);
+            if (_layers.Contains(node))
+                foreach (int i in IsRecurrent(node) ? Recurrent.Select(r => r.Weights) : [1])
+                    if (node.OptionalInput(i) is { } weights) _weights[weights] = WeightSteps(weights, training);
             // Values with the same quantisation keep sharing it: operators that only move elements rely on that.
-            foreach (ValueInfo v in node.Inputs.OfType<ValueInfo>().Append(node.Output))
-                if (v is { Quantization.IsPerTensor: true, Type: ElementType.Int8 or ElementType.UInt8 } && !_activations.ContainsKey(v) && !(training.Layers.ContainsKey(node) && v == node.Input(1)))
+            foreach (ValueInfo v in node.Inputs.OfType<ValueInfo>().Concat(node.Outputs))
+                if (v is { Quantization.IsPerTensor: true, Type: ElementType.Int8 or ElementType.UInt8 or ElementType.Int16 } && !_activations.ContainsKey(v) && !_weights.ContainsKey(v))
                 {
                     if (!shared.TryGetValue(v.Quantization, out QuantizationSteps? steps))
-                        shared[v.Quantization] = steps = QuantizationSteps.Activation(v.Name, v.Quantization, training.Symmetric && v.Quantization.ZeroPoint == 0, v.Type.MinValue(), v.Type.MaxValue());
+                        shared[v.Quantization] = steps = QuantizationSteps.Activation(v.Name, v.Quantization, v.Type == ElementType.Int16 || (training.Symmetric && v.Quantization.ZeroPoint == 0), v.Type.MinValue(), v.Type.MaxValue());
                     _activations[v] = steps;
-                    if (v.IsConstant || !training.LearnRanges || node.Type is OperatorType.Softmax or OperatorType.Sigmoid or OperatorType.Tanh && v == node.Output) steps.Learn = false;
+                    if (v.IsConstant || v.Type == ElementType.Int16 || !training.LearnRanges || node.Type is OperatorType.Softmax or OperatorType.Sigmoid or OperatorType.Tanh && v == node.Output) steps.Learn = false;
                 }
         }
     }
@@ -60,7 +66,7 @@ public sealed class QuantizedNetwork : TrainableNetwork
     {
         foreach (var (value, steps) in _activations)
             if (!value.IsConstant) value.Quantization = steps.Parameters();
-        foreach (Node node in _weights.Keys) StoreLayer(node);
+        foreach (Node node in _layers) StoreLayer(node);
     }
 
     /// <inheritdoc/>
@@ -68,9 +74,29 @@ public sealed class QuantizedNetwork : TrainableNetwork
     {
         if (node.Type == OperatorType.Dequantize) return x[0]!;
         if (node.Type == OperatorType.Quantize) return tape.FakeQuantize(x[0]!, _activations[node.Output]);
-        if (_weights.ContainsKey(node)) return Layer(tape, node, x);
+        if (_layers.Contains(node)) return Layer(tape, node, x);
         if (!_activations.ContainsKey(node.Output) || IsMover(node)) return base.Run(tape, node, x, shape);
         return IntegerOperators.Run(tape, node, x, [.. node.Inputs.Select(v => _activations[v!])], Output(node), () => base.Run(tape, node, x, shape));
+    }
+
+    /// <inheritdoc/>
+    protected override Variable[] RunRecurrent(Tape tape, Node node, Variable?[] x)
+    {
+        if (!_layers.Contains(node)) return base.RunRecurrent(tape, node, x);
+        Variable?[] reals = [.. x.Select((v, i) => node.OptionalInput(i) is { } value && _weights.TryGetValue(value, out QuantizationSteps? steps) ? tape.FakeQuantize(v!, steps) : v)];
+        return RecurrentLayers.Run(tape, node, reals, Integers(node));
+    }
+
+    /// <summary>The layer with its weights as they would be stored.</summary>
+    private IntegerRecurrent Integers(Node node)
+    {
+        RecurrentShape s = RecurrentShape.Of(node);
+        QuantizationSteps x = _activations[node.Input(0)], y = _activations[node.Output];
+        Int8Weights Of(int index) => Int8Weights.From(StoredWeights(node.Input(index)), StoredQuantization(node.Input(index)))!;
+        (int[], QuantizationParameters)? Biases(int weights, int bias, QuantizationSteps input) => node.OptionalInput(bias) is { } b ? StoredBias(b, node.Input(weights), input) : null;
+        Int8Weights recurrent = Of(RecurrentShape.R);
+        if (s.RecurrentRank > 0) recurrent = Int8Weights.Product(recurrent, Of(RecurrentShape.R2), s.RecurrentRank, s.HiddenSize, s.Gates * s.HiddenSize);
+        return new IntegerRecurrent(node, Of(RecurrentShape.W), recurrent, Biases(RecurrentShape.W, RecurrentShape.Bias, x), Biases(RecurrentShape.R, RecurrentShape.RecurrentBias, y), x, y);
     }
 
     private bool IsMover(Node node) => node.Type is OperatorType.Reshape or OperatorType.Transpose or OperatorType.Pad or OperatorType.MaxPool or OperatorType.Concat or OperatorType.Slice
@@ -81,7 +107,7 @@ public sealed class QuantizedNetwork : TrainableNetwork
 
     private Variable Layer(Tape tape, Node node, Variable?[] x)
     {
-        QuantizationSteps input = _activations[node.Input(0)], weights = _weights[node];
+        QuantizationSteps input = _activations[node.Input(0)], weights = _weights[node.Input(1)];
         float inputScale = input.Step(0);
         (float[] scales, byte[] multipliers) = Scales(weights);
         Variable integers = tape.Integers(x[1]!, weights, step => multipliers[step], channel => inputScale / scales[channel]);
@@ -128,28 +154,46 @@ public sealed class QuantizedNetwork : TrainableNetwork
 
     private void StoreLayer(Node node)
     {
-        QuantizationSteps steps = _weights[node];
-        ValueInfo weights = node.Input(1);
-        (float[] scales, _) = Scales(steps);
-        float[] integers = new Tape(1) { IsTraining = false }.Integers(this[weights], steps, _ => 1, _ => 1).Data;
+        foreach ((int weights, int bias) in IsRecurrent(node) ? Recurrent : [(1, 2)])
+        {
+            if (node.OptionalInput(weights) is not { } w) continue;
+            QuantizationSteps input = _activations[weights is RecurrentShape.R or RecurrentShape.R2 && IsRecurrent(node) ? node.Output : node.Input(0)];
+            w.Constant = StoredWeights(w);
+            w.Quantization = StoredQuantization(w);
+            if (bias < 0 || node.OptionalInput(bias) is not { } b) continue;
+            (int[] integers, b.Quantization) = StoredBias(b, w, input);
+            b.Constant = Tensor.Vector<int>(integers);
+        }
+    }
+
+    private Tensor StoredWeights(ValueInfo weights)
+    {
+        float[] integers = new Tape(1) { IsTraining = false }.Integers(this[weights], _weights[weights], _ => 1, _ => 1).Data;
         sbyte[] bytes = Array.ConvertAll(integers, v => (sbyte)v);
-        weights.Constant = weights.Type switch
+        return weights.Type switch
         {
             ElementType.Int4 => Int4.Pack(weights.Shape, bytes),
             ElementType.Binary => new Tensor(ElementType.Binary, weights.Shape, BitPacked.Signs(integers)),
             _ => Tensor.From<sbyte>(weights.Shape, bytes),
         };
-        QuantizationParameters q = weights.Quantization!;
-        weights.Quantization = new QuantizationParameters(steps.Steps(), default, q.Axis, q.GroupSize);
-        if (node.OptionalInput(2) is not { } bias) return;
-        float inputScale = _activations[node.Input(0)].Step(0);
-        bias.Constant = Tensor.Vector<int>(IntegerLayers.Bias(this[bias].Data, inputScale, scales));
-        bias.Quantization = new QuantizationParameters(Array.ConvertAll(scales, s => Math.Max(inputScale * s, float.Epsilon)), axis: scales.Length == 1 ? -1 : 0);
     }
 
-    private static QuantizationSteps WeightSteps(Node node, QuantizedTraining training)
+    private QuantizationParameters StoredQuantization(ValueInfo weights)
     {
-        ValueInfo weights = node.Input(1);
+        QuantizationParameters q = weights.Quantization!;
+        return new QuantizationParameters(_weights[weights].Steps(), default, q.Axis, q.GroupSize);
+    }
+
+    private (int[] Integers, QuantizationParameters Scales) StoredBias(ValueInfo bias, ValueInfo weights, QuantizationSteps input)
+    {
+        (float[] scales, _) = Scales(_weights[weights]);
+        float inputScale = input.Step(0);
+        return (IntegerLayers.Bias(this[bias].Data, inputScale, scales),
+            new QuantizationParameters(Array.ConvertAll(scales, s => Math.Max(inputScale * s, float.Epsilon)), axis: scales.Length == 1 ? -1 : 0));
+    }
+
+    private static QuantizationSteps WeightSteps(ValueInfo weights, QuantizedTraining training)
+    {
         QuantizationParameters q = weights.Quantization!;
         int bits = weights.Type == ElementType.Int4 ? training.NibbleBits : weights.Type.Bits();
         // Steps of least squared error for normal weights: a third of the deviation with 4 bits, the deviation with 2.
@@ -159,6 +203,5 @@ public sealed class QuantizedNetwork : TrainableNetwork
         return steps;
     }
 
-    private static ValueInfo? Trained(QuantizedTraining training, Node node, int input) => !training.Layers.TryGetValue(node, out var layer) ? null
-        : input == 1 ? layer.Weights : input == 2 ? layer.Bias : null;
+    private static ValueInfo? Trained(QuantizedTraining training, Node node, int input) => input > 0 && training.Layers.TryGetValue(node, out Node? source) ? source.OptionalInput(input) : null;
 }

@@ -21,9 +21,37 @@ public sealed class QuantizeAwareTests
     [InlineData(1, 0, false)]
     public void TrainingSeesTheIntegersOfInference(int bits, int group, bool symmetric)
     {
-        Graph graph = GraphOptimizer.Optimize(Network()), reference = GraphCopy.Of(graph);
+        Graph graph = GraphOptimizer.Optimize(Network());
+        CheckEqual(graph, new QuantizeAwareOptions { Bits = bits, Group = group, Symmetric = symmetric, KeepEnds = false });
+        Assert.Equal(bits == 8 ? 4 : 3, graph.Nodes.Where(n => n.Type is Convolution or FullyConnected).Select(n => n.Input(1).Type).Count(t => t == (bits switch { 8 => ElementType.Int8, 1 => ElementType.Binary, _ => ElementType.Int4 })));
+    }
+
+    /// <summary>The same of recurrent layers: whole, as factors, with blocks of zeros, which stay zeros.</summary>
+    [Theory]
+    [InlineData(Lstm, 0, 8, "")]
+    [InlineData(Lstm, 2, 4, "")]
+    [InlineData(Lstm, 1, 8, """{ "pass": "factorize", "options": { "rank": 8 } }""")]
+    [InlineData(Lstm, 0, 8, """{ "pass": "prune", "options": { "pattern": "8x4", "sparsity": 0.75 } }""")]
+    [InlineData(Gru, 0, 8, "")]
+    [InlineData(Gru, 1, 8, """{ "pass": "factorize", "options": { "rank": 8 } }""")]
+    [InlineData(Gru, 2, 4, """{ "pass": "prune", "options": { "pattern": "8x4", "sparsity": 0.75 } }""")]
+    public void TrainingSeesTheIntegersOfRecurrentLayers(OperatorType type, int direction, int bits, string before)
+    {
+        Graph graph = Recurrent(type, direction);
+        CompressionPipeline.Run(graph, Recipe.Parse($$"""{ "passes": [ { "pass": "optimize" } {{(before.Length > 0 ? "," : "")}} {{before}} ] }""", "test"), PassContext.Empty);
+        CheckEqual(graph, new QuantizeAwareOptions { Bits = bits, Group = bits == 4 ? 32 : 0 });
+        Node layer = graph.Nodes.Single(n => n.Type == type);
+        Assert.Equal(bits == 4 ? ElementType.Int4 : ElementType.Int8, layer.Input(RecurrentShape.R).Type);
+        Assert.Equal(before.Contains("factorize", StringComparison.Ordinal), layer.OptionalInput(RecurrentShape.R2) is { Type: ElementType.Int8 });
+        if (!before.Contains("prune", StringComparison.Ordinal)) return;
+        int[] weights = layer.Input(RecurrentShape.R).Constant!.ToInts();
+        Assert.True(weights.Count(w => w == 0) >= 0.74 * weights.Length, $"{weights.Count(w => w == 0)} zeros of {weights.Length}");
+    }
+
+    /// <summary>Which network inference executes after some steps of training: the one that training saw.</summary>
+    private static void CheckEqual(Graph graph, QuantizeAwareOptions options)
+    {
         Dataset data = Data(graph, 96);
-        QuantizeAwareOptions options = new() { Bits = bits, Group = group, Symmetric = symmetric, KeepEnds = false };
         (QuantizedNetwork network, _) = new QuantizeAware(options).Prepare(graph, new PassContext { Calibration = new TrainingSamples(data).Calibration(graph.Inputs[0]) });
         Trainer trainer = new(network, data, null, new TrainingOptions { Epochs = 2, BatchSize = 16, Schedule = LearningRateSchedule.Constant(3e-3f) });
         trainer.Run();
@@ -37,7 +65,6 @@ public sealed class QuantizeAwareTests
         }
         Assert.Equal(inferred, trained);
         Assert.True(trained.Distinct().Count() > 10, "the outputs say something");
-        Assert.Equal(bits == 8 ? 4 : 3, graph.Nodes.Where(n => n.Type is Convolution or FullyConnected).Select(n => n.Input(1).Type).Count(t => t == (bits switch { 8 => ElementType.Int8, 1 => ElementType.Binary, _ => ElementType.Int4 })));
     }
 
     /// <summary>Trained on a task, each precision stays near the float network, and the report's accuracy is the file's.</summary>
@@ -94,6 +121,17 @@ public sealed class QuantizeAwareTests
         ValueInfo mean = _b.Node(ReduceMean, new AttributeSet().Set("axes", 1, 2).Set("keepdims", 0), scaled);
         ValueInfo logits = _b.Node(FullyConnected, null, mean, _b.Random(6, 16), _b.Random(6));
         return _b.Output(_b.Node(Softmax, new AttributeSet().Set("axis", 1), logits));
+    }
+
+    /// <summary>A sequence's last step, classified.</summary>
+    private Graph Recurrent(OperatorType type, int direction)
+    {
+        int directions = direction == 2 ? 2 : 1, rows = directions * (type == Lstm ? 4 : 3) * 32;
+        AttributeSet attributes = new AttributeSet().Set("direction", direction);
+        if (type == Gru) attributes.Set("linear_before_reset", direction % 2);
+        ValueInfo layer = _b.Node(type, attributes, _b.Input("x", 7, 1, 40), _b.Random(rows, 40), _b.Random(rows, 32), _b.Random(rows), _b.Random(rows));
+        ValueInfo last = _b.Node(Slice, new AttributeSet().Set("starts", 6, 0, 0).Set("ends", 7, 1, 32 * directions).Set("steps", 1, 1, 1), layer);
+        return _b.Output(_b.Node(FullyConnected, null, _b.Reshape(last, 1, 32 * directions), _b.Random(6, 32 * directions), _b.Random(6)));
     }
 
     private static Dataset Data(Graph graph, int count)

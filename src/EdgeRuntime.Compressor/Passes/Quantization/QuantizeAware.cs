@@ -66,11 +66,11 @@ public sealed class QuantizeAware : ICompressionPass
         }), quantized);
     }
 
-    /// <summary>The float weights behind each integer layer of <paramref name="graph"/>.</summary>
-    private static Dictionary<Node, (ValueInfo Weights, ValueInfo? Bias)> Layers(Graph reference, Graph graph, Dictionary<string, ValueInfo> quantized)
+    /// <summary>The float layer behind each integer layer of <paramref name="graph"/>.</summary>
+    private static Dictionary<Node, Node> Layers(Graph reference, Graph graph, Dictionary<string, ValueInfo> quantized)
     {
         Dictionary<ValueInfo, Node> producers = graph.Producers();
-        return reference.Nodes.Where(n => Weights.Of(n) is not null && quantized.ContainsKey(n.Output.Name))
-            .ToDictionary(n => producers[quantized[n.Output.Name]], n => (n.Input(1), n.OptionalInput(2)));
+        return reference.Nodes.Where(n => (Weights.Of(n) is not null || n.Type is OperatorType.Lstm or OperatorType.Gru) && quantized.ContainsKey(n.Output.Name))
+            .ToDictionary(n => producers[quantized[n.Output.Name]]);
     }
 }

@@ -1,3 +1,5 @@
+using EdgeRuntime.Tensors;
+
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
@@ -52,6 +54,60 @@ public sealed class RecurrentInt8Parameters
 
     /// <summary>Bound of the cell, in its steps.</summary>
     public int CellClip { get; init; } = short.MaxValue;
+
+    /// <summary>The constants of a layer from its scales: <paramref name="x"/> of the input, <paramref name="y"/> of output and hidden state, both for the whole tensor.</summary>
+    /// <param name="rows">D·G·H.</param>
+    /// <param name="x">The input's quantisation.</param>
+    /// <param name="y">The output's.</param>
+    /// <param name="input">W.</param>
+    /// <param name="recurrent">R.</param>
+    /// <param name="bias">Real biases as integers with scales of their own; null for none.</param>
+    /// <param name="recurrentBias">Those of the recurrent sums.</param>
+    /// <param name="cellExponent">The cell's scale is 2^this.</param>
+    /// <param name="clip">Bound of gates; 0 for none.</param>
+    /// <param name="cellClip">Bound of the cell; 0 for none.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Scales give a factor of 2^24 or more, or the output's scale is 2^-15 or less.</exception>
+    public static RecurrentInt8Parameters From(int rows, QuantizationParameters x, QuantizationParameters y, Int8Weights input, Int8Weights recurrent,
+        (int[] Values, QuantizationParameters Scales)? bias, (int[] Values, QuantizationParameters Scales)? recurrentBias, int cellExponent, float clip, float cellClip)
+    {
+        double hidden = 1.0 / (1 << 15) / y.Scale;
+        if (!(hidden < 1)) throw new ArgumentOutOfRangeException(nameof(y), $"the output's scale {y.Scale} is not above 2^-15");
+        FixedPointMultiplier[] w = Factors(x, input, rows), r = Factors(y, recurrent, rows);
+        return new RecurrentInt8Parameters
+        {
+            InputZeroPoint = x.ZeroPoint,
+            HiddenZeroPoint = y.ZeroPoint,
+            Bias = Biases(bias, x, input, rows),
+            InputMultipliers = Array.ConvertAll(w, m => m.Multiplier),
+            InputShifts = Array.ConvertAll(w, m => m.Shift),
+            RecurrentBias = Biases(recurrentBias, y, recurrent, rows),
+            RecurrentMultipliers = Array.ConvertAll(r, m => m.Multiplier),
+            RecurrentShifts = Array.ConvertAll(r, m => m.Shift),
+            HiddenMultiplier = FixedPointMultiplier.From(hidden).Multiplier,
+            CellExponent = cellExponent,
+            GateClip = Bound(clip, -GateFunctions.GateBits),
+            CellClip = Bound(cellClip, cellExponent),
+        };
+    }
+
+    private static int Bound(float bound, int exponent) => bound > 0 ? (int)Math.Clamp(Math.Round(Math.ScaleB(bound, -exponent)), 1, short.MaxValue) : short.MaxValue;
+
+    // What brings the sums of each row to steps of 2^-12.
+    private static FixedPointMultiplier[] Factors(QuantizationParameters x, Int8Weights w, int rows) =>
+        [.. Enumerable.Range(0, rows).Select(o => FixedPointMultiplier.From((double)x.Scale * w.Scale(o) * (1 << GateFunctions.GateBits)))];
+
+    // In units of x scale · weight scale; those stored with other scales are converted.
+    private static int[] Biases((int[] Values, QuantizationParameters Scales)? stored, QuantizationParameters x, Int8Weights w, int rows)
+    {
+        if (stored is not { } given) return new int[rows];
+        (int[] bias, QuantizationParameters q) = ([.. given.Values], given.Scales);
+        for (int o = 0; o < rows; o++)
+        {
+            double ratio = q.Scales[q.IsPerTensor ? 0 : o] / ((double)x.Scale * w.Scale(o));
+            if (Math.Abs(ratio - 1) > 1e-4) bias[o] = checked((int)Math.Round(bias[o] * ratio));
+        }
+        return bias;
+    }
 }
 
 /// <summary>One execution of a quantised recurrent layer. All pointers are valid for the extents that the shape implies.</summary>
