@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
+using EdgeRuntime.Compressor;
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
 using Xunit;
@@ -155,6 +156,18 @@ public sealed class ProgramTests(DemoFolder demo) : IClassFixture<DemoFolder>
         Assert.Equal((0, ""), (outcome.Code, outcome.Error));
         JsonNode report = JsonNode.Parse(File.ReadAllText(demo["report.json"]))!;
         Assert.Contains(report["passes"]!.AsArray(), p => p!["layers"]!.AsArray().Any(l => l!["signal_to_noise"] is not null));
+    }
+
+    /// <summary>Where no pass measures noise and no board is named, the page's layers are measured.</summary>
+    [Fact]
+    public void ThePageOfAFloatRecipeHasNoiseAndLatencyOfLayers()
+    {
+        Assert.Equal(0, DemoFolder.Edge("compress", demo["digits-float.edge"], "-o", demo["half.edge"], "--recipe", "prune-50", "--report", demo["half.html"], "--eval", demo["test.npy"], "--eval-labels", demo["test-labels.npy"]).Code);
+        JsonNode[] layers = [.. JsonNode.Parse(File.ReadAllText(demo["half.json"]))!["layers"]!.AsArray().Where(l => (string?)l!["operator"] == "Convolution")!];
+        Assert.All(layers, l => Assert.True(l["signal_to_noise"]!.GetValue<double>() is > -20 and < 60 && l["bits"]!.GetValue<int>() == 32));
+        Assert.Contains(layers, l => l["us"] is not null && l["sparsity"]!.GetValue<double>() >= 0.5);
+        Assert.Contains("Answers of the chosen network", File.ReadAllText(demo["half.html"]), StringComparison.Ordinal);
+        Assert.Equal("edge a '' 'b c' 'd'\\''e'", CompressionReport.CommandOf(["a", "", "b c", "d'e"]));
     }
 
     public static TheoryData<string, string> WrongUse => new()

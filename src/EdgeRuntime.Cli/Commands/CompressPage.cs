@@ -13,7 +13,8 @@ internal static class CompressPage
     /// <param name="graph">The network after.</param>
     /// <param name="evaluation">Samples to measure accuracy with; null for none.</param>
     /// <param name="report">What <c>compress</c> reports.</param>
-    public static CompressionReport Of(Graph source, Graph graph, Dataset? evaluation, CompressReport report)
+    /// <param name="samples">Inputs to compare layers with; null for none.</param>
+    public static CompressionReport Of(Graph source, Graph graph, Dataset? evaluation, CompressReport report, CalibrationData? samples)
     {
         int[][]? before = evaluation is null ? null : NetworkEvaluator.Confusion(source, evaluation), after = evaluation is null ? null : NetworkEvaluator.Confusion(graph, evaluation);
         RuntimeProfile? profile = report.Profile is { } name ? RuntimeProfiles.Find(name) : null;
@@ -23,13 +24,13 @@ internal static class CompressPage
         List<string> notes = [$"Recipe {how}: {string.Join(" → ", report.Passes.Select(p => p.Pass))}."];
         if (evaluation is not null) notes.Add($"Accuracy on {evaluation.Count} samples.");
         if (report.Latency is { } latency) notes.Add($"Latency on one core of {latency.Profile}: {latency.TotalUs:N0} µs, {latency.Basis}.");
-        return new CompressionReport($"{Path.GetFileName(report.Source)} compressed", "edge " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1)),
+        return new CompressionReport($"{Path.GetFileName(report.Source)} compressed", CompressionReport.CommandOf(Environment.GetCommandLineArgs().Skip(1)),
             [Candidate("source", source, packed.Length, before, profile) with { IsSource = true, Detail = "float" }, Candidate(how, graph, report.Bytes - report.PanelBytes, after, profile) with { IsChosen = true, Detail = how }],
-            ReportLayers.Of(graph, report.Passes, report.Latency))
+            ReportLayers.Of(graph, report.Passes, report.Latency, source, samples ?? (evaluation is null ? null : new TrainingSamples(evaluation).Calibration(source.Inputs[0]))))
         {
             Notes = notes,
             LatencyOf = report.Profile ?? "",
-            Classes = graph.Metadata.TryGetValue(MetadataKeys.Labels, out string? labels) ? labels.Split('\n') : [],
+            Classes = CompressionReport.ClassesOf(graph),
             ConfusionBefore = before,
             ConfusionAfter = after,
         };

@@ -78,7 +78,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
         long macs = graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates);
         CompressReport report = new(model.Path, target, new FileInfo(model.Path).Length, new FileInfo(target).Length, graph.Nodes.Count, macs, recipe?.Name, profile?.Name, panels.Sum(p => (long)p.Data.Length),
             profile is null ? null : new LatencyModel(profile).Predict(graph), pipeline?.Passes ?? []);
-        if (before is not null) CompressPage.Of(before, graph, evaluation, report).Write(call.Text("--report")!);
+        if (before is not null) CompressPage.Of(before, graph, evaluation, report, context.Calibration).Write(call.Text("--report")!);
         else if (call.Text("--report") is { } file) AtomicFile.Write(file, s => JsonSerializer.Serialize(s, report, CompressJson.Default.CompressReport));
         if (call.IsJson) call.WriteJson(report, CompressJson.Default.CompressReport);
         else Print(report, call.Output);

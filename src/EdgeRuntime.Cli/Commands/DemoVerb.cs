@@ -92,12 +92,12 @@ public sealed class DemoVerb : Verb
         DemoLine chosen = report.Lines.Where(l => l.Accuracy >= report.Lines[0].Accuracy - LossAllowed).MinBy(l => l.Bytes)!;
         int index = report.Lines.ToList().IndexOf(chosen);
         using OpenedModel model = Source.Open(chosen.Model, call);
-        new CompressionReport("Spoken digits", $"edge demo -o {Path.GetDirectoryName(report.Report)} --only {string.Join(',', ways.Select(w => w.Name))}",
+        new CompressionReport("Spoken digits", CompressionReport.CommandOf(["demo", "-o", Path.GetDirectoryName(report.Report)!, "--only", string.Join(',', ways.Select(w => w.Name))]),
             [.. report.Lines.Select((l, i) => new ReportCandidate(l.Name, l.Bytes, l.Accuracy, l.MinUs) { IsSource = i == 0, IsChosen = i == index, Detail = ways[i].Recipe ?? "as it is" })],
             ReportLayers.Of(model.Graph, passes[index], null))
         {
             Notes = [$"{eval.Samples} test clips of voices that did not train; shown in detail: {chosen.Name}, the smallest that loses at most {LossAllowed:P1}"],
-            Classes = model.Graph.Metadata.TryGetValue(MetadataKeys.Labels, out string? labels) ? labels.Split('\n') : [],
+            Classes = CompressionReport.ClassesOf(model.Graph),
             ConfusionBefore = eval.Results[0].Confusion,
             ConfusionAfter = eval.Results[index].Confusion,
         }.Write(report.Report);

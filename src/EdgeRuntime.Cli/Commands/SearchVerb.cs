@@ -95,7 +95,7 @@ public sealed class SearchVerb(ModelSource source) : Verb
         store.Create(new StudySettings
         {
             Network = Path.GetFileName(path),
-            Command = "edge " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1)),
+            Command = CompressionReport.CommandOf(Environment.GetCommandLineArgs().Skip(1)),
             Space = space.Json,
             Targets = new SearchTargets(call.Text("--target-size") is { } size ? Bytes(size) : null, latencies, call.Positive("--min-accuracy")),
             Profiles = [.. latencies.Select(l => l.Profile).Concat(call.All("--profile").Select(p => RuntimeProfiles.Find(p).Name)).Distinct()],

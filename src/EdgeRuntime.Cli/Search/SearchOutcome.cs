@@ -60,6 +60,7 @@ internal sealed class SearchOutcome(VerbCall call, StudySettings settings, IStud
         {
             Notes = [$"{trials.Count} trials of the space {_space.Name}; accuracy on {runner.Validation.Count} validation samples.", lacks.Length == 0 ? $"Targets reached by trial {best.Id}: {_space.NameOf(best.Choices)}." : $"Targets not reached; nearest is trial {best.Id}, {_space.NameOf(best.Choices)}: {lacks}."],
             LatencyOf = board,
+            Classes = CompressionReport.ClassesOf(model.Graph),
             ConfusionBefore = NetworkEvaluator.Confusion(runner.NewGraph(), runner.Validation),
             ConfusionAfter = NetworkEvaluator.Confusion(model.Graph, runner.Validation),
         };

@@ -32,7 +32,7 @@ public sealed record ReportCandidate(string Name, long Bytes, double? Accuracy, 
 /// <param name="Sparsity">Share of its weights that are 0, in [0, 1].</param>
 /// <param name="Rank">Channels between the factors of the layer that it is part of; null where it is no factor.</param>
 /// <param name="SignalToNoise">Its output against the float network's, in dB; null where not measured.</param>
-/// <param name="Us">Predicted latency, microseconds; null where it is part of another step, or no board was named.</param>
+/// <param name="Us">Latency, microseconds, with that of layers that run as one step with it; null where it is no step or stands at the last of them.</param>
 public sealed record ReportLayer(string Name, string Operator, int? Bits, long Bytes, double Sparsity, int? Rank, double? SignalToNoise, double? Us);
 
 /// <summary>What a report shows; <see cref="HtmlReport"/> draws it, and its JSON lies beside.</summary>
@@ -45,7 +45,7 @@ public sealed record CompressionReport(string Title, string Command, IReadOnlyLi
     /// <summary>Remarks under the headline: data, targets, outcome.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
-    /// <summary>What the latencies of <see cref="Layers"/> are those of, for example a board.</summary>
+    /// <summary>The board that the latencies of <see cref="Layers"/> are predicted for; empty where they were measured here.</summary>
     public string LatencyOf { get; init; } = "";
 
     /// <summary>Classes; empty to number them.</summary>
@@ -56,6 +56,13 @@ public sealed record CompressionReport(string Title, string Command, IReadOnlyLi
 
     /// <summary>The same of the chosen network.</summary>
     public IReadOnlyList<IReadOnlyList<int>>? ConfusionAfter { get; init; }
+
+    /// <summary>A command of <c>edge</c> as a shell takes it: words with other than plain characters stand in quotes.</summary>
+    public static string CommandOf(IEnumerable<string> words) =>
+        "edge " + string.Join(' ', words.Select(w => w.Length > 0 && w.All(c => char.IsLetterOrDigit(c) || "-_./,:=@+%".Contains(c, StringComparison.Ordinal)) ? w : $"'{w.Replace("'", "'\\''", StringComparison.Ordinal)}'"));
+
+    /// <summary>The classes that a network's metadata name; empty where they don't.</summary>
+    public static IReadOnlyList<string> ClassesOf(Graph graph) => graph.Metadata.TryGetValue(MetadataKeys.Labels, out string? labels) ? labels.Split('\n') : [];
 
     /// <summary>Writes the page to <paramref name="path"/>, and the figures as JSON beside it.</summary>
     /// <exception cref="IOException">A file can't be written.</exception>

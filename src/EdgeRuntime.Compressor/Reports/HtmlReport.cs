@@ -80,7 +80,7 @@ public static class HtmlReport
         page.Append("<section><h2>Layers of the chosen network</h2><table><tr><th>layer</th><th>operator</th><th>weight bits</th><th>bytes</th><th>zeros</th>");
         if (hasRank) page.Append("<th>rank</th>");
         if (hasNoise) page.Append("<th>signal to noise</th>");
-        if (hasTime) page.Append("<th>latency").Append(report.LatencyOf.Length > 0 ? Escape(" on " + report.LatencyOf) : "").Append("</th>");
+        if (hasTime) page.Append("<th>latency").Append(Escape(" on " + (report.LatencyOf.Length > 0 ? report.LatencyOf : "this machine"))).Append("</th>");
         page.Append("</tr>");
         foreach (ReportLayer l in report.Layers)
         {

@@ -7,7 +7,7 @@ namespace EdgeRuntime.Compressor;
 /// <summary>Draws the charts of reports as SVG, in the colours of the page's style.</summary>
 internal static class SvgChart
 {
-    private const int Width = 560, Height = 340, Left = 58, Right = 18, Top = 16, Bottom = 46;
+    private const int Width = 560, Height = 340, Left = 72, Right = 18, Top = 16, Bottom = 46;
 
     /// <summary>Accuracy against a cost on a logarithmic axis, with the Pareto front as a line; empty where fewer than two candidates have both.</summary>
     public static string Scatter(IReadOnlyList<ReportCandidate> candidates, Func<ReportCandidate, double?> costOf, string costName, Func<double, string> format)

@@ -5,7 +5,7 @@ using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Compressor;
 
-/// <summary>Compares a quantised network with the float network it came from, layer by layer, over the calibration data.</summary>
+/// <summary>Compares a changed network, usually quantised, with the float network it came from, layer by layer, over the calibration data.</summary>
 internal static class NoiseMeter
 {
     // Stands for the infinite ratio of equal results, and bounds all others, so that reports hold numbers only.
@@ -18,7 +18,7 @@ internal static class NoiseMeter
         using InferenceSession integers = new(graph, context.Options(keepIntermediates: true));
         Dictionary<ValueInfo, Node> producers = graph.Producers();
         (ValueInfo Float, ValueInfo Integer, Node Node)[] pairs = [.. reference.Nodes.Select(n => n.Output)
-            .Where(v => quantized.TryGetValue(v.Name, out ValueInfo? q) && producers.ContainsKey(q))
+            .Where(v => quantized.TryGetValue(v.Name, out ValueInfo? q) && producers.ContainsKey(q) && q.Shape == v.Shape)
             .Select(v => (v, quantized[v.Name], producers[quantized[v.Name]]))];
         double[] signal = new double[pairs.Length], noise = new double[pairs.Length];
         CalibrationData data = context.RequireCalibration();
@@ -28,8 +28,12 @@ internal static class NoiseMeter
             integers.ResetState();
             integers.Run();
             for (int p = 0; p < pairs.Length; p++)
-                Add(MemoryMarshal.Cast<byte, float>(floats.ValueBytes(pairs[p].Float)), MemoryMarshal.Cast<byte, sbyte>(integers.ValueBytes(pairs[p].Integer)),
-                    pairs[p].Integer.Quantization!, ref signal[p], ref noise[p]);
+            {
+                ReadOnlySpan<float> reals = MemoryMarshal.Cast<byte, float>(floats.ValueBytes(pairs[p].Float));
+                ReadOnlySpan<byte> changed = integers.ValueBytes(pairs[p].Integer);
+                if (pairs[p].Integer.Quantization is { } q) Add(reals, MemoryMarshal.Cast<byte, sbyte>(changed), q, ref signal[p], ref noise[p]);
+                else Add(reals, MemoryMarshal.Cast<byte, float>(changed), ref signal[p], ref noise[p]);
+            }
         });
         return [.. pairs.Select((p, i) => Report(p.Node, Decibels(signal[i], noise[i])))];
     }
@@ -45,6 +49,16 @@ internal static class NoiseMeter
     }
 
     private static double Decibels(double signal, double noise) => noise == 0 ? Exact : Math.Clamp(10 * Math.Log10(signal / noise), -Exact, Exact);
+
+    private static void Add(ReadOnlySpan<float> reals, ReadOnlySpan<float> changed, ref double signal, ref double noise)
+    {
+        for (int i = 0; i < reals.Length; i++)
+        {
+            double error = reals[i] - (double)changed[i];
+            signal += (double)reals[i] * reals[i];
+            noise += error * error;
+        }
+    }
 
     private static void Add(ReadOnlySpan<float> reals, ReadOnlySpan<sbyte> integers, QuantizationParameters q, ref double signal, ref double noise)
     {
