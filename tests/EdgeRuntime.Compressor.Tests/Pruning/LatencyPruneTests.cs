@@ -28,6 +28,8 @@ public sealed class LatencyPruneTests
         Assert.Equal([4], chosen);
         Assert.Equal([0, 2], GreedyBudget.Spend([3, 3], (part, level) => part == 0 ? 10 * level : level, levels => 10 - levels[0] - levels[1], 8));
         Assert.Equal([2, 2], GreedyBudget.Spend([3, 3], (part, level) => level, levels => 10 - levels[0] - levels[1], 0));
+        // A large step met the target with room to spare: as much as fits is taken back, the dearest first.
+        Assert.Equal([0, 1], GreedyBudget.GiveBack([2, 2], (part, level) => part == 0 ? 2 * level : level, levels => 10 - levels[0] - levels[1], 9));
     }
 
     [Fact]

@@ -14,6 +14,7 @@ public sealed class PruneChannelsTests
     [InlineData("global", "l2")]
     [InlineData("global", "gamma")]
     [InlineData("global", "taylor")]
+    [InlineData("global", "loss")]
     public void TheMultipliesFallToTheTargetInWholeTiles(string scope, string importance)
     {
         Graph graph = TinyTask.Network();
@@ -46,6 +47,19 @@ public sealed class PruneChannelsTests
     }
 
     [Fact]
+    public void ChannelsThatStandInForEachOtherDontAllGo()
+    {
+        ChannelGroup[] groups = [new(["a"], [.. Enumerable.Range(0, 16)]), new(["b"], [.. Enumerable.Range(16, 16)])];
+        double[] importance = [.. Enumerable.Range(0, 32).Select(c => c < 16 ? 0.01 : 1)];
+        static double Left(bool[] kept) => kept.Count(k => k);
+        // Any of the first group can go, but not half of them; the second group matters evenly.
+        static double Loss(bool[] kept) => (kept[..16].Count(k => k) < 12 ? 100 : 0) + kept[16..].Count(k => !k);
+        bool[] alone = new ChannelSelection(groups, importance, 4, 4, Left).Global(22), together = new ChannelSelection(groups, importance, 4, 4, Left, Loss).Global(22);
+        Assert.Equal((4, 16), (alone[..16].Count(k => k), alone[16..].Count(k => k)));
+        Assert.Equal((12, 8), (together[..16].Count(k => k), together[16..].Count(k => k)));
+    }
+
+    [Fact]
     public void StepsWithTrainingBetweenThemLoseNothingThatIsLearned()
     {
         Graph graph = TinyTask.Network();
@@ -71,7 +85,8 @@ public sealed class PruneChannelsTests
     [Theory]
     [InlineData("""{"macs":2}""", "(0, 1]")]
     [InlineData("""{"macs":0.5,"ratio":0.5}""", "exclude")]
-    [InlineData("""{"importance":"l3"}""", "l1, l2, gamma, taylor")]
+    [InlineData("""{"importance":"l3"}""", "l1, l2, gamma, taylor, loss")]
+    [InlineData("""{"importance":"loss","scope":"layer"}""", "leave scope out")]
     [InlineData("""{"scope":"all"}""", "layer, global")]
     [InlineData("""{"steps":0}""", "at least 1")]
     [InlineData("""{"fineTune":{"epochs":0}}""", "epochs 0")]

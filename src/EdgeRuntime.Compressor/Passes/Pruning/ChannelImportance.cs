@@ -9,6 +9,9 @@ internal static class ChannelImportance
     /// <summary>Samples of a step: few, as squares are taken of sums over them.</summary>
     private const int TaylorBatch = 8;
 
+    /// <summary>Samples of a step where the loss alone is asked for: enough for statistics of batch normalisation.</summary>
+    private const int LossBatch = 64;
+
     /// <summary>
     /// By size: √(makes · filters · reads), each the mean over the constants of that role of the channel's norm over the
     /// constant's mean norm. The product does not depend on how the network's scale is split between a layer and the next one,
@@ -87,6 +90,22 @@ internal static class ChannelImportance
             tape.Reset();
         }
         return result;
+    }
+
+    /// <summary>The mean loss of <paramref name="graph"/> on the first samples, with the statistics of each batch, as those from before the channels went don't hold.</summary>
+    public static double Loss(Graph graph, Dataset data, int samples, PassContext context)
+    {
+        TrainableNetwork network = new(graph);
+        Tape tape = new(context.Threads, context.Seed);
+        double sum = 0;
+        int[][] batches = [.. Enumerable.Range(0, Math.Min(samples, data.Count)).Chunk(LossBatch)];
+        foreach (int[] batch in batches)
+        {
+            context.Cancel.ThrowIfCancellationRequested();
+            sum += Loss(network, tape, data, batch).Data[0] * batch.Length;
+            tape.Reset();
+        }
+        return sum / batches.Sum(b => b.Length);
     }
 
     private static Variable Loss(TrainableNetwork network, Tape tape, Dataset data, int[] batch)

@@ -11,6 +11,7 @@ internal sealed class ChannelSelection
     private readonly int[][] _sizes;
     private readonly double[] _importance;
     private readonly Func<bool[], double> _cost;
+    private readonly Func<bool[], double>? _loss;
 
     /// <summary>Prepares a choice.</summary>
     /// <param name="groups">What can go.</param>
@@ -18,9 +19,10 @@ internal sealed class ChannelSelection
     /// <param name="multiple">Sizes that are larger are multiples of this.</param>
     /// <param name="least">Channels that a group keeps at least.</param>
     /// <param name="cost">What the network costs with the channels in the slots that are true.</param>
-    public ChannelSelection(IReadOnlyList<ChannelGroup> groups, double[] importance, int multiple, int least, Func<bool[], double> cost)
+    /// <param name="loss">How badly the network does with them; null where channels lost together matter as much as one by one.</param>
+    public ChannelSelection(IReadOnlyList<ChannelGroup> groups, double[] importance, int multiple, int least, Func<bool[], double> cost, Func<bool[], double>? loss = null)
     {
-        (_importance, _cost) = (importance, cost);
+        (_importance, _cost, _loss) = (importance, cost, loss);
         _ranked = [.. groups.Select(g => g.Channels.OrderByDescending(c => importance[c]).ToArray())];
         _sizes = [.. groups.Select(g => Sizes(g.Channels.Length, multiple, least).ToArray())];
     }
@@ -35,8 +37,23 @@ internal sealed class ChannelSelection
     }
 
     /// <summary>Wherever the least importance is lost for what is won.</summary>
-    public bool[] Global(double target) => Kept(GreedyBudget.Spend([.. _sizes.Select(s => s.Length)],
-        (group, level) => _ranked[group][_sizes[group][level]..].Sum(c => _importance[c]), levels => _cost(Kept(levels)), target));
+    public bool[] Global(double target)
+    {
+        double[]?[] losses = new double[_sizes.Length][];
+        double Lost(int group, int level) => (losses[group] ??= Losses(group))[level];
+        double Cost(int[] levels) => _cost(Kept(levels));
+        int[] chosen = GreedyBudget.Spend([.. _sizes.Select(s => s.Length)], Lost, Cost, target);
+        return Kept(_loss is null ? chosen : GreedyBudget.GiveBack(chosen, Lost, Cost, target));
+    }
+
+    /// <summary>What a group alone loses with each of its sizes; a smaller one never less.</summary>
+    private double[] Losses(int group)
+    {
+        if (_loss is null) return [.. _sizes[group].Select(size => _ranked[group][size..].Sum(c => _importance[c]))];
+        double[] losses = [.. _sizes[group].Select((_, level) => _loss(Kept([.. _sizes.Select((_, g) => g == group ? level : 0)])))];
+        for (int i = 1; i < losses.Length; i++) losses[i] = Math.Max(losses[i], losses[i - 1]);
+        return losses;
+    }
 
     private static IEnumerable<int> Sizes(int whole, int multiple, int least)
     {

@@ -34,4 +34,27 @@ internal static class GreedyBudget
         }
         return chosen;
     }
+
+    /// <summary>
+    /// Undoes what turned out not to be needed: the last step down is often a large one, and leaves room for smaller ones to be taken back, those
+    /// first that regain most.
+    /// </summary>
+    public static int[] GiveBack(int[] chosen, Func<int, int, double> lost, Func<int[], double> cost, double target)
+    {
+        chosen = [.. chosen];
+        while (true)
+        {
+            (int Part, int Level, double Gain) best = (-1, 0, 0);
+            for (int part = 0; part < chosen.Length; part++)
+                for (int level = chosen[part] - 1; level >= Math.Max(0, chosen[part] - LookAhead); level--)
+                {
+                    int[] changed = [.. chosen];
+                    changed[part] = level;
+                    double gain = lost(part, chosen[part]) - lost(part, level);
+                    if (gain > best.Gain && cost(changed) <= target) best = (part, level, gain);
+                }
+            if (best.Part < 0) return chosen;
+            chosen[best.Part] = best.Level;
+        }
+    }
 }

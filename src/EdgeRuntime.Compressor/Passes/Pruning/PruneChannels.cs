@@ -9,7 +9,7 @@ namespace EdgeRuntime.Compressor;
 /// </summary>
 public sealed class PruneChannels : ICompressionPass
 {
-    private static readonly string[] Importances = ["l1", "l2", "gamma", "taylor"];
+    private static readonly string[] Importances = ["l1", "l2", "gamma", "taylor", "loss"];
 
     /// <summary>Creates the pass.</summary>
     /// <exception cref="ArgumentException">An option is not known, or outside its range.</exception>
@@ -18,6 +18,7 @@ public sealed class PruneChannels : ICompressionPass
         Options = options;
         if (!Importances.Contains(options.Importance)) throw new ArgumentException($"no importance \"{options.Importance}\"; known: {string.Join(", ", Importances)}");
         if (options.Scope is not ("layer" or "global")) throw new ArgumentException($"no scope \"{options.Scope}\"; known: layer, global");
+        if (options is { Importance: "loss", Scope: not "global" }) throw new ArgumentException("importance \"loss\" chooses each group's share itself; leave scope out");
         if (new object?[] { options.Ratio, options.Macs, options.Latency }.Count(o => o is not null) > 1) throw new ArgumentException("ratio, macs and latency exclude each other");
         if (!((options.Ratio ?? options.Macs ?? 1) is > 0 and <= 1)) throw new ArgumentException($"{(options.Ratio is null ? "macs" : "ratio")} {options.Ratio ?? options.Macs} is not in (0, 1]");
         if (options.Multiple < 1 || options.LeastChannels < 1 || options.Steps < 1 || options.Samples < 1) throw new ArgumentException("multiple, leastChannels, steps and samples are at least 1");
@@ -30,7 +31,7 @@ public sealed class PruneChannels : ICompressionPass
     public string Name => "prune-channels";
 
     /// <inheritdoc/>
-    public bool NeedsTraining => Options.FineTune is not null || Options.Importance == "taylor";
+    public bool NeedsTraining => Options.FineTune is not null || Options.Importance is "taylor" or "loss";
 
     /// <summary>What it was created with.</summary>
     public PruneChannelsOptions Options { get; }
@@ -63,20 +64,21 @@ public sealed class PruneChannels : ICompressionPass
         ChannelDependencies dependencies = new(graph, Options.Skip);
         double[] importance = Options.Importance switch
         {
-            "taylor" => ChannelImportance.ByTaylor(dependencies, context.RequireTraining(Name).Data, Options.Samples, context),
+            "taylor" or "loss" => ChannelImportance.ByTaylor(dependencies, context.RequireTraining(Name).Data, Options.Samples, context),
             "gamma" => ChannelImportance.ByGamma(dependencies),
             _ => ChannelImportance.BySize(dependencies, Options.Importance == "l2"),
         };
-        ChannelSelection selection = new(dependencies.Groups, importance, Options.Multiple, Options.LeastChannels, kept => cost(Hollow(graph, kept)));
+        ChannelSelection selection = new(dependencies.Groups, importance, Options.Multiple, Options.LeastChannels, kept => cost(Without(graph, kept, hollow: true)),
+            Options.Importance == "loss" ? kept => ChannelImportance.Loss(Without(graph, kept), context.RequireTraining(Name).Data, Options.Samples, context) : null);
         bool[] kept = Options.Scope == "layer" ? selection.Uniform(target) : selection.Global(target);
         ChannelRemoval.Apply(dependencies, slot => kept[dependencies.Slots.Find(slot)]);
     }
 
-    /// <summary>What <paramref name="graph"/> would be with only the channels that are kept: shapes, without contents.</summary>
-    private Graph Hollow(Graph graph, bool[] kept)
+    /// <summary>What <paramref name="graph"/> would be with only the channels that are kept; where it is hollow, shapes without contents.</summary>
+    private Graph Without(Graph graph, bool[] kept, bool hollow = false)
     {
         ChannelDependencies copy = new(GraphCopy.Of(graph), Options.Skip);
-        ChannelRemoval.Apply(copy, slot => kept[copy.Slots.Find(slot)], hollow: true);
+        ChannelRemoval.Apply(copy, slot => kept[copy.Slots.Find(slot)], hollow);
         return copy.Graph;
     }
 

@@ -18,7 +18,10 @@ public sealed record PruneChannelsOptions
     /// <summary>The arithmetic that latency is predicted for: <c>int8</c> or <c>float</c>.</summary>
     public string Precision { get; set; } = "int8";
 
-    /// <summary>What a channel is worth: <c>l1</c>, <c>l2</c>, <c>gamma</c> (of batch normalisation) or <c>taylor</c> (needs training samples).</summary>
+    /// <summary>
+    /// What a channel is worth: <c>l1</c>, <c>l2</c>, <c>gamma</c> (of batch normalisation), <c>taylor</c> (needs training samples), or <c>loss</c>: channels
+    /// of a group in the order of <c>taylor</c>, and what a width loses is measured, as channels can stand in for each other until all of them go.
+    /// </summary>
     public string Importance { get; set; } = "l2";
 
     /// <summary>Whether all groups of channels lose the same share (<c>layer</c>), or those more that matter less for what they cost (<c>global</c>).</summary>
@@ -30,7 +33,7 @@ public sealed record PruneChannelsOptions
     /// <summary>Channels that every group keeps at least.</summary>
     public int LeastChannels { get; set; } = 8;
 
-    /// <summary>Training samples that <c>taylor</c> looks at.</summary>
+    /// <summary>Training samples that <c>taylor</c> and <c>loss</c> look at.</summary>
     public int Samples { get; set; } = 1024;
 
     /// <summary>Steps in which the channels go, with <see cref="FineTune"/> after each.</summary>
