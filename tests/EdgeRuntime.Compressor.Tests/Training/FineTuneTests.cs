@@ -1,4 +1,5 @@
 using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
 using Xunit;
 
 namespace EdgeRuntime.Compressor.Tests;
@@ -18,6 +19,20 @@ public sealed class FineTuneTests
         Assert.True(MadeUpTask.Accuracy(tuned) > MadeUpTask.Accuracy(pruned) + 0.1, $"{before} {MadeUpTask.Accuracy(pruned)} {MadeUpTask.Accuracy(tuned)}");
         Assert.Equal(Zeros(pruned), Zeros(tuned));
         Assert.Contains("epoch", Assert.Single(report.Passes[1].Notes), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void NormalizationBeginsAsTheIdentityAndIsFoldedAgain()
+    {
+        Graph graph = MadeUpTask.Network(8, 3), normalized = GraphCopy.Of(graph);
+        int nodes = graph.Nodes.Count;
+        Assert.Equal(3, InsertedNormalization.Insert(normalized, MadeUpTask.Samples.Data));
+        Tensor sample = Tensor.From<float>(graph.Inputs[0].Shape, MadeUpTask.Samples.Data[0]);
+        foreach (var (before, after) in Run(graph).Zip(Run(normalized))) Assert.Equal(before, after, 1e-3f);
+        new FineTune(new FineTuneOptions { Normalize = true, Epochs = 1 }).Apply(graph, MadeUpTask.Context);
+        Assert.Equal(nodes, graph.Nodes.Count);
+
+        float[] Run(Graph g) => HostEvaluator.Run(g, sample)[g.Outputs[0].Name].ToFloats();
     }
 
     [Fact]

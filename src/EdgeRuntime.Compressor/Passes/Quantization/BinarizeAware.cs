@@ -12,8 +12,6 @@ namespace EdgeRuntime.Compressor;
 /// </summary>
 public sealed class BinarizeAware : ICompressionPass
 {
-    private const int Observed = 128;
-
     /// <summary>Creates the pass.</summary>
     /// <exception cref="ArgumentException">An option is outside its range.</exception>
     public BinarizeAware(BinarizeAwareOptions options)
@@ -39,10 +37,10 @@ public sealed class BinarizeAware : ICompressionPass
         GraphOptimizer.Optimize(graph);
         Node[] layers = new BinarizeLayers(Options.ToBinarize()).Choose(graph);
         if (layers.Length == 0) return new PassReport(Name, 0) { Notes = ["no layer is to be binary: left as it is"] };
-        foreach (Node layer in layers) TakeClampOut(layer, graph);
-        Dictionary<ValueInfo, (float[] Means, float[] Deviations, float Spread)> moments = Observe(graph, layers, samples.Data);
-        foreach (Node layer in layers) Normalize(layer, moments[layer.Output], graph);
-        BinaryNetwork network = new(graph, layers.ToDictionary(l => l, l => (moments[l.Input(0)].Means, moments[l.Input(0)].Spread)));
+        foreach (Node layer in layers) InsertedNormalization.TakeClampOut(layer, graph);
+        Dictionary<ValueInfo, ChannelMoments> moments = ChannelMoments.Observe(graph, layers.SelectMany(l => (ValueInfo[])[l.Input(0), l.Output]), samples.Data);
+        foreach (Node layer in layers) InsertedNormalization.Behind(layer, moments[layer.Output], graph, isIdentity: false);
+        BinaryNetwork network = new(graph, layers.ToDictionary(l => l, l => (moments[l.Input(0)].Means, moments[l.Input(0)].Deviations.Average())));
         List<string> notes = [];
         int first = (int)Math.Round(Options.Epochs * Options.WeightsFirst);
         if (first > 0) notes.Add("binary weights: " + Train(network, false, first, samples, context));
@@ -60,62 +58,6 @@ public sealed class BinarizeAware : ICompressionPass
         using Lesson lesson = new(Options, network, context);
         TrainingOptions options = Options.ToTraining(context, Name, network.Graph) with { Epochs = Math.Max(1, epochs) };
         return new Trainer(network, samples.Data, samples.Validation, options, lesson.Objective).Run(context.Cancel);
-    }
-
-    /// <summary>A layer's clamp becomes a node of its own, so that batch normalisation fits between.</summary>
-    private static void TakeClampOut(Node layer, Graph graph)
-    {
-        AttributeSet bounds = new();
-        foreach (string name in (string[])["min", "max"])
-            if (layer.Attributes.Contains(name))
-            {
-                bounds.Set(name, layer.Attributes.Float(name));
-                layer.Attributes.Remove(name);
-            }
-        if (!bounds.Contains("min") && !bounds.Contains("max")) return;
-        Insert(layer, OperatorType.Clip, ".clip", [], bounds, graph);
-    }
-
-    private static void Normalize(Node layer, (float[] Means, float[] Deviations, float Spread) m, Graph graph)
-    {
-        ValueInfo Constant(string part, float[] values) => new(GraphEditor.UniqueName(graph, $"{layer.Name}.bn.{part}"), Tensor.Vector<float>(values));
-        float[] zeros = new float[m.Means.Length], ones = new float[m.Means.Length];
-        Array.Fill(ones, 1);
-        AttributeSet attributes = new AttributeSet().Set("axis", layer.Output.Shape.Rank - 1).Set("epsilon", 1e-5f);
-        Insert(layer, OperatorType.BatchNormalization, ".bn", [Constant("scale", m.Deviations), Constant("bias", m.Means), Constant("mean", zeros), Constant("variance", ones)], attributes, graph);
-    }
-
-    /// <summary>Puts a node between <paramref name="layer"/> and its readers.</summary>
-    private static void Insert(Node layer, OperatorType type, string suffix, ValueInfo[] constants, AttributeSet attributes, Graph graph)
-    {
-        ValueInfo output = layer.Output, inner = new(GraphEditor.UniqueName(graph, output.Name + suffix), ElementType.Float32, output.Shape);
-        layer.Outputs[0] = inner;
-        graph.Nodes.Insert(graph.Nodes.IndexOf(layer) + 1, new Node(type, layer.Name + suffix, [inner, .. constants], [output], attributes));
-    }
-
-    /// <summary>Mean and deviation of each channel of the layers' inputs and outputs in the float network.</summary>
-    private static Dictionary<ValueInfo, (float[] Means, float[] Deviations, float Spread)> Observe(Graph graph, Node[] layers, Dataset data)
-    {
-        ValueInfo[] values = [.. layers.SelectMany(l => (ValueInfo[])[l.Input(0), l.Output]).Distinct()];
-        Tape tape = new(1) { IsTraining = false };
-        int count = Math.Min(Observed, data.Count);
-        float[] samples = [.. Enumerable.Range(0, count).SelectMany(i => data[(int)((long)i * data.Count / count)].ToArray())];
-        Variable[] found = new TrainableNetwork(graph).Forward(tape, [tape.Constant(graph.Inputs[0].Shape.With(0, count), samples)], values);
-        return values.Zip(found).ToDictionary(p => p.First, p => Moments(p.Second));
-    }
-
-    private static (float[] Means, float[] Deviations, float Spread) Moments(Variable v)
-    {
-        int channels = v.Shape[-1], rows = v.Count / channels;
-        double[] sums = new double[channels], squares = new double[channels];
-        for (int i = 0; i < v.Count; i++)
-        {
-            sums[i % channels] += v.Data[i];
-            squares[i % channels] += (double)v.Data[i] * v.Data[i];
-        }
-        float[] means = Array.ConvertAll(sums, s => (float)(s / rows));
-        float[] deviations = [.. squares.Select((s, c) => (float)Math.Sqrt(Math.Max(s / rows - (double)means[c] * means[c], 1e-10)))];
-        return (means, deviations, deviations.Average());
     }
 
     private static void Write(Node layer, BinaryNetwork network, GraphIndex index)

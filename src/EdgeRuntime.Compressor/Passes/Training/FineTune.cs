@@ -30,7 +30,10 @@ public sealed class FineTune : ICompressionPass
     public PassReport Apply(Graph graph, PassContext context)
     {
         int parameters = new TrainableNetwork(graph).Parameters.Count;
-        TuitionResult result = Tuition.Run(graph, context.RequireTraining(Name), Options, context, Name);
+        TrainingSamples samples = context.RequireTraining(Name);
+        int inserted = Options.Normalize ? InsertedNormalization.Insert(graph, samples.Data) : 0;
+        TuitionResult result = Tuition.Run(graph, samples, Options, context, Name);
+        if (inserted > 0) GraphOptimizer.Optimize(graph);
         return new PassReport(Name, parameters) { Notes = result.Generations };
     }
 }

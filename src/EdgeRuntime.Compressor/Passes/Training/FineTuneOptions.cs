@@ -12,6 +12,9 @@ public sealed record FineTuneOptions : TaughtOptions
     /// <summary>Trainings, each after the first from random weights and with the network before as teacher; the best is kept.</summary>
     public int Generations { get; set; } = 1;
 
+    /// <summary>Whether convolutions that have no batch normalisation (any more) get one for as long as they are trained: factors for example, or a network that came folded.</summary>
+    public bool Normalize { get; set; }
+
     /// <inheritdoc/>
     internal override void Check()
     {
