@@ -65,6 +65,7 @@ internal static class OnnxOperators
         ["Unsqueeze"] = OnnxShapes.Unsqueeze,
         ["Where"] = OnnxSigns.Where,
         ["com.microsoft.DequantizeLinear"] = OnnxQuantized.Dequantize,
+        ["com.microsoft.DynamicQuantizeLSTM"] = OnnxRecurrent.DynamicLstm,
         ["com.microsoft.MatMulNBits"] = OnnxNibbles.MatrixProduct,
         ["com.microsoft.QGemm"] = OnnxQuantized.Gemm,
         ["com.microsoft.QLinearAdd"] = n => OnnxQuantized.Binary(n, OperatorType.Add),

@@ -10,17 +10,41 @@ namespace EdgeRuntime.Compressor;
 internal static class OnnxRecurrent
 {
     /// <summary>LSTM.</summary>
-    public static ValueInfo Lstm(OnnxNode node)
+    public static ValueInfo Lstm(OnnxNode node) => Lstm(node, node.Input(1), node.Input(2));
+
+    /// <summary>
+    /// DynamicQuantizeLSTM: weights are integers [D, I or H, 4·H], transposed, with scales and zero points [D] or [D, 4·H] as inputs 8 to 11. It rounds
+    /// inputs and states while the network runs; here they stay float.
+    /// </summary>
+    public static ValueInfo DynamicLstm(OnnxNode node) => Lstm(node, Real(node, 1, 8), Real(node, 2, 10));
+
+    private static ValueInfo Real(OnnxNode node, int weights, int scale)
+    {
+        Tensor integers = node.Constant(weights, "weights"), scales = node.Constant(scale, "their scale");
+        if (integers.Shape.Rank != 3) throw OnnxNode.Damaged($"weights {integers.Shape} must have rank 3");
+        int directions = integers.Shape[0], length = integers.Shape[1], rows = integers.Shape[2];
+        int[] values = integers.ToInts(), zeros = node.OptionalConstant(scale + 1, "the zero point")?.ToInts() ?? new int[scales.Count];
+        float[] steps = scales.ToFloats(), reals = new float[values.Length];
+        if ((steps.Length != directions && steps.Length != directions * rows) || zeros.Length != steps.Length) throw OnnxNode.Damaged($"{steps.Length} scales and {zeros.Length} zero points for weights {integers.Shape}");
+        for (int i = 0; i < values.Length; i++)
+        {
+            int d = i / (length * rows), k = i / rows % length, row = i % rows, s = steps.Length == directions ? d : d * rows + row;
+            reals[(d * rows + row) * length + k] = steps[s] * (values[i] - zeros[s]);
+        }
+        return node.Builder.Constant(Tensor.From<float>(new TensorShape(directions, rows, length), reals));
+    }
+
+    private static ValueInfo Lstm(OnnxNode node, ValueInfo w, ValueInfo r)
     {
         if (node.Optional(7) is not null) throw OnnxNode.Unsupported("peephole weights (input P); train the network without them");
         if (node.Int("input_forget", 0) != 0) throw OnnxNode.Unsupported("coupled input and forget gates (input_forget); train the network without them");
-        return Layer(node, OperatorType.Lstm, ["Sigmoid", "Tanh", "Tanh"]);
+        return Layer(node, w, r, OperatorType.Lstm, ["Sigmoid", "Tanh", "Tanh"]);
     }
 
     /// <summary>GRU.</summary>
-    public static ValueInfo Gru(OnnxNode node) => Layer(node, OperatorType.Gru, ["Sigmoid", "Tanh"]);
+    public static ValueInfo Gru(OnnxNode node) => Layer(node, node.Input(1), node.Input(2), OperatorType.Gru, ["Sigmoid", "Tanh"]);
 
-    private static ValueInfo Layer(OnnxNode node, OperatorType type, string[] functions)
+    private static ValueInfo Layer(OnnxNode node, ValueInfo w, ValueInfo r, OperatorType type, string[] functions)
     {
         bool lstm = type == OperatorType.Lstm, batchFirst = node.Int("layout", 0) != 0;
         OnnxGraphBuilder b = node.Builder;
@@ -34,7 +58,7 @@ internal static class OnnxRecurrent
         int directions = direction == 2 ? 2 : 1, gates = lstm ? 4 : 3;
         if (node.Texts("activations") is { Length: > 0 } given && !given.SequenceEqual(Enumerable.Repeat(functions, directions).SelectMany(f => f), StringComparer.OrdinalIgnoreCase))
             throw OnnxNode.Unsupported($"activations {string.Join(", ", given)}; {string.Join(", ", functions)} are");
-        ValueInfo x = node.Input(0), w = node.Input(1), r = node.Input(2);
+        ValueInfo x = node.Input(0);
         if (x.Shape.Rank != 3 || w.Shape.Rank != 3 || r.Shape.Rank != 3) throw OnnxNode.Damaged($"input {x.Shape} and weights {w.Shape}, {r.Shape} must have rank 3");
         if (!b.IsConstant(w) || !b.IsConstant(r)) throw OnnxNode.Unsupported("weights that are computed while the network runs; they must be constant");
         if (batchFirst) x = b.Transpose(x, 1, 0, 2);
