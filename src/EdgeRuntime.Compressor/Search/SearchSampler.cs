@@ -44,7 +44,7 @@ public sealed class SearchSampler(StudySettings settings, SearchSpace space)
         return isNoWorse && (a.Bytes < b.Bytes || a.Accuracy > b.Accuracy || a.PredictedUs.Any(p => p.Value < b.PredictedUs[p.Key]));
     }
 
-    /// <summary>The top share of a step that has not gone up yet: of n that are done, the best n / reduction.</summary>
+    /// <summary>The top share of a step that has not gone up yet: of n that are done, the best n / reduction; in the end the best of all, so that one is computed in full.</summary>
     private (IReadOnlyList<int> Choices, int Rung)? Promotion(IReadOnlyList<Trial> trials)
     {
         for (int rung = settings.Rungs - 2; rung >= 0; rung--)
@@ -56,7 +56,9 @@ public sealed class SearchSampler(StudySettings settings, SearchSpace space)
             Trial? next = done.OrderBy(Score).Take(places).FirstOrDefault(t => !above.Contains(t.Key));
             if (next is not null) return (next.Choices, rung + 1);
         }
-        return null;
+        if (trials.Count(t => t.Rung == 0) < Math.Min(settings.Trials, space.Count) || trials.Any(t => t.Result is null)) return null;
+        Trial? last = trials.Where(t => t.IsDone && !trials.Any(o => o.Key == t.Key && o.Rung == t.Rung + 1)).OrderByDescending(t => t.Rung).ThenBy(Score).FirstOrDefault();
+        return last is not null && last.Rung < settings.Rungs - 1 ? (last.Choices, last.Rung + 1) : null;
     }
 
     /// <summary>Smaller is better: what lacks of the targets, and a little for each of size, time and errors.</summary>

@@ -44,6 +44,13 @@ public sealed class SearchSamplerTests
         Assert.All(trials.Where(t => t.Rung > 0), t => Assert.Contains(trials, l => l.Rung == t.Rung - 1 && l.Key == t.Key));
     }
 
+    [Fact]
+    public void TooFewTrialsForEveryStepEndWithTheBestInFull()
+    {
+        IReadOnlyList<Trial> trials = Search(1, 4, 3).Trials;
+        Assert.Equal(trials.MinBy(t => t.Result!.Bytes)!.Key, Assert.Single(trials, t => t.Rung == 2).Key);
+    }
+
     /// <summary>Bytes that are least for one choice of each stage, 3.</summary>
     private static TrialResult Measure(IReadOnlyList<int> choices) => new(100 + choices.Sum(c => 100 * Math.Abs(c - 3)), 0.9, 1, new Dictionary<string, double>(), 0);
 
