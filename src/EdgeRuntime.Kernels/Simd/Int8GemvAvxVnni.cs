@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>(x + 128) · w by VPDPBUSD.</summary>
-public readonly struct Int8GemvAvxVnni<TInstruction> : IInt8Gemv where TInstruction : struct, IDotUnsignedSigned
+public readonly unsafe struct Int8GemvAvxVnni<TInstruction> : IInt8Gemv where TInstruction : struct, IDotUnsignedSigned
 {
     /// <inheritdoc/>
     public static string Name => "avxvnni";
@@ -19,20 +19,25 @@ public readonly struct Int8GemvAvxVnni<TInstruction> : IInt8Gemv where TInstruct
     public static int InputOffset => 128;
 
     /// <inheritdoc/>
-    public static bool IsWideForMinimum => false;
-
-    /// <inheritdoc/>
     public static bool HasShortSums => false;
 
     /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Unsigned(Vector256<sbyte> x) => x.AsByte() ^ Vector256.Create((byte)128);
+    public static int StepBytes => 4;
+
+    /// <inheritdoc/>
+    public static int Prepare(sbyte* x, byte* to, int count)
+    {
+        Int8Widening.ToUnsigned(x, to, count);
+        for (; count % 4 != 0; count++) to[count] = 0;
+        return 0;
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> MultiplyAdd(Vector256<int> sum, Vector256<sbyte> x, Vector256<byte> u, Vector256<sbyte> w) => TInstruction.MultiplyAdd(sum, u, w);
+    public static (Vector256<byte> Factor, Vector256<sbyte> Mask) Load(byte* x) => (Vector256.Create(*(int*)x).AsByte(), default);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> MultiplyAddWide(Vector256<int> sum, Vector256<sbyte> x, Vector256<byte> u, Vector256<sbyte> w) => TInstruction.MultiplyAdd(sum, u, w);
+    public static Vector256<int> MultiplyAdd(Vector256<int> sum, Vector256<byte> factor, Vector256<sbyte> mask, sbyte* weights) =>
+        TInstruction.MultiplyAdd(sum, factor, Vector256.Load(weights));
 }

@@ -17,17 +17,16 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
 {
     private const int Columns = 32, Lanes = 8;
 
-    /// <summary>More weights than this hardly stay in a cache that others share; how far ahead they are asked for.</summary>
-    private const int NearBytes = 2 << 20, Ahead = 4096;
+    /// <summary>More weights than this hardly stay in a cache that others share; how far ahead near and far ones are asked for.</summary>
+    private const int NearBytes = 2 << 20, NearAhead = 1024, FarAhead = 4096;
 
     /// <summary>Panels of one portion.</summary>
     private const int PortionPanels = 4;
 
-    /// <summary>How a panel is multiplied: by the step; as int16; or as bytes x + 128, whose products of 1, 4 or 8 steps are added in 16 bits.</summary>
+    /// <summary>How a panel is multiplied: by the step; or as bytes x + 128, whose products of 1, 4 or 8 steps are added in 16 bits.</summary>
     private enum Form
     {
         Step,
-        Wide,
         Bytes1,
         Bytes4,
         Bytes8,
@@ -89,7 +88,7 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
         if (TStep.HasShortSums)
             foreach ((Form form, int count) in (ReadOnlySpan<(Form, int)>)[(Form.Bytes8, 8), (Form.Bytes4, 4), (Form.Bytes1, 1)])
                 if (FitShortSums(steps, columns, count)) return form;
-        return TStep.IsWideForMinimum && steps.Contains(sbyte.MinValue) ? Form.Wide : Form.Step;
+        return Form.Step;
     }
 
     /// <summary>Whether no input can take the sum of <paramref name="count"/> steps out of int16; a lane gets two weights of each.</summary>
@@ -111,7 +110,7 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     }
 
     /// <inheritdoc/>
-    public override long ScratchBytes(in ConvolutionShape shape, int workers) => 0;
+    public override long ScratchBytes(in ConvolutionShape shape, int workers) => workers * (long)shape.Positions * RowBytes(shape.Depth);
 
     /// <inheritdoc/>
     public override int Portions(in ConvolutionShape shape, int stage) => shape.Positions == 0 ? 0 : (Panels(shape) + PortionPanels - 1) / PortionPanels;
@@ -121,8 +120,10 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
     {
         int* sums = stackalloc int[Columns];
-        int outputs = call.Shape.OutChannels, depth = call.Shape.Depth, rows = call.Shape.Positions;
-        bool far = (long)outputs * depth > NearBytes;
+        int outputs = call.Shape.OutChannels, depth = call.Shape.Depth, rows = call.Shape.Positions, rowBytes = (int)RowBytes(depth);
+        nint ahead = (long)outputs * depth > NearBytes ? FarAhead : NearAhead;
+        byte* prepared = call.Scratch + (nint)worker * rows * rowBytes;
+        bool isPrepared = false;
         ConvolutionInt8Tile tile = new() { Accumulators = sums, Rows = 1 };
         int firstColumn = first * PortionPanels * Columns, stop = Math.Min(outputs, end * PortionPanels * Columns), elements = 0, summed = -1;
         byte* panel = call.Packed + PanelOffset(call.Shape, firstColumn);
@@ -134,6 +135,11 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
             tile.Columns = Math.Min(columns, outputs - column);
             tile.Multipliers = header + columns;
             byte* weights = panel + HeaderBytes(columns);
+            if (!isPrepared && (Form)header[3 * columns] == Form.Step)
+            {
+                for (int row = 0; row < rows; row++) Prepare(call.Input + (long)row * depth, prepared + row * rowBytes, depth);
+                isPrepared = true;
+            }
             for (int row = 0; row < rows; row++)
             {
                 sbyte* x = call.Input + (long)row * depth;
@@ -142,9 +148,7 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
                     case Form.Bytes8: MultiplyBytes<N8>(x, depth, columns / Lanes, header, weights, sums); break;
                     case Form.Bytes4: MultiplyBytes<N4>(x, depth, columns / Lanes, header, weights, sums); break;
                     case Form.Bytes1: MultiplyBytes<N1>(x, depth, columns / Lanes, header, weights, sums); break;
-                    case Form.Wide: Multiply<N1>(x, depth, columns / Lanes, header, weights, sums); break;
-                    case Form.Step when far && columns == Columns: Multiply<N0, N4, N1>(x, depth, header, weights, sums); break;
-                    default: Multiply<N0>(x, depth, columns / Lanes, header, weights, sums); break;
+                    default: Multiply(prepared + row * rowBytes, depth, columns / Lanes, header, weights, ahead, sums); break;
                 }
                 if (header[3 * columns + 1] != 0)
                 {
@@ -167,44 +171,48 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
         return sum;
     }
 
-    private static void Multiply<TWide>(sbyte* x, int depth, int vectors, int* bias, byte* w, int* sums) where TWide : struct, ICount
+    /// <summary>A row as the step takes it; what is missing in all sums follows.</summary>
+    private static void Prepare(sbyte* x, byte* to, int depth) => *(int*)(to + Steps(depth) * TStep.StepBytes) = TStep.Prepare(x, to, depth);
+
+    private static long RowBytes(int depth) => (Steps(depth) * TStep.StepBytes + sizeof(int) + 63) / 64 * 64;
+
+    private static void Multiply(byte* x, int depth, int vectors, int* bias, byte* w, nint ahead, int* sums)
     {
         switch (vectors)
         {
-            case 1: Multiply<TWide, N1, N0>(x, depth, bias, w, sums); break;
-            case 2: Multiply<TWide, N2, N0>(x, depth, bias, w, sums); break;
-            case 3: Multiply<TWide, N3, N0>(x, depth, bias, w, sums); break;
-            default: Multiply<TWide, N4, N0>(x, depth, bias, w, sums); break;
+            case 1: Multiply<N1>(x, depth, bias, w, ahead, sums); break;
+            case 2: Multiply<N2>(x, depth, bias, w, ahead, sums); break;
+            case 3: Multiply<N3>(x, depth, bias, w, ahead, sums); break;
+            default: Multiply<N4>(x, depth, bias, w, ahead, sums); break;
         }
     }
 
     /// <summary>
     /// sums = bias + 2·Σ; two sets of accumulators, so that a multiplication need not wait for the one before. Weights come in
-    /// order, but processors look ahead within a page only: those from <typeparamref name="TFar"/> are asked for in time.
+    /// order, but processors look ahead within a page only: those <paramref name="ahead"/> are asked for in time.
     /// </summary>
-    private static void Multiply<TWide, TVectors, TFar>(sbyte* x, int depth, int* bias, byte* w, int* sums)
-        where TWide : struct, ICount where TVectors : struct, ICount where TFar : struct, ICount
+    private static void Multiply<TVectors>(byte* x, int depth, int* bias, byte* w, nint ahead, int* sums) where TVectors : struct, ICount
     {
         Vector256<int> a0 = default, a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-        int k = 0, bytes = StepBytes(TVectors.Value * Lanes);
-        for (; k + 8 <= depth; k += 8, w += 2 * bytes)
+        int bytes = StepBytes(TVectors.Value * Lanes);
+        nint steps = (nint)Steps(depth);
+        for (; steps > 1; steps -= 2, x += 2 * TStep.StepBytes, w += 2 * bytes)
         {
-            if (TFar.Value > 0)
-            {
-                // A prefetch may point anywhere: it never faults.
-                Sse.Prefetch0(w + Ahead);
-                Sse.Prefetch0(w + Ahead + 64);
-                Sse.Prefetch0(w + Ahead + 128);
-                Sse.Prefetch0(w + Ahead + 192);
-            }
-            Step<TWide, TVectors>(*(int*)(x + k), w, ref a0, ref a1, ref a2, ref a3);
-            Step<TWide, TVectors>(*(int*)(x + k + 4), w + bytes, ref b0, ref b1, ref b2, ref b3);
+            // A prefetch may point anywhere: it never faults.
+            Sse.Prefetch0(w + ahead);
+            if (TVectors.Value > 1) Sse.Prefetch0(w + ahead + 64);
+            if (TVectors.Value > 2) Sse.Prefetch0(w + ahead + 128);
+            if (TVectors.Value > 3) Sse.Prefetch0(w + ahead + 192);
+            Step<TVectors>(x, w, ref a0, ref a1, ref a2, ref a3);
+            Step<TVectors>(x + TStep.StepBytes, w + bytes, ref b0, ref b1, ref b2, ref b3);
         }
-        for (; k < depth; k += 4, w += bytes)
+        if (steps > 0)
         {
-            Step<TWide, TVectors>(Int8GemvBytes<N1, TVectors>.Elements(x + k, depth - k), w, ref a0, ref a1, ref a2, ref a3);
+            Step<TVectors>(x, w, ref a0, ref a1, ref a2, ref a3);
+            x += TStep.StepBytes;
         }
-        Int8GemvBytes<N1, TVectors>.Store(sums, bias, a0 + b0, a1 + b1, a2 + b2, a3 + b3);
+        Vector256<int> missing = Vector256.Create(*(int*)x);
+        Int8GemvBytes<N1, TVectors>.Store(sums, bias, a0 + b0 + missing, a1 + b1 + missing, a2 + b2 + missing, a3 + b3 + missing);
     }
 
     private static void MultiplyBytes<TSteps>(sbyte* x, int depth, int vectors, int* bias, byte* w, int* sums) where TSteps : struct, ICount
@@ -219,20 +227,15 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step<TWide, TVectors>(int elements, byte* w, ref Vector256<int> s0, ref Vector256<int> s1, ref Vector256<int> s2, ref Vector256<int> s3)
-        where TWide : struct, ICount where TVectors : struct, ICount
+    private static void Step<TVectors>(byte* x, byte* w, ref Vector256<int> s0, ref Vector256<int> s1, ref Vector256<int> s2, ref Vector256<int> s3)
+        where TVectors : struct, ICount
     {
-        Vector256<sbyte> x = Vector256.Create(elements).AsSByte();
-        Vector256<byte> u = TStep.Unsigned(x);
-        s0 = Product<TWide>(s0, x, u, w);
-        if (TVectors.Value > 1) s1 = Product<TWide>(s1, x, u, w + 32);
-        if (TVectors.Value > 2) s2 = Product<TWide>(s2, x, u, w + 64);
-        if (TVectors.Value > 3) s3 = Product<TWide>(s3, x, u, w + 96);
+        (Vector256<byte> u, Vector256<sbyte> m) = TStep.Load(x);
+        s0 = TStep.MultiplyAdd(s0, u, m, (sbyte*)w);
+        if (TVectors.Value > 1) s1 = TStep.MultiplyAdd(s1, u, m, (sbyte*)w + 32);
+        if (TVectors.Value > 2) s2 = TStep.MultiplyAdd(s2, u, m, (sbyte*)w + 64);
+        if (TVectors.Value > 3) s3 = TStep.MultiplyAdd(s3, u, m, (sbyte*)w + 96);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Product<TWide>(Vector256<int> sum, Vector256<sbyte> x, Vector256<byte> u, byte* w) where TWide : struct, ICount =>
-        TWide.Value == 0 ? TStep.MultiplyAdd(sum, x, u, Vector256.Load((sbyte*)w)) : TStep.MultiplyAddWide(sum, x, u, Vector256.Load((sbyte*)w));
 
     private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
 

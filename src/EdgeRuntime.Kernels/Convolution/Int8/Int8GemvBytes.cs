@@ -49,7 +49,7 @@ internal static unsafe class Int8GemvBytes<TSteps, TVectors>
 
     /// <summary>The next 4 elements; zeros after the last.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Elements(sbyte* x, int left)
+    private static int Elements(sbyte* x, int left)
     {
         if (left >= 4) return *(int*)x;
         int elements = 0;

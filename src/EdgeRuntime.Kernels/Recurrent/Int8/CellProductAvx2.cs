@@ -5,83 +5,77 @@ using System.Runtime.Intrinsics.X86;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// Pairs of int16 (VPMADDWD) from bytes: a 16-bit word holds the weights p of a unit of the first eight and q of one of the second,
-/// as 256·q + (p + 128). A shift gives q; the word itself is multiplied too, and in the end
-/// Σ x·p = Σ x·word − 256 · Σ x·q − 128 · Σ x. Words of sums wrap, which changes nothing, as the result fits 32 bits.
+/// Magnitudes times weights of the element's sign, see <see cref="Int8SignMagnitude"/>. Weights of the recurrent part come from the
+/// second-level cache in every step of time, and are asked for a kilobyte ahead.
 /// </summary>
 internal readonly unsafe struct CellProductAvx2 : ICellProduct
 {
+    private const int Ahead = 1024;
+
     public static string Name => "avx2";
 
     public static CpuFeature Requires => CpuFeature.Avx2;
 
     public static int Units => 16;
 
-    public static int Step => 2;
+    public static int Step => 4;
 
     public static double ProductsPerCycle => 28;
 
     public static bool NeedsSmallWeights => false;
 
-    public static int ElementBytes => sizeof(short);
+    public static int ElementBytes => Int8SignMagnitude.StepBytes / 4;
 
-    public static int Offset(int zeroPoint) => -zeroPoint;
+    public static int Offset(int zeroPoint) => 0;
 
-    public static (int Index, sbyte Stored) Place(int unit, int element, sbyte weight) =>
-        (((unit % 8 * Step) + element) * 2 + unit / 8, unit < 8 ? (sbyte)(weight ^ 128) : weight);
+    public static (int Index, sbyte Stored) Place(int unit, int element, sbyte weight) => (unit * Step + element, weight);
 
-    /// <summary>The sum of all elements follows them.</summary>
-    public static void Convert(sbyte* source, byte* destination, int count, int zeroPoint)
-    {
-        short* to = (short*)destination;
-        Int8Widening.ToInt16(source, to, count, zeroPoint);
-        if (count % 2 != 0) to[count++] = 0;
-        Vector256<int> sums = default;
-        int i = 0, rest = 0;
-        for (; i + 16 <= count; i += 16) sums += Avx2.MultiplyAddAdjacent(Vector256.Load(to + i), Vector256<short>.One);
-        for (; i < count; i++) rest += to[i];
-        *(int*)(to + count) = Vector256.Sum(sums) + rest;
-    }
+    /// <summary>The sum of the negative elements' magnitudes follows the elements.</summary>
+    public static void Convert(sbyte* source, byte* destination, int count, int zeroPoint) =>
+        *(int*)(destination + (count + Step - 1) / Step * Int8SignMagnitude.StepBytes) = Int8SignMagnitude.Split(source, destination, count);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Run<TGates>(byte* x, sbyte* weights, int steps, int* sums) where TGates : struct, ICount
     {
-        Vector256<int> p0 = default, q0 = default, p1 = default, q1 = default, p2 = default, q2 = default, p3 = default, q3 = default;
-        for (byte* end = x + 4 * (nint)steps; x < end; x += 4, weights += TGates.Value * 32)
+        Vector256<int> a0 = default, b0 = default, a1 = default, b1 = default, a2 = default, b2 = default, a3 = default, b3 = default;
+        for (byte* end = x + Int8SignMagnitude.StepBytes * (nint)steps; x < end; x += Int8SignMagnitude.StepBytes, weights += TGates.Value * 64)
         {
-            Vector256<short> v = Vector256.Create(*(int*)x).AsInt16(), word = Vector256.Load((short*)weights);
-            p0 += Avx2.MultiplyAddAdjacent(v, word);
-            q0 += Avx2.MultiplyAddAdjacent(v, Avx2.ShiftRightArithmetic(word, 8));
+            Vector256<byte> v = Vector256.Create(*(int*)x).AsByte();
+            Vector256<sbyte> m = Vector256.Create(*(int*)(x + 4)).AsSByte();
+            // A prefetch may point anywhere: it never faults.
+            Sse.Prefetch0(weights + Ahead);
+            a0 = Int8SignMagnitude.MultiplyAdd(a0, v, m, weights);
+            b0 = Int8SignMagnitude.MultiplyAdd(b0, v, m, weights + 32);
             if (TGates.Value > 1)
             {
-                word = Vector256.Load((short*)(weights + 32));
-                p1 += Avx2.MultiplyAddAdjacent(v, word);
-                q1 += Avx2.MultiplyAddAdjacent(v, Avx2.ShiftRightArithmetic(word, 8));
+                Sse.Prefetch0(weights + Ahead + 64);
+                a1 = Int8SignMagnitude.MultiplyAdd(a1, v, m, weights + 64);
+                b1 = Int8SignMagnitude.MultiplyAdd(b1, v, m, weights + 96);
             }
             if (TGates.Value > 2)
             {
-                word = Vector256.Load((short*)(weights + 64));
-                p2 += Avx2.MultiplyAddAdjacent(v, word);
-                q2 += Avx2.MultiplyAddAdjacent(v, Avx2.ShiftRightArithmetic(word, 8));
+                Sse.Prefetch0(weights + Ahead + 128);
+                a2 = Int8SignMagnitude.MultiplyAdd(a2, v, m, weights + 128);
+                b2 = Int8SignMagnitude.MultiplyAdd(b2, v, m, weights + 160);
             }
             if (TGates.Value > 3)
             {
-                word = Vector256.Load((short*)(weights + 96));
-                p3 += Avx2.MultiplyAddAdjacent(v, word);
-                q3 += Avx2.MultiplyAddAdjacent(v, Avx2.ShiftRightArithmetic(word, 8));
+                Sse.Prefetch0(weights + Ahead + 192);
+                a3 = Int8SignMagnitude.MultiplyAdd(a3, v, m, weights + 192);
+                b3 = Int8SignMagnitude.MultiplyAdd(b3, v, m, weights + 224);
             }
         }
-        Vector256<int> shift = Vector256.Create(128 * *(int*)x);
-        Store(sums, p0, q0, shift);
-        if (TGates.Value > 1) Store(sums + 16, p1, q1, shift);
-        if (TGates.Value > 2) Store(sums + 32, p2, q2, shift);
-        if (TGates.Value > 3) Store(sums + 48, p3, q3, shift);
+        Vector256<int> below = Vector256.Create(*(int*)x);
+        Store(sums, a0, b0, below);
+        if (TGates.Value > 1) Store(sums + 16, a1, b1, below);
+        if (TGates.Value > 2) Store(sums + 32, a2, b2, below);
+        if (TGates.Value > 3) Store(sums + 48, a3, b3, below);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(int* sums, Vector256<int> p, Vector256<int> q, Vector256<int> shift)
+    private static void Store(int* sums, Vector256<int> a, Vector256<int> b, Vector256<int> below)
     {
-        (p - (q << 8) - shift).Store(sums);
-        q.Store(sums + 8);
+        (a + below).Store(sums);
+        (b + below).Store(sums + 8);
     }
 }

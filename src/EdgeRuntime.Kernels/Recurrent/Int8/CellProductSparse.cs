@@ -8,6 +8,15 @@ internal unsafe interface ISlab
     /// <summary>Cycles for a slab; for estimates.</summary>
     static abstract double Cycles { get; }
 
+    /// <summary>Bytes of a converted element.</summary>
+    static abstract int ElementBytes { get; }
+
+    /// <summary>What an element is multiplied as, minus the element.</summary>
+    static abstract int Offset(int zeroPoint);
+
+    /// <summary>Converts elements as <see cref="ICellProduct.Convert"/> does; those behind the last meet weights of 0: whatever they are, they must only be readable.</summary>
+    static abstract void Convert(sbyte* source, byte* destination, int count, int zeroPoint);
+
     /// <summary>Bytes of a weight.</summary>
     static abstract int WeightBytes { get; }
 
@@ -25,7 +34,7 @@ internal unsafe interface ISlab
 /// Skips zero weights, whatever pattern they follow: of each gate, slabs of 8 units × 4 elements that are all 0 are not stored. A
 /// panel holds counts [gate][eight units], the places of the elements, and the slabs.
 /// </summary>
-/// <typeparam name="D">The dense product, whose vectors are taken.</typeparam>
+/// <typeparam name="D">The dense product, whose panels are taken.</typeparam>
 /// <typeparam name="S">The product with a slab.</typeparam>
 internal readonly unsafe struct CellProductSparse<D, S> : ICellProduct where D : struct, ICellProduct where S : struct, ISlab
 {
@@ -49,14 +58,13 @@ internal readonly unsafe struct CellProductSparse<D, S> : ICellProduct where D :
 
     public static bool NeedsSmallWeights => D.NeedsSmallWeights;
 
-    public static int ElementBytes => D.ElementBytes;
+    public static int ElementBytes => S.ElementBytes;
 
-    public static int Offset(int zeroPoint) => D.Offset(zeroPoint);
+    public static int Offset(int zeroPoint) => S.Offset(zeroPoint);
 
     public static (int Index, sbyte Stored) Place(int unit, int element, sbyte weight) => (S.Place(unit, element), weight);
 
-    /// <summary>Elements behind the last meet weights of 0: whatever they are, they must only be readable.</summary>
-    public static void Convert(sbyte* source, byte* destination, int count, int zeroPoint) => D.Convert(source, destination, count, zeroPoint);
+    public static void Convert(sbyte* source, byte* destination, int count, int zeroPoint) => S.Convert(source, destination, count, zeroPoint);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Run<TGates>(byte* x, sbyte* weights, int steps, int* sums) where TGates : struct, ICount

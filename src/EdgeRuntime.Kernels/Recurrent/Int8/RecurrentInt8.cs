@@ -139,9 +139,8 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
             for (int i = 0; i < some; i++) P.Convert(call.Input + (nint)(row + i) * s.Inputs, vectors + i * vectorBytes, s.Inputs, call.InputZeroPoint);
             for (int portion = first; portion < end; portion++)
             {
-                int d = portion / panels, panel = portion % panels;
-                int* constants = (int*)Panel(call, d, InputPart, panel);
-                short* gates = Gates(call, d, panel, row);
+                int* constants = (int*)Panel(call, portion / panels, InputPart, portion % panels);
+                short* gates = Gates(call, portion, row);
                 for (int i = 0; i < some; i++)
                 {
                     Product(s.Gates, vectors + i * vectorBytes, (sbyte*)(constants + Constants * rows), Steps(s.Inputs), sums);
@@ -156,8 +155,9 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
     {
         RecurrentCellShape s = call.Shape;
         bool two = s.Cell == RecurrentCell.GruResetBefore, late = two && stage % 2 == 1;
-        int step = two ? stage / 2 : stage, gates = late ? 1 : Together(s.Cell), panels = Panels(s);
-        sbyte* converted = null;
+        int step = two ? stage / 2 : stage, gates = late ? 1 : Together(s.Cell), panels = Panels(s), padded = panels * P.Units;
+        sbyte* converted = null, resets = (sbyte*)(call.Scratch + ResetOffset(s));
+        short* updates = (short*)(call.Scratch + UpdateOffset(s));
         for (int portion = first; portion < end; portion++)
         {
             int d = portion / panels, panel = portion % panels, unit = panel * P.Units;
@@ -171,11 +171,10 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
                     new Span<sbyte>(y, Math.Min(P.Units, s.Hidden - unit)).Fill((sbyte)call.HiddenZeroPoint);
                     continue;
                 }
-                sbyte* reset = (sbyte*)(call.Scratch + ResetOffset(s)) + row * s.Hidden;
+                sbyte* reset = resets + row * s.Hidden;
                 sbyte* source = late ? reset : step == 0 ? call.Hidden + row * s.Hidden : call.Output + s.OutputOffset(d, step - 1, n, call.Lengths);
                 if (source != converted) P.Convert(converted = source, vector, s.Hidden, call.HiddenZeroPoint);
-                short* x = Gates(call, d, panel, s.Time(d, step, n, call.Lengths) * s.Batch + n);
-                short* state = call.State + row * panels * P.Units + unit, update = (short*)(call.Scratch + UpdateOffset(s)) + row * panels * P.Units + unit;
+                short* x = Gates(call, portion, s.Time(d, step, n, call.Lengths) * s.Batch + n), state = call.State + row * padded + unit, update = updates + row * padded + unit;
                 Unit(call, gates, vector, weights, x, state, update, late ? y : two ? reset + unit : y, Math.Min(P.Units, s.Hidden - unit));
             }
         }
@@ -244,12 +243,9 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
         public W Bound(W v) => clip == short.MaxValue ? v : L.Clamp(v, L.Create((short)-clip), L.Create((short)clip));
     }
 
-    /// <summary>What row <paramref name="row"/> of the input contributes to a panel.</summary>
-    private static short* Gates(in RecurrentInt8Call call, int d, int panel, int row)
-    {
-        RecurrentCellShape s = call.Shape;
-        return (short*)call.Scratch + (((nint)d * Panels(s) + panel) * s.Steps * s.Batch + row) * s.Gates * P.Units;
-    }
+    /// <summary>What row <paramref name="row"/> of the input contributes to the panel of a portion.</summary>
+    private static short* Gates(in RecurrentInt8Call call, int portion, int row) =>
+        (short*)call.Scratch + ((nint)portion * call.Shape.Steps * call.Shape.Batch + row) * call.Shape.Gates * P.Units;
 }
 
 /// <summary>The list of int8 recurrent kernels. A new kernel is one line here.</summary>

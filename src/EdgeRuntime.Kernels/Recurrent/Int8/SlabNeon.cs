@@ -9,6 +9,12 @@ internal readonly unsafe struct SlabNeon : ISlab
 {
     public static double Cycles => 6;
 
+    public static int ElementBytes => 1;
+
+    public static int Offset(int zeroPoint) => 0;
+
+    public static void Convert(sbyte* source, byte* destination, int count, int zeroPoint) => CellProductNeonDot.Convert(source, destination, count, zeroPoint);
+
     public static int WeightBytes => 1;
 
     public static int Together => 2;
@@ -38,6 +44,12 @@ internal readonly unsafe struct SlabNeon : ISlab
 internal readonly unsafe struct SlabNeonDot : ISlab
 {
     public static double Cycles => 2.5;
+
+    public static int ElementBytes => 1;
+
+    public static int Offset(int zeroPoint) => 0;
+
+    public static void Convert(sbyte* source, byte* destination, int count, int zeroPoint) => CellProductNeonDot.Convert(source, destination, count, zeroPoint);
 
     public static int WeightBytes => 1;
 

@@ -9,6 +9,12 @@ internal readonly unsafe struct SlabAvx2 : ISlab
 {
     public static double Cycles => 2.2;
 
+    public static int ElementBytes => sizeof(short);
+
+    public static int Offset(int zeroPoint) => -zeroPoint;
+
+    public static void Convert(sbyte* source, byte* destination, int count, int zeroPoint) => Int8Widening.ToInt16(source, (short*)destination, count, zeroPoint);
+
     public static int WeightBytes => sizeof(short);
 
     public static int Together => 1;
@@ -42,6 +48,12 @@ internal readonly unsafe struct SlabAvx2 : ISlab
 internal readonly unsafe struct SlabAvxVnni<TInstruction> : ISlab where TInstruction : struct, IDotUnsignedSigned
 {
     public static double Cycles => 1.7;
+
+    public static int ElementBytes => CellProductAvxVnni<TInstruction>.ElementBytes;
+
+    public static int Offset(int zeroPoint) => CellProductAvxVnni<TInstruction>.Offset(zeroPoint);
+
+    public static void Convert(sbyte* source, byte* destination, int count, int zeroPoint) => CellProductAvxVnni<TInstruction>.Convert(source, destination, count, zeroPoint);
 
     public static int WeightBytes => 1;
 
