@@ -1,5 +1,6 @@
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
+using EdgeRuntime.Training;
 using Xunit;
 
 namespace EdgeRuntime.Compressor.Tests;
@@ -49,6 +50,26 @@ public sealed class FineTuneTests
     [InlineData("""{ "augment": ["rotate:3"] }""")]
     public void WrongOptionsAreRefused(string options) =>
         Assert.Throws<RecipeException>(() => Compressor.Recipe.Parse($$"""{ "passes": [ { "pass": "fine-tune", "options": {{options}} } ] }""", "test"));
+
+    [Theory]
+    [InlineData(OperatorType.Transpose)]
+    [InlineData(OperatorType.Reshape)]
+    public void StepsOfASequenceThatComeBeforeTheBatchAreMovedAsSteps(OperatorType type)
+    {
+        GraphBuilder b = new();
+        ValueInfo x = b.Input("x", 1, 6, 3);
+        Graph graph = b.Output(type == OperatorType.Transpose ? b.Node(type, new AttributeSet().Set("perm", 1, 0, 2), x) : b.Reshape(x, 6, 1, 3));
+        Augmentation augment = new FineTuneOptions { Augment = ["shift:2"] }.ToTraining(PassContext.Empty, "test", graph).Augment!;
+        RandomSource random = new(1);
+        bool hasMoved = false;
+        for (int i = 0; i < 20 && !hasMoved; i++)
+        {
+            float[] sample = [.. Enumerable.Range(0, 18).Select(e => 1f + e / 3)];
+            augment(sample, random);
+            hasMoved = sample.SequenceEqual([2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6, 0, 0, 0]);
+        }
+        Assert.True(hasMoved);
+    }
 
     private static int[] Zeros(Graph graph) => [.. graph.Nodes.Where(n => n.Inputs.Count > 1).Select(n => n.Input(1).Constant!.ToFloats().Count(w => w == 0))];
 }

@@ -81,14 +81,17 @@ public abstract record TuningOptions
         OnProgress = context.Progress is { } show ? p => show($"{pass}: {p}") : null,
     };
 
-    /// <summary>The random changes, in the layout that the network's first layer reads: ONNX files may have their channels first.</summary>
+    /// <summary>
+    /// The random changes, in the layout that the network's first layer reads: ONNX files may have their channels first. What puts the steps
+    /// of a sequence before its batch, [1,T,C] to [T,1,C], is no such layout.
+    /// </summary>
     private Augmentation Augmentation(Graph graph)
     {
         ValueInfo input = graph.Inputs[0];
         Node? first = graph.Nodes.Find(n => n.Inputs.Contains(input));
         bool moves = first?.Type == OperatorType.Transpose && first.Attributes.Ints("perm").SequenceEqual([0, 2, 3, 1]);
-        TensorShape shape = first?.Type is OperatorType.Reshape or OperatorType.Transpose && first.Output.Shape.Rank >= 3 ? first.Output.Shape : input.Shape;
-        Augmentation all = Augmentations.All([.. Augment.Select(text => Augmentations.Parse(text, shape))]);
+        bool isPicture = moves || (first is { Type: OperatorType.Reshape, Output.Shape.Rank: >= 3 } && first.Output.Shape[0] == input.Shape[0]);
+        Augmentation all = Augmentations.All([.. Augment.Select(text => Augmentations.Parse(text, isPicture ? first!.Output.Shape : input.Shape))]);
         return moves ? Augmentations.ChannelsFirst(input.Shape[1], all) : all;
     }
 }
