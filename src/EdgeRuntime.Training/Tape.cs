@@ -28,6 +28,7 @@ public sealed class Tape
         _parallel = new ParallelOptions { MaxDegreeOfParallelism = workers > 0 ? workers : Environment.ProcessorCount };
         Cpu = cpu ?? CpuFeatures.Detect();
         Product = KernelCatalog.SelectMatrixProduct(Cpu);
+        Elementwise = KernelCatalog.SelectElementwise(Cpu).Kernel;
         Random = new RandomSource((ulong)seed);
     }
 
@@ -46,6 +47,8 @@ public sealed class Tape
     internal CpuFeatures Cpu { get; }
 
     internal MatrixProductKernel Product { get; }
+
+    internal ElementwiseKernel Elementwise { get; }
 
     /// <summary>A tensor that no gradient flows to, holding a copy of <paramref name="data"/>.</summary>
     public Variable Constant(TensorShape shape, ReadOnlySpan<float> data)

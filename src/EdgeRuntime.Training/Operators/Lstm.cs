@@ -1,3 +1,4 @@
+using EdgeRuntime.Kernels;
 using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Training;
@@ -28,8 +29,8 @@ public static class LstmOperator
         Variable gates = tape.Dense(x, weights, bias);
         bool wanted = gates.RequiresGradient || recurrent.RequiresGradient || h0 is { RequiresGradient: true } || c0 is { RequiresGradient: true } || exact is not null;
         Variable y = tape.New(new TensorShape(steps, batch, size), wanted), c = tape.New(new TensorShape(batch, size), wanted);
-        // After the loop `active` holds the gates' values, `cells` every c; the first state stands before them.
-        float[] active = tape.Rent(steps * 4 * state), cells = tape.Rent((steps + 1) * state), hidden = tape.Rent(state);
+        // After the loop `active` holds the gates' values, `cells` every c, behind the first state, and `squashed` their tanh.
+        float[] active = tape.Rent(steps * 4 * state), cells = tape.Rent((steps + 1) * state), squashed = tape.Rent(steps * state), hidden = tape.Rent(state);
         // Hidden states before they are rounded, if they are.
         float[] states = exact is null ? y.Data : tape.Rent(y.Count);
         exact?.Hidden.CopyTo(y.Data, 0);
@@ -43,14 +44,14 @@ public static class LstmOperator
             int t = reverse ? steps - 1 - step : step;
             tape.Multiply(hidden, 0, false, recurrent.Data, 0, true, active, t * 4 * state, batch, 4 * size, size, true);
             for (int n = 0; n < batch; n++)
-                Cell(active.AsSpan((t * batch + n) * 4 * size, 4 * size), cells.AsSpan(step * state + n * size, size),
-                    cells.AsSpan((step + 1) * state + n * size, size), states.AsSpan((t * batch + n) * size, size), cellClip);
+                Cell(tape.Elementwise, active.AsSpan((t * batch + n) * 4 * size, 4 * size), cells.AsSpan(step * state + n * size, size),
+                    cells.AsSpan((step + 1) * state + n * size, size), squashed.AsSpan(step * state + n * size, size), states.AsSpan((t * batch + n) * size, size), cellClip);
             y.Data.AsSpan(t * state, state).CopyTo(hidden);
         }
         (exact is null ? cells.AsSpan(steps * state, state) : exact.Last).CopyTo(c.Data);
         float[] lastCell = tape.Rent(state);
         Array.Clear(lastCell);
-        tape.Record(y, dy => Backward(tape, dy, gates, recurrent, y, (active, cells, states), (h0, firstHidden), (c0, lastCell), reverse, cellClip, exact));
+        tape.Record(y, dy => Backward(tape, dy, gates, recurrent, y, (active, cells, squashed, states), (h0, firstHidden), (c0, lastCell), reverse, cellClip, exact));
         tape.Record(c, dc =>
         {
             tape.GradientOf(y);
@@ -66,23 +67,23 @@ public static class LstmOperator
         return tape.Reshape(tape.Slice(y, 0, t, t + 1), new TensorShape(y.Shape[1], y.Shape[2]));
     }
 
-    private static void Cell(Span<float> gates, ReadOnlySpan<float> before, Span<float> after, Span<float> y, float clip)
+    private static unsafe void Cell(ElementwiseKernel math, Span<float> gates, ReadOnlySpan<float> before, Span<float> after, Span<float> squashed, Span<float> y, float clip)
     {
         int size = y.Length;
-        for (int j = 0; j < size; j++)
+        fixed (float* g = gates, c = after, s = squashed)
         {
-            float i = ElementwiseOperators.Sigmoid(gates[j]), o = ElementwiseOperators.Sigmoid(gates[size + j]);
-            float f = ElementwiseOperators.Sigmoid(gates[2 * size + j]), g = MathF.Tanh(gates[3 * size + j]);
-            after[j] = Math.Clamp(f * before[j] + i * g, -clip, clip);
-            y[j] = o * MathF.Tanh(after[j]);
-            (gates[j], gates[size + j], gates[2 * size + j], gates[3 * size + j]) = (i, o, f, g);
+            math.Sigmoid(g, g, 3 * size);
+            math.Tanh(g + 3 * size, g + 3 * size, size);
+            for (int j = 0; j < size; j++) after[j] = Math.Clamp(gates[2 * size + j] * before[j] + gates[j] * gates[3 * size + j], -clip, clip);
+            math.Tanh(c, s, size);
         }
+        for (int j = 0; j < size; j++) y[j] = gates[size + j] * squashed[j];
     }
 
-    private static void Backward(Tape tape, float[] dy, Variable gates, Variable recurrent, Variable y, (float[] Active, float[] Cells, float[] States) run,
+    private static void Backward(Tape tape, float[] dy, Variable gates, Variable recurrent, Variable y, (float[] Active, float[] Cells, float[] Squashed, float[] States) run,
         (Variable? Variable, float[] Data) first, (Variable? First, float[] Gradient) cell, bool reverse, float clip, IntegerStates? exact)
     {
-        (float[] active, float[] cells, float[] states) = run;
+        (float[] active, float[] cells, float[] squashed, float[] states) = run;
         int steps = y.Shape[0], batch = y.Shape[1], size = y.Shape[2], state = batch * size;
         float[] dh = tape.Rent(state), dc = cell.Gradient, dgates = tape.Rent(steps * 4 * state), previous = tape.Rent(steps * state);
         Array.Clear(dh);
@@ -94,7 +95,7 @@ public static class LstmOperator
             exact?.Pass(states.AsSpan(t * state, state), dh);
             for (int n = 0; n < batch; n++)
                 CellBackward(active.AsSpan((t * batch + n) * 4 * size, 4 * size), cells.AsSpan(step * state + n * size, size), cells.AsSpan((step + 1) * state + n * size, size),
-                    dh.AsSpan(n * size, size), dc.AsSpan(n * size, size), dgates.AsSpan((t * batch + n) * 4 * size, 4 * size), clip);
+                    squashed.AsSpan(step * state + n * size, size), dh.AsSpan(n * size, size), dc.AsSpan(n * size, size), dgates.AsSpan((t * batch + n) * 4 * size, 4 * size), clip);
             tape.Multiply(dgates, t * 4 * state, false, recurrent.Data, 0, false, dh, 0, batch, size, 4 * size, false);
             if (!tape.IsCut(step, steps)) continue;
             Array.Clear(dh);
@@ -107,12 +108,12 @@ public static class LstmOperator
         if (gates.RequiresGradient) tape.GiveGradient(gates, dgates);
     }
 
-    private static void CellBackward(ReadOnlySpan<float> gates, ReadOnlySpan<float> before, ReadOnlySpan<float> after, ReadOnlySpan<float> dh, Span<float> dc, Span<float> dgates, float clip)
+    private static void CellBackward(ReadOnlySpan<float> gates, ReadOnlySpan<float> before, ReadOnlySpan<float> after, ReadOnlySpan<float> squashed, ReadOnlySpan<float> dh, Span<float> dc, Span<float> dgates, float clip)
     {
         int size = dh.Length;
         for (int j = 0; j < size; j++)
         {
-            float i = gates[j], o = gates[size + j], f = gates[2 * size + j], g = gates[3 * size + j], tanh = MathF.Tanh(after[j]);
+            float i = gates[j], o = gates[size + j], f = gates[2 * size + j], g = gates[3 * size + j], tanh = squashed[j];
             float d = MathF.Abs(after[j]) < clip ? dc[j] + dh[j] * o * (1 - tanh * tanh) : 0;
             dgates[j] = d * g * i * (1 - i);
             dgates[size + j] = dh[j] * tanh * o * (1 - o);
