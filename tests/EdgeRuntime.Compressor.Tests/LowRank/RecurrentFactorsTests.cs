@@ -37,6 +37,15 @@ public sealed class RecurrentFactorsTests
         Assert.InRange(report.Factors.Sum(f => f.MacsAfter), before / 4, before / 2);
     }
 
+    [Fact]
+    public void ASmallInputMatrixStaysWholeWhereTheOtherSavesEnough()
+    {
+        Graph graph = Layer(OperatorType.Lstm, 0, out _, inputs: 4);
+        FactorReport factors = Assert.Single(new Factorize(new FactorizeOptions()).Apply(graph, PassContext.Empty).Factors);
+        Assert.EndsWith(".state", factors.Name, StringComparison.Ordinal);
+        Assert.Equal([8], factors.Ranks);
+    }
+
     internal static Graph Layer(OperatorType type, int direction, out Tensor sample, int inputs = 20, int hidden = 24)
     {
         GraphBuilder b = new();

@@ -78,34 +78,42 @@ public sealed class Factorize : ICompressionPass
         return splits;
     }
 
-    /// <summary>The two products of a recurrent layer, each on its own.</summary>
+    /// <summary>The two products of a recurrent layer.</summary>
     private void Split(Graph graph, Node node, Dictionary<ValueInfo, InputMoments> moments, List<FactorReport> reports, List<string> notes)
     {
-        RecurrentShape s = RecurrentShape.Of(node);
-        (Matrix input, Matrix[] hidden) = RecurrentFactors.Matrices(node);
-        Take("input", [input], moments.GetValueOrDefault(node.Input(0)), RecurrentFactors.ReplaceInput);
-        Take("state", hidden, s.Directions == 1 ? moments.GetValueOrDefault(node.Output) : null, RecurrentFactors.ReplaceHidden);
-
-        void Take(string product, Matrix[] weights, InputMoments? moment, Action<Graph, Node, IReadOnlyList<Factors>, InputMoments?> replace)
+        RecurrentProduct[] products = RecurrentProduct.Of(node, moments);
+        foreach (var (product, rank) in products.Zip(Ranks(products)))
         {
-            LayerSize size = new(1, 1, s.Steps * s.Batch, weights[0].Columns, 1, s.Steps * s.Batch, weights[0].Rows, 1, 1);
-            var best = weights.Select(w => Best(size, moment?.Weigh(w) ?? w)).ToArray();
-            if (best.Any(b => b is null))
+            if (rank is not { } r) notes.Add($"{node}: the product with the {product.Name} stays whole: no ranks save enough, or it is better spared");
+            else
             {
-                notes.Add($"{node}: the product with the {product} stays whole: no ranks save enough");
-                return;
+                product.Replace(graph, node, r);
+                reports.Add(new FactorReport($"{node.Name}.{product.Name}", product.Forms[0].Name, [r], product.Forms.Max(f => f.Error(r)), product.Macs(null), product.Macs(r)));
             }
-            int[] ranks = [best.Max(b => b!.Value.Factors.Ranks[0])];
-            Factors[] factors = [.. best.Select(b => b!.Value.Form.Split(ranks))];
-            double error = factors.Max(f => f.Error);
-            if (error > Options.MaxError)
-            {
-                notes.Add($"{node}: the product with the {product} stays whole: its factors would have an error of {error:P0}");
-                return;
-            }
-            replace(graph, node, factors, moment);
-            reports.Add(new FactorReport($"{node.Name}.{product}", best[0]!.Value.Form.Name, ranks, error, weights.Length * size.Macs, weights.Length * best[0]!.Value.Form.Macs(ranks)));
         }
+    }
+
+    /// <summary>
+    /// Ranks of a recurrent layer's products, null where one stays whole. The ratio holds for both together: what they add up to, the
+    /// gates before their activations, shall have the least squared error.
+    /// </summary>
+    private int?[] Ranks(RecurrentProduct[] products)
+    {
+        int?[][] choices = [.. products.Select(Choices)];
+        if (Options.Rank is not null || Options.Energy is not null) return [.. choices.Select(c => c[^1])];
+        double most = Options.Ratio * products.Sum(p => p.Macs(null));
+        return choices[0].SelectMany(input => choices[1].Select(state => (int?[])[input, state])).Where(r => Macs(r) <= most)
+            .MinBy(r => products.Zip(r, (p, rank) => p.Lost(rank)).Sum()) ?? new int?[products.Length];
+
+        long Macs(int?[] ranks) => products.Zip(ranks, (p, rank) => p.Macs(rank)).Sum();
+    }
+
+    /// <summary>To stay whole, and the ranks that options allow.</summary>
+    private int?[] Choices(RecurrentProduct product)
+    {
+        int largest = product.Forms[0].LargestRanks[0];
+        IEnumerable<int> ranks = Options.Rank is not null || Options.Energy is not null ? [product.Forms.Max(f => Ranks(f, product.Size)![0])] : Enumerable.Range(1, largest).Where(r => r == Round(r, 0));
+        return [null, .. ranks.Where(r => product.Macs(r) <= (1 - Options.LeastSaving) * product.Macs(null) && product.Forms.All(f => f.Error(r) <= Options.MaxError)).Select(r => (int?)r)];
     }
 
     private static LayerSize Size(Node node)

@@ -68,10 +68,12 @@ internal sealed class ChannelForm(LayerSize size, Matrix weights) : LowRankForm(
 
     public override int[] RanksFor(double energy) => [_svd.RankFor(energy)];
 
+    public double Error(int rank) => _svd.Error(rank);
+
     public override Factors Split(int[] ranks)
     {
         (Matrix a, Matrix b) = _svd.Truncate(ranks[0]);
-        return new(ranks, _svd.Error(ranks[0]), [new(ranks[0], FactorAxes.Both, false, b), new(Size.Outputs, FactorAxes.None, false, a)]);
+        return new(ranks, Error(ranks[0]), [new(ranks[0], FactorAxes.Both, false, b), new(Size.Outputs, FactorAxes.None, false, a)]);
     }
 }
 
