@@ -34,7 +34,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
         new("--seed", "N", "seed of everything random (1)"),
         new("--recipe", "NAME|FILE", $"passes to apply: {string.Join(", ", Recipe.Shipped)}, or a JSON file ({DefaultRecipe} with --calibrate, else none)"),
         new("--profile", "NAME|FILE", "the board to compress for: weights are stored for its kernels too, its memory is checked"),
-        new("--compact", null, "numbers for the names of inner layers, no scales that follow from others: a smaller file"),
+        new("--compact", null, "numbers for the names of inner layers, no scales that follow from others, of the recipe its name: a smaller file"),
         new("--report", "FILE", "where to write what every pass did: a page (.html, its figures as JSON beside it), or JSON"),
         new("--eval", "FILE", "labelled samples to measure accuracy with, for the page (those of --validate)"),
         new("--eval-labels", "FILE", "their class numbers"),
@@ -74,7 +74,9 @@ public sealed class CompressVerb(ModelSource source) : Verb
         call.Progress("");
         IReadOnlyList<PrepackedPanel> panels = profile is null ? [] : Prepack(call, graph, profile);
         call.CurrentFile = target;
-        ModelWriter.Write(graph, target, new ModelWriterOptions { Prepacked = panels, ShortNames = call.Has("--compact"), ImpliedScales = call.Has("--compact") });
+        bool isCompact = call.Has("--compact");
+        if (isCompact && recipe is not null) graph.Metadata[MetadataKeys.Recipe] = $"\"{JsonEncodedText.Encode(recipe.Name)}\"";
+        ModelWriter.Write(graph, target, new ModelWriterOptions { Prepacked = panels, ShortNames = isCompact, ImpliedScales = isCompact });
         long macs = graph.Nodes.Sum(OperatorCosts.MultiplyAccumulates);
         CompressReport report = new(model.Path, target, new FileInfo(model.Path).Length, new FileInfo(target).Length, graph.Nodes.Count, macs, recipe?.Name, profile?.Name, panels.Sum(p => (long)p.Data.Length),
             profile is null ? null : new LatencyModel(profile).Predict(graph), pipeline?.Passes ?? []);
