@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using EdgeRuntime.Inference;
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
 using Xunit;
@@ -128,6 +129,42 @@ public sealed class TfLiteOperatorTests
         Assert.Equal(new TensorShape(2, 3, 3, 1), node.Input(1).Shape);
         Assert.Equal([0, 2, 4, 6, 8, 10, 12, 14, 16, 1, 3, 5, 7, 9, 11, 13, 15, 17], node.Input(1).Constant!.ToInts());
         Assert.Equal("w", node.Input(1).Name);
+    }
+
+    /// <summary>Against the definition, with padding, strides and dilation that differ by axis.</summary>
+    [Theory]
+    [InlineData(0, 2, 1, 3, 1)]
+    [InlineData(1, 1, 2, 1, 2)]
+    public void VolumesAreConvolved(byte padding, int strideD, int strideH, int strideW, int dilationD)
+    {
+        int[] size = [5, 6, 7], kernel = [2, 3, 2], strides = [strideD, strideH, strideW], dilations = [dilationD, 1, 1];
+        const int C = 2, O = 3;
+        int[] reach = [.. kernel.Zip(dilations, (k, d) => (k - 1) * d + 1)];
+        int[] outputs = [.. Enumerable.Range(0, 3).Select(i => padding == 0 ? (size[i] + strides[i] - 1) / strides[i] : (size[i] - reach[i]) / strides[i] + 1)];
+        int[] before = [.. Enumerable.Range(0, 3).Select(i => padding == 0 ? Math.Max((outputs[i] - 1) * strides[i] + reach[i] - size[i], 0) / 2 : 0)];
+        Random random = new(3);
+        float[] Numbers(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() - 0.5f)];
+        float[] x = Numbers(5 * 6 * 7 * C), w = Numbers(2 * 3 * 2 * C * O), b = Numbers(O);
+        TfLiteWriter file = new();
+        int input = file.Tensor("x", Float, [1, .. size, C]), output = file.Tensor("y", Float, [1, .. outputs, O]);
+        file.Operator(132, [input, file.Tensor("w", Float, [.. kernel, C, O], MemoryMarshal.AsBytes<float>(w).ToArray()), file.Tensor("b", Float, [O], MemoryMarshal.AsBytes<float>(b).ToArray())], output, 106,
+            new() { [0] = padding, [1] = strideD, [2] = strideW, [3] = strideH, [4] = (byte)1, [5] = dilationD, [6] = 1, [7] = 1 });
+        using InferenceSession session = new(GraphOptimizer.Optimize(Import(file, input, output)));
+        x.CopyTo(session.Input<float>(0));
+        session.Run();
+        ReadOnlySpan<float> y = session.Output<float>(0);
+        for (int at = 0; at < y.Length; at++)
+        {
+            int o = at % O, place = at / O, ow = place % outputs[2], oh = place / outputs[2] % outputs[1], od = place / outputs[2] / outputs[1];
+            double sum = b[o];
+            for (int k = 0; k < kernel.Aggregate((p, q) => p * q); k++)
+            {
+                int kw = k % 2, kh = k / 2 % 3, kd = k / 6, d = od * strideD - before[0] + kd * dilationD, h = oh * strideH - before[1] + kh, v = ow * strideW - before[2] + kw;
+                if (d < 0 || h < 0 || v < 0 || d >= 5 || h >= 6 || v >= 7) continue;
+                for (int c = 0; c < C; c++) sum += x[((d * 6 + h) * 7 + v) * C + c] * w[(k * C + c) * O + o];
+            }
+            Assert.Equal((float)Math.Max(0, sum), y[at], 1e-5f);
+        }
     }
 
     [Fact]

@@ -18,6 +18,7 @@ internal static class TfLiteConverters
         switch (op.Code)
         {
             case TfLiteOperatorCode.Conv2D: TfLiteWindowConverters.Convolution(op, g); break;
+            case TfLiteOperatorCode.Conv3D: TfLiteVolumes.Convolution(op, g); break;
             case TfLiteOperatorCode.DepthwiseConv2D: TfLiteWindowConverters.Depthwise(op, g); break;
             case TfLiteOperatorCode.FullyConnected: TfLiteWindowConverters.FullyConnected(op, g); break;
             case TfLiteOperatorCode.AveragePool2D: TfLiteWindowConverters.Pool(op, g, OperatorType.AveragePool); break;

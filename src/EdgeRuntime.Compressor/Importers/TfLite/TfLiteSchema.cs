@@ -34,6 +34,7 @@ internal enum TfLiteOperatorCode
     ExpandDims = 70,
     Quantize = 114,
     Densify = 124,
+    Conv3D = 132,
     Relu0To1 = 152,
 }
 
@@ -55,6 +56,7 @@ internal enum TfLiteOptions : byte
     Div = 29,
     BidirectionalSequenceLstm = 69,
     UnidirectionalSequenceLstm = 71,
+    Conv3D = 106,
 }
 
 /// <summary>Values of the ActivationFunctionType enumeration.</summary>

@@ -125,26 +125,24 @@ internal static class TfLiteWindowConverters
             : g.FreshConstant(bias.Name, bias.Constant.Reshape(shape), quantization);
     }
 
-    /// <summary>
-    /// Strides and explicit paddings. SAME gives ⌈in / stride⌉ outputs, the odd padding behind; VALID none.
-    /// </summary>
+    /// <summary>Strides and explicit paddings.</summary>
     private static AttributeSet Window(TfLiteGraphBuilder g, ValueInfo x, int[] kernel, FlatTable? options, int[] dilations)
     {
         int[] strides = [options?.Scalar<int>(2) ?? 0, options?.Scalar<int>(1) ?? 0];
+        int[] rows = Pads(g, x, 1, kernel[0], strides[0], dilations[0], options), columns = Pads(g, x, 2, kernel[1], strides[1], dilations[1], options);
+        return new AttributeSet().Set("strides", strides).Set("pads", rows[0], columns[0], rows[1], columns[1]);
+    }
+
+    /// <summary>Padding before and behind along an axis: SAME gives ⌈in / stride⌉ outputs, the odd padding behind; VALID has none.</summary>
+    public static int[] Pads(TfLiteGraphBuilder g, ValueInfo x, int axis, int kernel, int stride, int dilation, FlatTable? options)
+    {
+        if (stride < 1 || kernel < 1 || dilation < 1) throw g.Invalid(x.Name, $"a window of {kernel} with stride {stride} and dilation {dilation}");
         byte padding = options?.Scalar<byte>(0) ?? Same;
-        int[] pads = new int[4];
-        for (int i = 0; i < 2; i++)
-        {
-            if (strides[i] < 1 || kernel[i] < 1 || dilations[i] < 1)
-                throw g.Invalid(x.Name, $"a window of {kernel[i]} with stride {strides[i]} and dilation {dilations[i]}");
-            if (padding == Valid) continue;
-            if (padding != Same) throw g.Invalid(x.Name, $"padding type {padding}");
-            long outputs = ((long)x.Shape[i + 1] + strides[i] - 1) / strides[i];
-            long total = Math.Max((outputs - 1) * strides[i] + (kernel[i] - 1L) * dilations[i] + 1 - x.Shape[i + 1], 0);
-            pads[i] = checked((int)(total / 2));
-            pads[i + 2] = checked((int)(total - total / 2));
-        }
-        return new AttributeSet().Set("strides", strides).Set("pads", pads);
+        if (padding == Valid) return [0, 0];
+        if (padding != Same) throw g.Invalid(x.Name, $"padding type {padding}");
+        long outputs = ((long)x.Shape[axis] + stride - 1) / stride;
+        long total = Math.Max((outputs - 1) * stride + (kernel - 1L) * dilation + 1 - x.Shape[axis], 0);
+        return [checked((int)(total / 2)), checked((int)(total - total / 2))];
     }
 
     private static void RequireRank4(TfLiteGraphBuilder g, params ReadOnlySpan<ValueInfo> values)
