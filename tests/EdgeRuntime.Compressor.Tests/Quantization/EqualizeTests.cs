@@ -39,6 +39,28 @@ public sealed class EqualizeTests
         Assert.DoesNotContain(dropped.Nodes, n => n.Attributes.Contains("max"));
     }
 
+    /// <summary>A channel far above 0 widens the range that all share; the function stays where nothing falls below what the data showed.</summary>
+    [Fact]
+    public void HighBiasesMoveOn()
+    {
+        GraphBuilder b = new();
+        ValueInfo input = b.Input("x", 1, 4, 4, 3);
+        ValueInfo bias = b.Random(5);
+        bias.Constant = Tensor.Vector<float>(0, 60, 0, 0, 0);
+        ValueInfo x = b.Clip(b.Convolution(input, b.Random(5, 3, 3, 3), bias, pad: 1), 0);
+        Graph before = b.Output(b.Node(FullyConnected, null, b.Node(ReduceMean, new AttributeSet().Set("axes", 1, 2).Set("keepdims", 0), x), b.Random(6, 5))), after = GraphCopy.Of(before);
+        CalibrationData data = new();
+        for (int s = 0; s < 16; s++) data.Add(b.Sample(input));
+        PassContext context = new() { Calibration = data };
+        Assert.StartsWith("1 channels", Assert.Single(new Equalize(new EqualizeOptions()).Apply(after, context).Notes), StringComparison.Ordinal);
+        for (int s = 0; s < data.Count; s++)
+            Assert.All(HostEvaluator.Run(before, data.Sample(s, 0, input))[before.Outputs[0].Name].ToFloats().Zip(HostEvaluator.Run(after, data.Sample(s, 0, input))[after.Outputs[0].Name].ToFloats()),
+                p => Assert.Equal(p.First, p.Second, 2e-3f));
+        float[] Ranges(Graph g) => [.. new QuantizeInt8(new QuantizeOptions()).Apply(g, context).Layers.Select(l => (float)l.SignalToNoise)];
+        float plain = Ranges(before)[^1], absorbed = Ranges(after)[^1];
+        Assert.True(absorbed > plain, $"{absorbed} dB absorbed, {plain} as it was");
+    }
+
     [Fact]
     public void ValuesWithOtherReadersStay()
     {

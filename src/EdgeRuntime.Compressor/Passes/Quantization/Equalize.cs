@@ -11,6 +11,10 @@ namespace EdgeRuntime.Compressor;
 /// that read it are multiplied by s[i] = √(r₁[i] / r₂[i]), so that the largest weights r₁[i] and r₂[i] become the same; over chains
 /// until nothing changes. The network computes the same function. An upper bound b (ReLU6) holds for all channels alike: channels
 /// that come near it on the calibration data keep s = 1, others s ≥ their largest value / b; without data such pairs stay.
+/// <para>
+/// High biases are absorbed: a channel whose output is never below c > 0 on the calibration data loses c from its bias, and W₂·c goes to the second
+/// layer's, where no padding puts zeros beside such channels. (The paper has no data, and takes c from batch normalisation.)
+/// </para>
 /// </summary>
 public sealed class Equalize(EqualizeOptions options) : ICompressionPass
 {
@@ -45,25 +49,37 @@ public sealed class Equalize(EqualizeOptions options) : ICompressionPass
         Pair[] pairs = [.. layers.Keys.Select(n => Pair.From(n, layers, index)).OfType<Pair>()];
         if (Options.DropBounds)
             foreach (Pair pair in pairs) pair.DropBound();
-        else if (context.Calibration is not null) ObserveBounds(graph, context, pairs);
+        else if (context.Calibration is not null) Observe(graph, context, [.. pairs.Where(p => p.IsBounded)], (pair, outputs) => pair.Widen(outputs));
         Pair[] usable = [.. pairs.Where(p => !p.IsBounded || p.Largest.Length > 0)];
         for (int round = 0; round < MostRounds; round++)
             if (usable.Sum(p => p.Balance()) < Settled * usable.Length) break;
-        foreach (Node node in usable.SelectMany(p => new[] { p.First, p.Second }).Distinct()) layers[node].Store(index);
+        void Store()
+        {
+            foreach (Node node in usable.SelectMany(p => new[] { p.First, p.Second }).Distinct()) layers[node].Store(index);
+        }
+        Store();
+        int absorbed = 0;
+        if (Options.Absorb && context.Calibration is not null)
+        {
+            Pair[] plain = [.. usable.Where(p => !p.IsPadded)];
+            Observe(graph, context, plain, (pair, outputs) => pair.Lower(outputs));
+            absorbed = plain.Sum(p => p.Absorb());
+            Store();
+        }
         return new PassReport(Name, usable.Length)
         {
-            Notes = [.. pairs.Except(usable).Select(p => $"{p.First} has an upper bound, whose channels only calibration data can tell: left as it is")],
+            Notes = [.. pairs.Except(usable).Select(p => $"{p.First} has an upper bound, whose channels only calibration data can tell: left as it is"),
+                .. absorbed > 0 ? [$"{absorbed} channels handed the least they give on to the next layer's bias"] : Array.Empty<string>()],
         };
     }
 
-    private static void ObserveBounds(Graph graph, PassContext context, Pair[] pairs)
+    private static void Observe(Graph graph, PassContext context, Pair[] pairs, Action<Pair, ReadOnlySpan<float>> look)
     {
-        Pair[] bounded = [.. pairs.Where(p => p.IsBounded)];
-        if (bounded.Length == 0) return;
+        if (pairs.Length == 0) return;
         using InferenceSession session = new(graph, context.Options(keepIntermediates: true));
         context.RequireCalibration().ForEach(session, _ =>
         {
-            foreach (Pair pair in bounded) pair.Widen(MemoryMarshal.Cast<byte, float>(session.ValueBytes(pair.First.Output)));
+            foreach (Pair pair in pairs) look(pair, MemoryMarshal.Cast<byte, float>(session.ValueBytes(pair.First.Output)));
         });
     }
 
@@ -72,6 +88,7 @@ public sealed class Equalize(EqualizeOptions options) : ICompressionPass
     {
         private readonly Node[] _between;
         private readonly Weights _first, _second;
+        private float[] _least = [];
         private float _bound;
 
         private Pair((Node, Weights) first, (Node, Weights) second, Node[] between, float bound)
@@ -107,6 +124,9 @@ public sealed class Equalize(EqualizeOptions options) : ICompressionPass
             return null;
         }
 
+        /// <summary>Whether zeros of padding stand beside the channels.</summary>
+        public bool IsPadded => _between.Append(Second).Any(n => n.Type == OperatorType.Pad || (n != First && n.Type != OperatorType.MaxPool && n.Attributes.Ints("pads").ContainsAnyExcept(0)));
+
         public void DropBound()
         {
             foreach (Node node in _between) node.Attributes.Remove("max");
@@ -117,6 +137,23 @@ public sealed class Equalize(EqualizeOptions options) : ICompressionPass
         {
             if (Largest.Length == 0) Largest = new float[_first.Outputs];
             for (int i = 0; i < outputs.Length; i++) Largest[i % Largest.Length] = Math.Max(Largest[i % Largest.Length], outputs[i]);
+        }
+
+        public void Lower(ReadOnlySpan<float> outputs)
+        {
+            if (_least.Length == 0) _least = [.. Enumerable.Repeat(float.PositiveInfinity, _first.Outputs)];
+            for (int i = 0; i < outputs.Length; i++) _least[i % _least.Length] = Math.Min(_least[i % _least.Length], outputs[i]);
+        }
+
+        /// <summary>Moves what channels always give to the second layer's bias; returns how many have such.</summary>
+        public int Absorb()
+        {
+            // A channel that meets the bound would meet it later.
+            for (int c = 0; c < _least.Length; c++)
+                if (!(_least[c] > 0) || (IsBounded && Largest[c] >= Free * _bound)) _least[c] = 0;
+            for (int c = 0; c < _least.Length; c++) _first.Bias[c] -= _least[c];
+            for (int i = 0; i < _second.Values.Length; i++) _second.Bias[i / _second.PerOutput] += _second.Values[i] * _least[_second.InputChannel(i)];
+            return _least.Count(c => c > 0);
         }
 
         /// <summary>Brings the ranges of both sides together; returns how far they were apart, as the mean of |ln s|.</summary>
