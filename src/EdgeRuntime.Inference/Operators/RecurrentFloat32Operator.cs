@@ -6,7 +6,7 @@ using EdgeRuntime.Tensors;
 namespace EdgeRuntime.Inference;
 
 /// <summary>
-/// A float LSTM or GRU: what the inputs of all steps contribute is one matrix product (two where W comes in factors), by the same
+/// A float LSTM or GRU, whose weights may be stored in half precision or as integers: what the inputs of all steps contribute is one matrix product (two where W comes in factors), by the same
 /// kernels as fully connected layers; then the recurrent kernel goes through the steps.
 /// </summary>
 internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
@@ -36,9 +36,9 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
             ];
         InnerStages = _products.Sum(p => p.Stages) + shape.Stages;
         Shape = shape;
-        float[] recurrent = shape.Rank > 0 ? Floats(node, RecurrentShape.R).ToArray() : Recurrent(node, s);
-        float[] second = shape.Rank > 0 ? Floats(node, RecurrentShape.R2).ToArray() : [];
-        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(shape), to => _kernel.Pack(shape, recurrent, second, Floats(node, RecurrentShape.RecurrentBias), to), context);
+        float[] recurrent = shape.Rank > 0 ? FloatConstants.Of(node, RecurrentShape.R) : Recurrent(node, s);
+        float[] second = shape.Rank > 0 ? FloatConstants.Of(node, RecurrentShape.R2) : [];
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(shape), to => _kernel.Pack(shape, recurrent, second, FloatConstants.Of(node, RecurrentShape.RecurrentBias), to), context);
         _productScratch = _products.Max(p => p.ScratchBytes);
         EstimatedCycles = _kernel.EstimateCycles(shape) + _products.Sum(p => p.Cycles);
         ScratchBytes = Align(_productScratch) + _products.Sum(p => Align(p.OutputBytes)) + _kernel.ScratchBytes(shape);
@@ -70,7 +70,7 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
     public static RecurrentFloat32Operator Create(Node node, PrepareContext context)
     {
         foreach (ValueInfo v in node.Outputs.Concat(node.Inputs.OfType<ValueInfo>()))
-            if (v.Type != ElementType.Float32 && !(v.IsConstant && v.Type == ElementType.Float16)) throw Unsupported(node, $"{v} in a float layer");
+            if (v.Type != ElementType.Float32 && !(v.IsConstant && (v.Type == ElementType.Float16 || v.Quantization is not null))) throw Unsupported(node, $"{v} in a float layer");
         return new(node, KernelCatalog.SelectRecurrent(CellShape(node), context.Cpu, context.Wish(node)), context);
     }
 
@@ -143,14 +143,6 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
 
     private static long Align(long bytes) => (bytes + NativeBuffer.Alignment - 1) / NativeBuffer.Alignment * NativeBuffer.Alignment;
 
-    private static ReadOnlySpan<float> Floats(Node node, int index) => node.OptionalInput(index) switch
-    {
-        null => [],
-        { Constant: { Type: ElementType.Float32 } constant } => MemoryMarshal.Cast<byte, float>(constant.Data.Span),
-        { Constant: { } constant } => constant.ToFloats(),
-        var value => throw Unsupported(node, $"weights and biases must be constants, not {value}"),
-    };
-
     /// <summary>The shape, its recurrent factors kept where they take fewer products than what they stand for.</summary>
     private static RecurrentCellShape CellShape(Node node)
     {
@@ -162,9 +154,9 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
     /// <summary>R, multiplied out where it comes in factors.</summary>
     private static float[] Recurrent(Node node, RecurrentShape s)
     {
-        ReadOnlySpan<float> r = Floats(node, RecurrentShape.R);
-        if (s.RecurrentRank == 0) return r.ToArray();
-        ReadOnlySpan<float> second = Floats(node, RecurrentShape.R2);
+        float[] r = FloatConstants.Of(node, RecurrentShape.R);
+        if (s.RecurrentRank == 0) return r;
+        float[] second = FloatConstants.Of(node, RecurrentShape.R2);
         float[] whole = new float[s.Rows * s.HiddenSize];
         for (int row = 0; row < s.Rows; row++)
             for (int k = 0; k < s.RecurrentRank; k++)
@@ -186,7 +178,7 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
         {
             ConvolutionShape s = shape;
             _kernel = KernelCatalog.Select(s, context.Cpu).Kernel;
-            _packed = new PackedWeights(node, _kernel.Descriptor.Id, _kernel.PackedBytes(s), to => _kernel.Pack(s, Floats(node, weights), bias < 0 ? [] : Floats(node, bias), to), context);
+            _packed = new PackedWeights(node, _kernel.Descriptor.Id, _kernel.PackedBytes(s), to => _kernel.Pack(s, FloatConstants.Of(node, weights), bias < 0 ? [] : FloatConstants.Of(node, bias), to), context);
             _call = new ConvolutionFloat32Call { Shape = s, Min = float.NegativeInfinity, Max = float.PositiveInfinity, Packed = _packed.Pointer };
             ScratchBytes = _kernel.ScratchBytes(s, context.Workers);
             Stages = _kernel.Stages(s);

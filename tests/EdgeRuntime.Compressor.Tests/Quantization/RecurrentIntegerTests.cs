@@ -22,6 +22,24 @@ public sealed class RecurrentIntegerTests
         Assert.Equal(RecurrentFactorsTests.Run(graph, sample), RecurrentFactorsTests.Run(Stored(graph), sample));
     }
 
+    /// <summary>Float inside, also as factors: only the file holds nibbles.</summary>
+    [Theory]
+    [InlineData(OperatorType.Lstm, 2, "float", false)]
+    [InlineData(OperatorType.Gru, 0, "dynamic", false)]
+    [InlineData(OperatorType.Lstm, 0, "float", true)]
+    public void Int4WeightsMeetFloatActivations(OperatorType type, int direction, string activations, bool factored)
+    {
+        Graph graph = RecurrentFactorsTests.Layer(type, direction, out Tensor sample, 40, 48);
+        if (factored) new Factorize(new FactorizeOptions { Rank = 16 }).Apply(graph, PassContext.Empty);
+        float[] expected = RecurrentFactorsTests.Run(graph, sample);
+        new QuantizeInt4(new QuantizeInt4Options { Activations = activations, Group = 32, KeepEnds = false }).Apply(graph, PassContext.Empty);
+        GraphOptimizer.Optimize(graph);
+        Node layer = Assert.Single(graph.Nodes, n => n.Type == type);
+        Assert.Equal((ElementType.Int4, ElementType.Int4, ElementType.Float32), (layer.Input(factored ? RecurrentShape.R2 : RecurrentShape.W).Type, layer.Input(RecurrentShape.R).Type, layer.Output.Type));
+        Assert.True(SignalToNoise(expected, RecurrentFactorsTests.Run(graph, sample)) > (factored ? 5 : 8));
+        Assert.Equal(RecurrentFactorsTests.Run(graph, sample), RecurrentFactorsTests.Run(Stored(graph), sample));
+    }
+
     [Theory]
     [InlineData(OperatorType.Lstm, 0)]
     [InlineData(OperatorType.Gru, 1)]

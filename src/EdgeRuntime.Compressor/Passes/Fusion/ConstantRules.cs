@@ -22,7 +22,7 @@ internal static class ConstantRules
             if (node.Inputs[i] is not { Constant: { } constant } value) continue;
             if (value.Type != ElementType.Float16 && (value.Type == ElementType.Float32 || value.Quantization is null)) continue;
             // Weights of few bits are executed as they are.
-            if (i == 1 && value.Type is ElementType.Int4 or ElementType.Int8 && node.Type is OperatorType.Convolution or OperatorType.FullyConnected) continue;
+            if (value.Type is ElementType.Int4 or ElementType.Int8 && (node.Type is OperatorType.Lstm or OperatorType.Gru || (i == 1 && node.Type is OperatorType.Convolution or OperatorType.FullyConnected))) continue;
             double[] reals = HostEvaluator.ToReals(constant, value.Quantization);
             node.Inputs[i] = index.Constant(value, Tensor.From<float>(value.Shape, Array.ConvertAll(reals, r => (float)r)));
             changed = true;

@@ -56,7 +56,9 @@ public sealed class QuantizeInt4 : ICompressionPass
             node.Inputs[1] = weights;
             if (Options.Activations == "dynamic") node.Attributes.Set("dynamic", 1);
         }
-        return new PassReport(Name, layers.Length) { Notes = [.. layers.Where(n => !nibbles.Contains(n)).Select(n => $"{n} has int8 weights")] };
+        Node[] recurrent = [.. graph.Nodes.Where(n => !Options.Skip.Contains(n.Name) && RecurrentInsertion.StoreWeights(n, w => Options.Int8.Contains(n.Name) ? ToInt8(n, w, WeightRounding.ToNearest, index)
+            : Quantize(n, w, new float[w.Shape[0]], WeightRounding.ToNearest, index)))];
+        return new PassReport(Name, layers.Length + recurrent.Length) { Notes = [.. layers.Where(n => !nibbles.Contains(n)).Select(n => $"{n} has int8 weights")] };
     }
 
     /// <summary>Nodes of <paramref name="graph"/> that get int4 weights: dense ones, the first and the last only if they may.</summary>

@@ -14,9 +14,20 @@ internal static class RecurrentInsertion
     private static readonly QuantizationParameters UnitState = new(MathF.ScaleB(1, -15), 0);
 
     /// <summary>Whether <paramref name="node"/> can be quantised.</summary>
-    public static bool IsQuantizable(Node node) => node.OptionalInput(RecurrentShape.W2) is null && node.OptionalInput(RecurrentShape.R2) is null or { IsConstant: true }
+    public static bool IsQuantizable(Node node) => IsFloat(node) && node.OptionalInput(RecurrentShape.W2) is null && node.OptionalInput(RecurrentShape.R2) is null or { IsConstant: true }
         && node.Inputs.Skip(RecurrentShape.W).Take(4).All(v => v is null or { IsConstant: true })
         && node.Inputs.Skip(RecurrentShape.FirstHidden).Take(2).All(v => v is null or { IsConstant: false });
+
+    private static bool IsFloat(Node node) => node.Type is OperatorType.Lstm or OperatorType.Gru && node.Inputs.All(v => v is null or { Type: ElementType.Float32 or ElementType.Float16 });
+
+    /// <summary>The weights of a float layer as integers, which the runtime widens when it loads the network: <paramref name="store"/> gives the form of each.</summary>
+    public static bool StoreWeights(Node node, Func<ValueInfo, ValueInfo> store)
+    {
+        if (!IsFloat(node)) return false;
+        foreach (int i in (ReadOnlySpan<int>)[RecurrentShape.W, RecurrentShape.R, RecurrentShape.W2, RecurrentShape.R2])
+            if (node.OptionalInput(i) is { IsConstant: true } weights) node.Inputs[i] = store(weights);
+        return true;
+    }
 
     /// <summary>Nodes that only move states between recurrent layers and the graph's inputs and outputs: they must not round them to 8 bits.</summary>
     public static HashSet<Node> StateMovers(Graph graph)
