@@ -60,7 +60,7 @@ public static class KernelCatalog
     public static KernelChoice<RecurrentFloat32Kernel> SelectRecurrent(in RecurrentCellShape shape, CpuFeatures cpu, string? wish = null)
     {
         RecurrentCellShape s = shape;
-        return Cheapest(RecurrentFloat32Kernels.All, cpu, wish, k => k.EstimateCycles(s));
+        return Cheapest(RecurrentFloat32Kernels.All, cpu, wish, k => k.Supports(s) ? k.EstimateCycles(s) : double.PositiveInfinity);
     }
 
     /// <summary>The int8 recurrent kernel with the least estimated cost; <paramref name="wish"/> names one to prefer.</summary>

@@ -27,7 +27,7 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
         RecurrentCellShape shape = CellShape(node);
         int rows = s.Steps * s.Batch;
         _products = s.InputRank == 0
-            ? [new Product(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Rows), RecurrentShape.W, RecurrentShape.Bias, context)]
+            ? [new Product(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Rows) with { Units = WeightUnits.Of<float>(FloatConstants.Of(node, RecurrentShape.W), s.Rows) }, RecurrentShape.W, RecurrentShape.Bias, context)]
             :
             [
                 new Product(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Directions * s.InputRank), RecurrentShape.W2, -1, context),
@@ -148,7 +148,7 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
     {
         RecurrentShape s = RecurrentShape.Of(node);
         bool pays = (long)s.RecurrentRank * (s.Gates + 1) < (long)s.Gates * s.HiddenSize;
-        return ShapeOf(node) with { Rank = pays ? s.RecurrentRank : 0 };
+        return ShapeOf(node) with { Rank = pays ? s.RecurrentRank : 0, Units = s.RecurrentRank > 0 ? null : WeightUnits.Of<float>(FloatConstants.Of(node, RecurrentShape.R), s.Rows) };
     }
 
     /// <summary>R, multiplied out where it comes in factors.</summary>

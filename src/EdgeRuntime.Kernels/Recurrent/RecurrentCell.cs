@@ -26,6 +26,9 @@ public enum RecurrentCell
 /// <param name="Rank">Rank of R where it comes as two factors, R·h = R1·(R2·h), else 0.</param>
 public readonly record struct RecurrentCellShape(RecurrentCell Cell, int Steps, int Batch, int Inputs, int Hidden, int Direction, int Rank = 0)
 {
+    /// <summary>What is left of R without its zeros, for kernels that skip them; null where few are 0.</summary>
+    public WeightUnits? Units { get; init; }
+
     /// <summary>D.</summary>
     public int Directions => Direction == 2 ? 2 : 1;
 

@@ -1,4 +1,5 @@
 using EdgeRuntime.Inference;
+using EdgeRuntime.Kernels;
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
 using Xunit;
@@ -59,6 +60,24 @@ public sealed class RecurrentIntegerTests
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
         Assert.Contains(session.Steps, s => s.KernelId.StartsWith("recurrent-s8-sparse", StringComparison.Ordinal) || s.KernelId == "recurrent-s8-reference");
         Assert.Equal(RecurrentFactorsTests.Run(graph, sample), RecurrentFactorsTests.Run(stored, sample));
+    }
+
+    /// <summary>The same in float: W's product and R's skip them.</summary>
+    [Fact]
+    public void PrunedBlocksOfFloatLayersAreSkipped()
+    {
+        Graph graph = RecurrentFactorsTests.Layer(OperatorType.Lstm, 0, out Tensor sample, 64, 64);
+        new Prune(new PruneOptions { Pattern = "8x4", Sparsity = 0.8 }).Apply(graph, PassContext.Empty);
+        GraphOptimizer.Optimize(graph);
+        using InferenceSession plain = new(graph, new SessionOptions { Cpu = CpuFeatures.Parse("portable") });
+        sample.Data.Span.CopyTo(plain.InputBytes(0));
+        plain.Run();
+        float[] expected = plain.Output<float>(0).ToArray();
+        new Sparsify(new SparsifyOptions()).Apply(graph, PassContext.Empty);
+        Graph stored = Stored(graph);
+        using InferenceSession session = new(stored);
+        Assert.Contains(session.Steps, s => s.KernelId.StartsWith("recurrent-f32-sparse", StringComparison.Ordinal) || s.KernelId == "recurrent-f32-reference");
+        Assert.All(expected.Zip(RecurrentFactorsTests.Run(stored, sample)), p => Assert.Equal(p.First, p.Second, 1e-4f));
     }
 
     /// <summary>The state's factors are quantised, and multiplied out when the network is loaded; the input's are layers of their own.</summary>

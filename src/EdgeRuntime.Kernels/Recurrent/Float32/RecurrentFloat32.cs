@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace EdgeRuntime.Kernels;
 
@@ -9,47 +10,38 @@ namespace EdgeRuntime.Kernels;
 /// </summary>
 /// <typeparam name="S">The instruction set.</typeparam>
 /// <typeparam name="V">Its register.</typeparam>
-internal abstract unsafe class RecurrentFloat32<S, V> : RecurrentFloat32Kernel where S : struct, IFloatVector<V> where V : unmanaged
+/// <typeparam name="P">The product with R, or with its first factor.</typeparam>
+internal abstract unsafe class RecurrentFloat32<S, V, P> : RecurrentFloat32Kernel where S : struct, IFloatVector<V> where V : unmanaged where P : struct, IRecurrentProduct
 {
+    private protected static KernelDescriptor Named(string set, CpuFeature requires) => P.IsSparse
+        ? new($"recurrent-f32-sparse-{set}", "recurrent-f32", requires, $"{S.Lanes} units of all gates a panel, functions fused with the product; skips zero weights in units of {S.Lanes}×4 (units × inputs)")
+        : new($"recurrent-f32-{set}", "recurrent-f32", requires, $"{S.Lanes} units of all gates a panel, functions fused with the product");
+
     /// <summary>Floats multiplied in a cycle where the weights come from the second-level cache.</summary>
     private protected abstract double ProductsPerCycle { get; }
 
     /// <inheritdoc/>
-    public override double EstimateCycles(in RecurrentCellShape shape) => (double)shape.Steps * shape.Batch * shape.Directions * shape.Gates
-        * Panels(shape) * (shape.Depth * S.Lanes / ProductsPerCycle + 30)
-        + (double)shape.Steps * shape.Batch * shape.Directions * shape.Rank * shape.Hidden / ProductsPerCycle;
+    public override bool Supports(in RecurrentCellShape shape) => P.Supports(shape);
+
+    /// <inheritdoc/>
+    public override double EstimateCycles(in RecurrentCellShape shape) => (double)shape.Steps * shape.Batch * (P.Cycles(shape, ProductsPerCycle)
+        + shape.Directions * (shape.Gates * Panels(shape) * 30 + shape.Rank * shape.Hidden / ProductsPerCycle));
 
     /// <inheritdoc/>
     public override long PackedBytes(in RecurrentCellShape shape) =>
-        sizeof(float) * (GatesFloats(shape) + (long)shape.Directions * FactorPanels(shape) * FactorLanes * (1 + shape.Hidden));
+        sizeof(float) * (P.Floats(shape) + (long)shape.Directions * FactorPanels(shape) * FactorLanes * (1 + shape.Hidden));
 
-    /// <summary>
-    /// For each direction the panels of the gates that are computed together, then of those that are computed after them; behind all
-    /// of them, for each direction, the panels of the second factor, without biases.
-    /// </summary>
+    /// <summary>The panels of the gates; behind them, for each direction, the panels of the second factor, without biases.</summary>
     public override void Pack(in RecurrentCellShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> second, ReadOnlySpan<float> bias, Span<byte> destination)
     {
         Span<float> packed = MemoryMarshal.Cast<byte, float>(destination)[..(int)(PackedBytes(shape) / sizeof(float))];
-        int hidden = shape.Hidden, depth = shape.Depth, at = 0, together = Together(shape.Cell);
         packed.Clear();
-        for (int d = 0; d < shape.Directions; d++)
-            foreach ((int first, int end) in (ReadOnlySpan<(int, int)>)[(0, together), (together, shape.Gates)])
-                for (int u = 0; u < hidden && first < end; u += S.Lanes)
-                {
-                    int step = (end - first) * S.Lanes;
-                    for (int g = first; g < end; g++)
-                        for (int lane = 0; lane < S.Lanes && u + lane < hidden; lane++)
-                        {
-                            int row = (d * shape.Gates + g) * hidden + u + lane, to = at + (g - first) * S.Lanes + lane;
-                            if (!bias.IsEmpty) packed[to] = bias[row];
-                            for (int k = 0; k < depth; k++) packed[to + (1 + k) * step] = weights[row * depth + k];
-                        }
-                    at += step * (1 + depth);
-                }
+        P.Pack(shape, weights, bias, packed);
+        int at = (int)P.Floats(shape);
         for (int d = 0; d < shape.Directions; d++)
             for (int r = 0; r < shape.Rank; r += FactorLanes)
-                for (int k = -1; k < hidden; k++, at += FactorLanes)
-                    for (int lane = 0; lane < FactorLanes && k >= 0 && r + lane < shape.Rank; lane++) packed[at + lane] = second[(d * shape.Rank + r + lane) * hidden + k];
+                for (int k = -1; k < shape.Hidden; k++, at += FactorLanes)
+                    for (int lane = 0; lane < FactorLanes && k >= 0 && r + lane < shape.Rank; lane++) packed[at + lane] = second[(d * shape.Rank + r + lane) * shape.Hidden + k];
     }
 
     /// <inheritdoc/>
@@ -67,14 +59,11 @@ internal abstract unsafe class RecurrentFloat32<S, V> : RecurrentFloat32Kernel w
             for (int portion = first; portion < end; portion++) Project(call, portion, step, late);
             return;
         }
-        int panels = Panels(s), together = Together(s.Cell);
-        nint floats = S.Lanes * (1 + s.Depth);
+        int panels = Panels(s);
         for (int portion = first; portion < end; portion++)
         {
-            int d = portion / panels, panel = portion % panels;
-            float* weights = (float*)call.Packed + (nint)d * panels * s.Gates * floats
-                + (late ? (nint)panels * together + panel : (nint)panel * together) * floats;
-            for (int n = 0; n < s.Batch; n++) Unit(call, new Place(call, d, step, n, panel * S.Lanes), weights, late);
+            (int d, int panel) = Math.DivRem(portion, panels);
+            for (int n = 0; n < s.Batch; n++) Unit(call, new Place(call, d, step, n, panel * S.Lanes), d, panel, late);
         }
     }
 
@@ -83,14 +72,12 @@ internal abstract unsafe class RecurrentFloat32<S, V> : RecurrentFloat32Kernel w
 
     private static int FactorPanels(in RecurrentCellShape s) => (s.Rank + FactorLanes - 1) / FactorLanes;
 
-    private static long GatesFloats(in RecurrentCellShape s) => (long)s.Directions * Panels(s) * s.Gates * S.Lanes * (1 + s.Depth);
-
     /// <summary>R2·h, or R2·(r·h), of one panel of the second factor.</summary>
     private static void Project(in RecurrentFloat32Call call, int portion, int step, bool late)
     {
         RecurrentCellShape s = call.Shape;
         int d = portion / FactorPanels(s), panel = portion % FactorPanels(s), count = Math.Min(FactorLanes, s.Rank - panel * FactorLanes);
-        float* sums = stackalloc float[FactorLanes], weights = (float*)call.Packed + GatesFloats(s) + (nint)portion * FactorLanes * (1 + s.Hidden);
+        float* sums = stackalloc float[FactorLanes], weights = (float*)call.Packed + P.Floats(s) + (nint)portion * FactorLanes * (1 + s.Hidden);
         for (int n = 0; n < s.Batch; n++)
         {
             Place p = new(call, d, step, n, 0);
@@ -103,11 +90,8 @@ internal abstract unsafe class RecurrentFloat32<S, V> : RecurrentFloat32Kernel w
 
     private static int Panels(in RecurrentCellShape s) => (s.Hidden + S.Lanes - 1) / S.Lanes;
 
-    /// <summary>Gates of the first stage of a step.</summary>
-    private static int Together(RecurrentCell cell) => cell switch { RecurrentCell.Lstm => 4, RecurrentCell.GruResetAfter => 3, _ => 2 };
-
     /// <summary>One vector of units of one sequence.</summary>
-    private static void Unit(in RecurrentFloat32Call call, in Place p, float* weights, bool late)
+    private static void Unit(in RecurrentFloat32Call call, in Place p, int direction, int panel, bool late)
     {
         if (p.IsPast)
         {
@@ -116,26 +100,25 @@ internal abstract unsafe class RecurrentFloat32<S, V> : RecurrentFloat32Kernel w
         }
         float* sums = stackalloc float[4 * S.Lanes];
         float* source = call.Shape.Rank > 0 ? p.Projected : late ? p.Reset - p.Unit : p.Previous;
-        float** rows = &source;
-        GemmFloat32Task product = new() { Rows = rows, Length = call.Shape.Depth, Panel = weights, Output = sums, Min = float.NegativeInfinity, Max = float.PositiveInfinity };
+        float* packed = (float*)call.Packed;
         switch (call.Shape.Cell)
         {
             case RecurrentCell.Lstm:
-                GemvFloat32Tile<S, V>.Run<N4>(product);
+                P.Run<N4>(call.Shape, packed, direction, panel, late, source, sums);
                 Lstm(call, p, sums);
                 break;
             case RecurrentCell.GruResetAfter:
-                GemvFloat32Tile<S, V>.Run<N3>(product);
+                P.Run<N3>(call.Shape, packed, direction, panel, late, source, sums);
                 V reset = Sigmoid(Sum(call, p, sums, 1));
                 Gru(p, Sigmoid(Sum(call, p, sums, 0)), Bound(S.Fma(reset, S.Load(sums + 2 * S.Lanes), p.Load(p.Gate(2))), call.Clip));
                 break;
             case RecurrentCell.GruResetBefore when !late:
-                GemvFloat32Tile<S, V>.Run<N2>(product);
+                P.Run<N2>(call.Shape, packed, direction, panel, late, source, sums);
                 p.Store(p.Update, Sigmoid(Sum(call, p, sums, 0)));
                 p.Store(p.Reset, S.Mul(Sigmoid(Sum(call, p, sums, 1)), p.Load(p.Previous + p.Unit)));
                 break;
             default:
-                GemvFloat32Tile<S, V>.Run<N1>(product);
+                P.Run<N1>(call.Shape, packed, direction, panel, late, source, sums);
                 Gru(p, p.Load(p.Update), Bound(S.Add(S.Load(sums), p.Load(p.Gate(2))), call.Clip));
                 break;
         }
@@ -230,31 +213,28 @@ internal abstract unsafe class RecurrentFloat32<S, V> : RecurrentFloat32Kernel w
 }
 
 /// <summary>Eight units at a time.</summary>
-internal sealed class RecurrentFloat32Avx2 : RecurrentFloat32<Avx2Float, System.Runtime.Intrinsics.Vector256<float>>
+internal sealed class RecurrentFloat32Avx2<P> : RecurrentFloat32<Avx2Float, Vector256<float>, P> where P : struct, IRecurrentProduct
 {
     /// <inheritdoc/>
-    public override KernelDescriptor Descriptor { get; } =
-        new("recurrent-f32-avx2", "recurrent-f32", CpuFeature.Avx2, "8 units of all gates a panel, functions fused with the product");
+    public override KernelDescriptor Descriptor { get; } = Named("avx2", CpuFeature.Avx2);
 
     private protected override double ProductsPerCycle => 8;
 }
 
 /// <summary>Sixteen units at a time.</summary>
-internal sealed class RecurrentFloat32Avx512 : RecurrentFloat32<Avx512Float, System.Runtime.Intrinsics.Vector512<float>>
+internal sealed class RecurrentFloat32Avx512 : RecurrentFloat32<Avx512Float, Vector512<float>, RecurrentDense<Avx512Float, Vector512<float>>>
 {
     /// <inheritdoc/>
-    public override KernelDescriptor Descriptor { get; } =
-        new("recurrent-f32-avx512", "recurrent-f32", CpuFeature.Avx512, "16 units of all gates a panel, functions fused with the product");
+    public override KernelDescriptor Descriptor { get; } = Named("avx512", CpuFeature.Avx512);
 
     private protected override double ProductsPerCycle => 12;
 }
 
 /// <summary>Four units at a time.</summary>
-internal sealed class RecurrentFloat32Neon : RecurrentFloat32<NeonFloat, System.Runtime.Intrinsics.Vector128<float>>
+internal sealed class RecurrentFloat32Neon<P> : RecurrentFloat32<NeonFloat, Vector128<float>, P> where P : struct, IRecurrentProduct
 {
     /// <inheritdoc/>
-    public override KernelDescriptor Descriptor { get; } =
-        new("recurrent-f32-neon", "recurrent-f32", CpuFeature.Neon, "4 units of all gates a panel, functions fused with the product");
+    public override KernelDescriptor Descriptor { get; } = Named("neon", CpuFeature.Neon);
 
     private protected override double ProductsPerCycle => 4;
 }
@@ -264,5 +244,12 @@ public static class RecurrentFloat32Kernels
 {
     /// <summary>All kernels; which one runs is decided by <see cref="KernelCatalog"/>.</summary>
     public static IReadOnlyList<RecurrentFloat32Kernel> All { get; } =
-        [new RecurrentFloat32Reference(), new RecurrentFloat32Neon(), new RecurrentFloat32Avx2(), new RecurrentFloat32Avx512()];
+    [
+        new RecurrentFloat32Reference(),
+        new RecurrentFloat32Neon<RecurrentDense<NeonFloat, Vector128<float>>>(),
+        new RecurrentFloat32Neon<RecurrentSlabs<NeonFloat, Vector128<float>>>(),
+        new RecurrentFloat32Avx2<RecurrentDense<Avx2Float, Vector256<float>>>(),
+        new RecurrentFloat32Avx2<RecurrentSlabs<Avx2Float, Vector256<float>>>(),
+        new RecurrentFloat32Avx512(),
+    ];
 }

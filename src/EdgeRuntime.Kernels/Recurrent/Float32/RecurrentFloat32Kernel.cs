@@ -38,6 +38,9 @@ public unsafe struct RecurrentFloat32Call
 /// </summary>
 public abstract class RecurrentFloat32Kernel : Kernel
 {
+    /// <summary>Whether this kernel can do it.</summary>
+    public virtual bool Supports(in RecurrentCellShape shape) => true;
+
     /// <summary>Estimated cost in cycles of a typical core of the required instruction set; the catalog takes the least.</summary>
     public abstract double EstimateCycles(in RecurrentCellShape shape);
 
