@@ -53,11 +53,11 @@ internal static unsafe class Int8NeonWideningTile
                 (c00, c01, c02, c03) = (LoadVector128(sums), LoadVector128(sums + 4), LoadVector128(sums + 8), LoadVector128(sums + 12));
                 (c10, c11, c12, c13) = (LoadVector128(sums + Nr), LoadVector128(sums + Nr + 4), LoadVector128(sums + Nr + 8), LoadVector128(sums + Nr + 12));
             }
-            for (int n = counts[0]; n != 0; n--, b += 16 + 128 * TVectors.Value)
+            for (sbyte* stop = b + counts[0] * BlockBytes<N8, TVectors>(); b != stop; b += BlockBytes<N8, TVectors>())
                 Block<N8, N4, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
-            for (int n = counts[1]; n != 0; n--, b += 16 + 128 * TVectors.Value)
+            for (sbyte* stop = b + counts[1] * BlockBytes<N8, TVectors>(); b != stop; b += BlockBytes<N8, TVectors>())
                 Block<N8, N3, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
-            for (int n = counts[2]; n != 0; n--, b += 16 + 128 * TVectors.Value)
+            for (sbyte* stop = b + counts[2] * BlockBytes<N8, TVectors>(); b != stop; b += BlockBytes<N8, TVectors>())
                 Block<N8, N2, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
             if (counts[3] != 0)
             {
@@ -145,9 +145,9 @@ internal static unsafe class Int8NeonWideningTile
         sbyte* b = (sbyte*)panel + counts[7];
         Vector128<int> c00 = LoadVector128(bias), c01 = LoadVector128(bias + 4), c02 = LoadVector128(bias + 8), c03 = LoadVector128(bias + 12);
         Vector128<int> c10 = c00, c11 = c01, c12 = c02, c13 = c03;
-        for (int n = counts[5]; n != 0; n--, b += 16 + 128 * TVectors.Value)
+        for (int n = counts[5]; n != 0; n--, b += BlockBytes<N8, TVectors>())
             Block<N8, N8, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
-        for (int n = counts[6]; n != 0; n--, b += 16 + 64 * TVectors.Value)
+        for (int n = counts[6]; n != 0; n--, b += BlockBytes<N4, TVectors>())
             Block<N4, N1, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
         Keep(sums, c00, c01, c02, c03, c10, c11, c12, c13);
     }
@@ -178,11 +178,13 @@ internal static unsafe class Int8NeonWideningTile
         where TSteps : struct, ICount where TChain : struct, ICount where TRows : struct, ICount where TVectors : struct, ICount
     {
         Vector128<short> t00 = default, t01 = default, t02 = default, t03 = default, t10 = default, t11 = default, t12 = default, t13 = default;
-        (Vector128<short> K0, Vector128<short> K1, Vector128<short> K2, Vector128<short> K3) x = LoadAndReplicateToVector128x4((short*)(p0 + ((nint*)b)[0])), y = default;
-        if (TRows.Value > 1) y = LoadAndReplicateToVector128x4((short*)(p1 + ((nint*)b)[0]));
-        Vector128<sbyte> u0 = LoadVector128(b + 16), v0 = TVectors.Value > 1 ? LoadVector128(b + 32) : default, u1, v1;
+        nint first = ((nint*)b)[0], second = ((nint*)b)[1];
+        sbyte* r0 = p0 + first, r1 = TRows.Value > 1 ? p1 + first : null, s0 = p0 + second, s1 = TRows.Value > 1 ? p1 + second : null;
+        (Vector128<short> K0, Vector128<short> K1, Vector128<short> K2, Vector128<short> K3) x = LoadAndReplicateToVector128x4((short*)r0), y = default;
+        if (TRows.Value > 1) y = LoadAndReplicateToVector128x4((short*)r1);
+        Vector128<sbyte> u0 = LoadVector128(b + 16), v0 = TVectors.Value > 1 ? LoadVector128(b + 32) : default;
+        Vector128<sbyte> u1 = LoadVector128(b + 16 + 16 * TVectors.Value), v1 = TVectors.Value > 1 ? LoadVector128(b + 64) : default;
         Vector64<sbyte> xl0, xl1, xl2, xl3, yl0, yl1, yl2, yl3, ul0, ul1, vl0, vl1;
-        u1 = LoadVector128(b + 16 + 16 * TVectors.Value); v1 = TVectors.Value > 1 ? LoadVector128(b + 64) : default;
         t01 = Upper<TChain>(0, t01, x.K0, u0);
         if (TVectors.Value > 1) t03 = Upper<TChain>(0, t03, x.K0, v0);
         if (TRows.Value > 1) t11 = Upper<TChain>(0, t11, y.K0, u0);
@@ -261,8 +263,8 @@ internal static unsafe class Int8NeonWideningTile
         if (TRows.Value > 1 && TVectors.Value > 1) t12 = Lower<TChain>(3, t12, yl3, vl1);
         if (TSteps.Value > 4)
         {
-            x = LoadAndReplicateToVector128x4((short*)(p0 + ((nint*)b)[1]));
-            if (TRows.Value > 1) y = LoadAndReplicateToVector128x4((short*)(p1 + ((nint*)b)[1]));
+            x = LoadAndReplicateToVector128x4((short*)s0);
+            if (TRows.Value > 1) y = LoadAndReplicateToVector128x4((short*)s1);
         }
         if (4 % TChain.Value == 0)
         {
@@ -357,6 +359,10 @@ internal static unsafe class Int8NeonWideningTile
         if (TRows.Value > 1) c10 = AddPairwiseWideningAndAdd(c10, t10);
         if (TRows.Value > 1 && TVectors.Value > 1) c12 = AddPairwiseWideningAndAdd(c12, t12);
     }
+
+    /// <summary>Bytes of a block: offsets and weights.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int BlockBytes<TSteps, TVectors>() where TSteps : struct, ICount where TVectors : struct, ICount => 16 + 16 * TSteps.Value * TVectors.Value;
 
     /// <summary>The first product of a chain does not add.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
