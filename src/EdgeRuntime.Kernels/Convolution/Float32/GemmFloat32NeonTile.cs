@@ -34,14 +34,14 @@ internal static unsafe class GemmFloat32NeonTile
         const int Lanes = 4;
         int columns = TVectors.Value * Lanes;
         float* b = t.Panel;
-        float* a0 = t.Rows[0];
-        float* a1 = t.Rows[1];
-        float* a2 = TRows.Value > 2 ? t.Rows[2] : null;
-        float* a3 = TRows.Value > 3 ? t.Rows[3] : null;
-        float* a4 = TRows.Value > 4 ? t.Rows[4] : null;
-        float* a5 = TRows.Value > 5 ? t.Rows[5] : null;
-        float* a6 = TRows.Value > 6 ? t.Rows[6] : null;
-        float* a7 = TRows.Value > 7 ? t.Rows[7] : null;
+        byte* a0 = (byte*)t.Rows[0];
+        byte* a1 = (byte*)t.Rows[1];
+        byte* a2 = TRows.Value > 2 ? (byte*)t.Rows[2] : null;
+        byte* a3 = TRows.Value > 3 ? (byte*)t.Rows[3] : null;
+        byte* a4 = TRows.Value > 4 ? (byte*)t.Rows[4] : null;
+        byte* a5 = TRows.Value > 5 ? (byte*)t.Rows[5] : null;
+        byte* a6 = TRows.Value > 6 ? (byte*)t.Rows[6] : null;
+        byte* a7 = TRows.Value > 7 ? (byte*)t.Rows[7] : null;
         Vector128<float> u = LoadVector128(b), v = TVectors.Value > 1 ? LoadVector128(b + Lanes) : default;
         Vector128<float> c0 = u, d0 = v;
         Vector128<float> c1 = u, d1 = v;
@@ -52,26 +52,26 @@ internal static unsafe class GemmFloat32NeonTile
         Vector128<float> c6 = u, d6 = v;
         Vector128<float> c7 = u, d7 = v;
         b += columns;
-        for (nint o = 0, outer = 0; o < t.OuterCount; o++, outer += t.OuterStep)
-            for (nint i = 0, first = outer; i < t.InnerCount; i++, first += t.InnerStep)
+        for (nint o = 0, outer = 0; o < t.OuterCount; o++, outer += 4 * t.OuterStep)
+            for (nint i = 0, first = outer; i < t.InnerCount; i++, first += 4 * t.InnerStep)
             {
-                nint k = first, end = first + t.Length;
-                for (; k <= end - 4; k += 4)
+                nint k = first, end = first + 4 * t.Length;
+                while (k <= end - 16)
                 {
-                    Vector128<float> x0 = LoadVector128(a0 + k), x1 = LoadVector128(a1 + k);
-                    Vector128<float> x2 = TRows.Value > 2 ? LoadVector128(a2 + k) : default;
-                    Vector128<float> x3 = TRows.Value > 3 ? LoadVector128(a3 + k) : default;
-                    Vector128<float> x4 = TRows.Value > 4 ? LoadVector128(a4 + k) : default;
-                    Vector128<float> x5 = TRows.Value > 5 ? LoadVector128(a5 + k) : default;
-                    Vector128<float> x6 = TRows.Value > 6 ? LoadVector128(a6 + k) : default;
-                    Vector128<float> x7 = TRows.Value > 7 ? LoadVector128(a7 + k) : default;
+                    Vector128<float> x0 = LoadVector128((float*)(a0 + k)), x1 = LoadVector128((float*)(a1 + k));
+                    Vector128<float> x2 = TRows.Value > 2 ? LoadVector128((float*)(a2 + k)) : default;
+                    Vector128<float> x3 = TRows.Value > 3 ? LoadVector128((float*)(a3 + k)) : default;
+                    Vector128<float> x4 = TRows.Value > 4 ? LoadVector128((float*)(a4 + k)) : default;
+                    Vector128<float> x5 = TRows.Value > 5 ? LoadVector128((float*)(a5 + k)) : default;
+                    Vector128<float> x6 = TRows.Value > 6 ? LoadVector128((float*)(a6 + k)) : default;
+                    Vector128<float> x7 = TRows.Value > 7 ? LoadVector128((float*)(a7 + k)) : default;
                     u = LoadVector128(b);
                     if (TVectors.Value > 1) v = LoadVector128(b + Lanes);
+                    Vector128<float> w = LoadVector128(b + columns), z = TVectors.Value > 1 ? LoadVector128(b + columns + Lanes) : default;
                     c0 = FusedMultiplyAddBySelectedScalar(c0, u, x0, 0);
                     if (TVectors.Value > 1) d0 = FusedMultiplyAddBySelectedScalar(d0, v, x0, 0);
                     c1 = FusedMultiplyAddBySelectedScalar(c1, u, x1, 0);
                     if (TVectors.Value > 1) d1 = FusedMultiplyAddBySelectedScalar(d1, v, x1, 0);
-                    Vector128<float> w = LoadVector128(b + columns), z = TVectors.Value > 1 ? LoadVector128(b + columns + Lanes) : default;
                     if (TRows.Value > 2) c2 = FusedMultiplyAddBySelectedScalar(c2, u, x2, 0);
                     if (TRows.Value > 2 && TVectors.Value > 1) d2 = FusedMultiplyAddBySelectedScalar(d2, v, x2, 0);
                     if (TRows.Value > 3) c3 = FusedMultiplyAddBySelectedScalar(c3, u, x3, 0);
@@ -88,8 +88,6 @@ internal static unsafe class GemmFloat32NeonTile
                     if (TVectors.Value > 1) d0 = FusedMultiplyAddBySelectedScalar(d0, z, x0, 1);
                     c1 = FusedMultiplyAddBySelectedScalar(c1, w, x1, 1);
                     if (TVectors.Value > 1) d1 = FusedMultiplyAddBySelectedScalar(d1, z, x1, 1);
-                    u = LoadVector128(b + 2 * columns);
-                    if (TVectors.Value > 1) v = LoadVector128(b + 2 * columns + Lanes);
                     if (TRows.Value > 2) c2 = FusedMultiplyAddBySelectedScalar(c2, w, x2, 1);
                     if (TRows.Value > 2 && TVectors.Value > 1) d2 = FusedMultiplyAddBySelectedScalar(d2, z, x2, 1);
                     if (TRows.Value > 3) c3 = FusedMultiplyAddBySelectedScalar(c3, w, x3, 1);
@@ -102,12 +100,16 @@ internal static unsafe class GemmFloat32NeonTile
                     if (TRows.Value > 6 && TVectors.Value > 1) d6 = FusedMultiplyAddBySelectedScalar(d6, z, x6, 1);
                     if (TRows.Value > 7) c7 = FusedMultiplyAddBySelectedScalar(c7, w, x7, 1);
                     if (TRows.Value > 7 && TVectors.Value > 1) d7 = FusedMultiplyAddBySelectedScalar(d7, z, x7, 1);
+                    u = LoadVector128(b + 2 * columns);
+                    if (TVectors.Value > 1) v = LoadVector128(b + 2 * columns + Lanes);
+                    w = LoadVector128(b + 3 * columns);
+                    if (TVectors.Value > 1) z = LoadVector128(b + 3 * columns + Lanes);
+                    b += 4 * columns;
+                    k += 16;
                     c0 = FusedMultiplyAddBySelectedScalar(c0, u, x0, 2);
                     if (TVectors.Value > 1) d0 = FusedMultiplyAddBySelectedScalar(d0, v, x0, 2);
                     c1 = FusedMultiplyAddBySelectedScalar(c1, u, x1, 2);
                     if (TVectors.Value > 1) d1 = FusedMultiplyAddBySelectedScalar(d1, v, x1, 2);
-                    w = LoadVector128(b + 3 * columns);
-                    if (TVectors.Value > 1) z = LoadVector128(b + 3 * columns + Lanes);
                     if (TRows.Value > 2) c2 = FusedMultiplyAddBySelectedScalar(c2, u, x2, 2);
                     if (TRows.Value > 2 && TVectors.Value > 1) d2 = FusedMultiplyAddBySelectedScalar(d2, v, x2, 2);
                     if (TRows.Value > 3) c3 = FusedMultiplyAddBySelectedScalar(c3, u, x3, 2);
@@ -136,17 +138,16 @@ internal static unsafe class GemmFloat32NeonTile
                     if (TRows.Value > 6 && TVectors.Value > 1) d6 = FusedMultiplyAddBySelectedScalar(d6, z, x6, 3);
                     if (TRows.Value > 7) c7 = FusedMultiplyAddBySelectedScalar(c7, w, x7, 3);
                     if (TRows.Value > 7 && TVectors.Value > 1) d7 = FusedMultiplyAddBySelectedScalar(d7, z, x7, 3);
-                    b += 4 * columns;
                 }
-                for (; k < end; k++, b += columns)
+                for (; k < end; k += 4, b += columns)
                 {
-                    Vector64<float> x0 = Load1(a0 + k), x1 = Load1(a1 + k);
-                    Vector64<float> x2 = TRows.Value > 2 ? Load1(a2 + k) : default;
-                    Vector64<float> x3 = TRows.Value > 3 ? Load1(a3 + k) : default;
-                    Vector64<float> x4 = TRows.Value > 4 ? Load1(a4 + k) : default;
-                    Vector64<float> x5 = TRows.Value > 5 ? Load1(a5 + k) : default;
-                    Vector64<float> x6 = TRows.Value > 6 ? Load1(a6 + k) : default;
-                    Vector64<float> x7 = TRows.Value > 7 ? Load1(a7 + k) : default;
+                    Vector64<float> x0 = Load1((float*)(a0 + k)), x1 = Load1((float*)(a1 + k));
+                    Vector64<float> x2 = TRows.Value > 2 ? Load1((float*)(a2 + k)) : default;
+                    Vector64<float> x3 = TRows.Value > 3 ? Load1((float*)(a3 + k)) : default;
+                    Vector64<float> x4 = TRows.Value > 4 ? Load1((float*)(a4 + k)) : default;
+                    Vector64<float> x5 = TRows.Value > 5 ? Load1((float*)(a5 + k)) : default;
+                    Vector64<float> x6 = TRows.Value > 6 ? Load1((float*)(a6 + k)) : default;
+                    Vector64<float> x7 = TRows.Value > 7 ? Load1((float*)(a7 + k)) : default;
                     u = LoadVector128(b);
                     if (TVectors.Value > 1) v = LoadVector128(b + Lanes);
                     c0 = FusedMultiplyAddBySelectedScalar(c0, u, x0, 0);
