@@ -61,12 +61,9 @@ public sealed unsafe class ConvolutionBinaryCountNeon : ConvolutionBinaryGemm
             for (nint end = Math.Min(pitch, k + ChunkSteps * 16); k < end; k += 16, w += 64)
             {
                 Vector128<byte> a = AdvSimd.LoadVector128(x0 + k), b = AdvSimd.LoadVector128(x1 + k), c = AdvSimd.LoadVector128(x2 + k), d = AdvSimd.LoadVector128(x3 + k);
-                (Vector128<byte> u, Vector128<byte> v) = AdvSimd.Arm64.LoadPairVector128(w);
-                c00 += Differing(a, u); c10 += Differing(b, u); c20 += Differing(c, u); c30 += Differing(d, u);
-                c01 += Differing(a, v); c11 += Differing(b, v); c21 += Differing(c, v); c31 += Differing(d, v);
-                (u, v) = AdvSimd.Arm64.LoadPairVector128(w + 32);
-                c02 += Differing(a, u); c12 += Differing(b, u); c22 += Differing(c, u); c32 += Differing(d, u);
-                c03 += Differing(a, v); c13 += Differing(b, v); c23 += Differing(c, v); c33 += Differing(d, v);
+                Vector128<byte> u = AdvSimd.LoadVector128(w), v = AdvSimd.LoadVector128(w + 16), y = AdvSimd.LoadVector128(w + 32), z = AdvSimd.LoadVector128(w + 48);
+                Add8(a, b, c, d, u, v, ref c00, ref c10, ref c20, ref c30, ref c01, ref c11, ref c21, ref c31);
+                Add8(a, b, c, d, y, z, ref c02, ref c12, ref c22, ref c32, ref c03, ref c13, ref c23, ref c33);
             }
             sums01 += AdvSimd.Arm64.AddPairwise(Sum4(c00, c01, c02, c03), Sum4(c10, c11, c12, c13));
             sums23 += AdvSimd.Arm64.AddPairwise(Sum4(c20, c21, c22, c23), Sum4(c30, c31, c32, c33));
@@ -97,6 +94,19 @@ public sealed unsafe class ConvolutionBinaryCountNeon : ConvolutionBinaryGemm
             sums += AdvSimd.Arm64.AddPairwise(pairs, pairs);
         }
         sums.GetLower().Store(counts);
+    }
+
+    /// <summary>Counts of four rows and two columns; eight side by side, as in-order cores wait for each step's result.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add8(Vector128<byte> a, Vector128<byte> b, Vector128<byte> c, Vector128<byte> d, Vector128<byte> u, Vector128<byte> v,
+        ref Vector128<byte> c0, ref Vector128<byte> c1, ref Vector128<byte> c2, ref Vector128<byte> c3,
+        ref Vector128<byte> d0, ref Vector128<byte> d1, ref Vector128<byte> d2, ref Vector128<byte> d3)
+    {
+        Vector128<byte> t0 = a ^ u, t1 = b ^ u, t2 = c ^ u, t3 = d ^ u, t4 = a ^ v, t5 = b ^ v, t6 = c ^ v, t7 = d ^ v;
+        t0 = AdvSimd.PopCount(t0); t1 = AdvSimd.PopCount(t1); t2 = AdvSimd.PopCount(t2); t3 = AdvSimd.PopCount(t3);
+        t4 = AdvSimd.PopCount(t4); t5 = AdvSimd.PopCount(t5); t6 = AdvSimd.PopCount(t6); t7 = AdvSimd.PopCount(t7);
+        c0 += t0; c1 += t1; c2 += t2; c3 += t3;
+        d0 += t4; d1 += t5; d2 += t6; d3 += t7;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -44,7 +44,7 @@ internal sealed unsafe class ConvolutionInt4Neon : ConvolutionInt4Kernel
         byte* w = block.Panel;
         short* start = (short*)(block.Starts + (long)row * block.Chunks);
         int planes = block.IsBytes ? 2 : 1;
-        Vector64<sbyte> mask = Vector64.Create((sbyte)15);
+        Vector128<sbyte> mask = Vector128.Create((sbyte)15);
         for (int outer = 0; outer < block.OuterCount; outer++)
             for (int inner = 0; inner < block.InnerCount; inner++)
             {
@@ -57,21 +57,30 @@ internal sealed unsafe class ConvolutionInt4Neon : ConvolutionInt4Kernel
                         {
                             Vector128<short> s0 = LoadAndReplicateToVector128(start + half), s1 = s0, s2 = s0, s3 = s0;
                             sbyte* p = x + half * Half;
-                            for (int k = 0; k < Half; k += 2, w += Int4Block.Columns)
+                            // Four k a turn: two of even rows of nibbles, two of odd ones. Upper halves first: a lower half is then its register's last use, and costs no move.
+                            for (sbyte* stop = p + Half; p != stop; p += 4, w += 2 * Int4Block.Columns)
                             {
-                                (Vector64<sbyte> v0, Vector64<sbyte> v1) = Arm64.LoadPairVector64((sbyte*)w);
-                                (Vector64<sbyte> v2, Vector64<sbyte> v3) = Arm64.LoadPairVector64((sbyte*)w + 16);
-                                Vector64<sbyte> even = LoadAndReplicateToVector64(p + k), odd = LoadAndReplicateToVector64(p + k + 1);
-                                Vector64<sbyte> l0 = v0 & mask, l1 = v1 & mask, l2 = v2 & mask, l3 = v3 & mask;
-                                Vector64<sbyte> h0 = High(v0), h1 = High(v1), h2 = High(v2), h3 = High(v3);
-                                s0 = MultiplyWideningLowerAndAdd(s0, l0, even);
-                                s1 = MultiplyWideningLowerAndAdd(s1, l1, even);
-                                s2 = MultiplyWideningLowerAndAdd(s2, l2, even);
-                                s3 = MultiplyWideningLowerAndAdd(s3, l3, even);
-                                s0 = MultiplyWideningLowerAndAdd(s0, h0, odd);
-                                s1 = MultiplyWideningLowerAndAdd(s1, h1, odd);
-                                s2 = MultiplyWideningLowerAndAdd(s2, h2, odd);
-                                s3 = MultiplyWideningLowerAndAdd(s3, h3, odd);
+                                Vector128<sbyte> v0 = LoadVector128((sbyte*)w), v1 = LoadVector128((sbyte*)w + 16), v2 = LoadVector128((sbyte*)w + 32), v3 = LoadVector128((sbyte*)w + 48);
+                                (Vector128<sbyte> x0, Vector128<sbyte> x1, Vector128<sbyte> x2, Vector128<sbyte> x3) = Arm64.LoadAndReplicateToVector128x4(p);
+                                Vector128<sbyte> l0 = v0 & mask, l1 = v1 & mask, h0 = High(v0), h1 = High(v1);
+                                Vector128<sbyte> l2 = v2 & mask, l3 = v3 & mask;
+                                s1 = MultiplyWideningUpperAndAdd(s1, l0, x0);
+                                s3 = MultiplyWideningUpperAndAdd(s3, l1, x0);
+                                s0 = MultiplyWideningLowerAndAdd(s0, l0.GetLower(), x0.GetLower());
+                                s2 = MultiplyWideningLowerAndAdd(s2, l1.GetLower(), x0.GetLower());
+                                Vector128<sbyte> h2 = High(v2), h3 = High(v3);
+                                s1 = MultiplyWideningUpperAndAdd(s1, h0, x1);
+                                s3 = MultiplyWideningUpperAndAdd(s3, h1, x1);
+                                s0 = MultiplyWideningLowerAndAdd(s0, h0.GetLower(), x1.GetLower());
+                                s2 = MultiplyWideningLowerAndAdd(s2, h1.GetLower(), x1.GetLower());
+                                s1 = MultiplyWideningUpperAndAdd(s1, l2, x2);
+                                s3 = MultiplyWideningUpperAndAdd(s3, l3, x2);
+                                s0 = MultiplyWideningLowerAndAdd(s0, l2.GetLower(), x2.GetLower());
+                                s2 = MultiplyWideningLowerAndAdd(s2, l3.GetLower(), x2.GetLower());
+                                s1 = MultiplyWideningUpperAndAdd(s1, h2, x3);
+                                s3 = MultiplyWideningUpperAndAdd(s3, h3, x3);
+                                s0 = MultiplyWideningLowerAndAdd(s0, h2.GetLower(), x3.GetLower());
+                                s2 = MultiplyWideningLowerAndAdd(s2, h3.GetLower(), x3.GetLower());
                             }
                             Vector128<short> m0 = Vector128.Create((short)(planes == 2 && plane == 0 ? 16 : 1)), m1 = m0, m2 = m0, m3 = m0;
                             if (block.IsGrouped)
@@ -106,5 +115,5 @@ internal sealed unsafe class ConvolutionInt4Neon : ConvolutionInt4Kernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector64<sbyte> High(Vector64<sbyte> bytes) => ShiftRightLogical(bytes.AsByte(), 4).AsSByte();
+    private static Vector128<sbyte> High(Vector128<sbyte> bytes) => ShiftRightLogical(bytes.AsByte(), 4).AsSByte();
 }

@@ -82,12 +82,9 @@ public sealed unsafe class ConvolutionInt8SignsNeon : ConvolutionInt8NeonGemm
                 for (nint end = Math.Min(last, k + ChunkSteps * 16); k < end; k += 16, b += 64)
                 {
                     Vector128<sbyte> x0 = LoadVector128(p0 + k), x1 = LoadVector128(p1 + k), x2 = LoadVector128(p2 + k), x3 = LoadVector128(p3 + k);
-                    (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
-                    c00 = Add(c00, x0, u); c10 = Add(c10, x1, u); c20 = Add(c20, x2, u); c30 = Add(c30, x3, u);
-                    c01 = Add(c01, x0, v); c11 = Add(c11, x1, v); c21 = Add(c21, x2, v); c31 = Add(c31, x3, v);
-                    (u, v) = LoadPairVector128(b + 32);
-                    c02 = Add(c02, x0, u); c12 = Add(c12, x1, u); c22 = Add(c22, x2, u); c32 = Add(c32, x3, u);
-                    c03 = Add(c03, x0, v); c13 = Add(c13, x1, v); c23 = Add(c23, x2, v); c33 = Add(c33, x3, v);
+                    Vector128<sbyte> u = LoadVector128(b), v = LoadVector128(b + 16), y = LoadVector128(b + 32), z = LoadVector128(b + 48);
+                    Add8(x0, x1, x2, x3, u, v, ref c00, ref c10, ref c20, ref c30, ref c01, ref c11, ref c21, ref c31);
+                    Add8(x0, x1, x2, x3, y, z, ref c02, ref c12, ref c22, ref c32, ref c03, ref c13, ref c23, ref c33);
                 }
                 s0 += Sum4(c00, c01, c02, c03);
                 s1 += Sum4(c10, c11, c12, c13);
@@ -146,6 +143,23 @@ public sealed unsafe class ConvolutionInt8SignsNeon : ConvolutionInt8NeonGemm
         Vector128<int> bias = LoadVector128((int*)block.Panel), multiplier = LoadVector128((int*)block.Panel + 4), shift = Vector128.Create(block.Shift);
         Vector64<sbyte> bytes = NeonRequantize.Narrow(NeonRequantize.Scale(a + bias, multiplier, shift), NeonRequantize.Scale(b + bias, multiplier, shift), block.ZeroPoint);
         return NeonRequantize.Clamp(bytes.ToVector128Unsafe(), block.Min, block.Max).AsUInt32();
+    }
+
+    /// <summary>Adds four rows' elements for two columns; eight side by side, as in-order cores wait for each step's result.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add8(Vector128<sbyte> x0, Vector128<sbyte> x1, Vector128<sbyte> x2, Vector128<sbyte> x3, Vector128<sbyte> u, Vector128<sbyte> v,
+        ref Vector128<short> c0, ref Vector128<short> c1, ref Vector128<short> c2, ref Vector128<short> c3,
+        ref Vector128<short> d0, ref Vector128<short> d1, ref Vector128<short> d2, ref Vector128<short> d3)
+    {
+        Vector128<sbyte> t0 = x0 ^ u, t1 = x1 ^ u, t2 = x2 ^ u, t3 = x3 ^ u, t4 = x0 ^ v, t5 = x1 ^ v, t6 = x2 ^ v, t7 = x3 ^ v;
+        c0 = AddPairwiseWideningAndAdd(c0, t0);
+        c1 = AddPairwiseWideningAndAdd(c1, t1);
+        c2 = AddPairwiseWideningAndAdd(c2, t2);
+        c3 = AddPairwiseWideningAndAdd(c3, t3);
+        d0 = AddPairwiseWideningAndAdd(d0, t4);
+        d1 = AddPairwiseWideningAndAdd(d1, t5);
+        d2 = AddPairwiseWideningAndAdd(d2, t6);
+        d3 = AddPairwiseWideningAndAdd(d3, t7);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
