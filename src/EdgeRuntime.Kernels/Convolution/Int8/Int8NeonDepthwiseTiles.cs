@@ -26,26 +26,21 @@ internal static unsafe class Int8NeonDepthwiseTiles
             (Vector128<int> low, Vector128<int> high) = Sums<TTriple>(e, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
             for (; left >= 3; left -= 3)
             {
-                a0 = LoadVector64(x0 + i); a1 = LoadVector64(x1 + i); a2 = LoadVector64(x2 + i);
-                Window<TPlain, TTriple>(e, y, i, ref low, ref high, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y + i, x0 + i, x1 + i, x2 + i, ref low, ref high, b0, b1, b2, c0, c1, c2, out a0, out a1, out a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += channels;
-                b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
-                Window<TPlain, TTriple>(e, y, i, ref low, ref high, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y + i, x0 + i, x1 + i, x2 + i, ref low, ref high, c0, c1, c2, a0, a1, a2, out b0, out b1, out b2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += channels;
-                c0 = LoadVector64(x0 + i); c1 = LoadVector64(x1 + i); c2 = LoadVector64(x2 + i);
-                Window<TPlain, TTriple>(e, y, i, ref low, ref high, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y + i, x0 + i, x1 + i, x2 + i, ref low, ref high, a0, a1, a2, b0, b1, b2, out c0, out c1, out c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += channels;
             }
             if (left > 0)
             {
-                a0 = LoadVector64(x0 + i); a1 = LoadVector64(x1 + i); a2 = LoadVector64(x2 + i);
-                Window<TPlain, TTriple>(e, y, i, ref low, ref high, b0, b1, b2, c0, c1, c2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y + i, x0 + i, x1 + i, x2 + i, ref low, ref high, b0, b1, b2, c0, c1, c2, out a0, out a1, out a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += channels;
             }
             if (left > 1)
             {
-                b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
-                Window<TPlain, TTriple>(e, y, i, ref low, ref high, c0, c1, c2, a0, a1, a2, b0, b1, b2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y + i, x0 + i, x1 + i, x2 + i, ref low, ref high, c0, c1, c2, a0, a1, a2, out b0, out b1, out b2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += channels;
             }
             e.Store<TPlain>(y + i, low, high);
@@ -74,21 +69,18 @@ internal static unsafe class Int8NeonDepthwiseTiles
             for (; left >= 2; left -= 2)
             {
                 b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
-                a0 = LoadVector64(z0 + i); a1 = LoadVector64(z1 + i); a2 = LoadVector64(z2 + i);
-                Window<TPlain, TTriple>(e, y, 0, ref low, ref high, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y, z0 + i, z1 + i, z2 + i, ref low, ref high, c0, c1, c2, b0, b1, b2, out a0, out a1, out a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += 2 * channels;
                 y += channels;
                 b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
-                c0 = LoadVector64(z0 + i); c1 = LoadVector64(z1 + i); c2 = LoadVector64(z2 + i);
-                Window<TPlain, TTriple>(e, y, 0, ref low, ref high, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y, z0 + i, z1 + i, z2 + i, ref low, ref high, a0, a1, a2, b0, b1, b2, out c0, out c1, out c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += 2 * channels;
                 y += channels;
             }
             if (left > 0)
             {
                 b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
-                a0 = LoadVector64(z0 + i); a1 = LoadVector64(z1 + i); a2 = LoadVector64(z2 + i);
-                Window<TPlain, TTriple>(e, y, 0, ref low, ref high, c0, c1, c2, b0, b1, b2, a0, a1, a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+                Window<TPlain, TTriple>(e, y, z0 + i, z1 + i, z2 + i, ref low, ref high, c0, c1, c2, b0, b1, b2, out a0, out a1, out a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                 i += 2 * channels;
                 y += channels;
             }
@@ -150,47 +142,52 @@ internal static unsafe class Int8NeonDepthwiseTiles
     }
 
     /// <summary>
-    /// <see cref="Sums"/>, between whose instructions the output before (<paramref name="low"/>, <paramref name="high"/>) is
-    /// requantised and stored at <paramref name="y"/> + <paramref name="i"/>: chains of dependent instructions side by side for in-order cores. The column
-    /// c, which was just loaded, comes last; upper halves come first: the lower half is then a register's last use, and costs no move.
+    /// <see cref="Sums"/>, whose last column is loaded from <paramref name="x0"/>, x1 and x2, and between whose instructions the output before (<paramref name="low"/>, <paramref name="high"/>) is
+    /// requantised and stored at <paramref name="y"/>: for in-order cores, dependent instructions stand six or more apart where there are others, and loads where those wait anyway.
+    /// Lower halves have variables of their own, taken after the last use of their whole vector: they are the same register then, and cost no move.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Window<TPlain, TTriple>(in Epilogue e, sbyte* y, nint i, ref Vector128<int> low, ref Vector128<int> high,
+    private static void Window<TPlain, TTriple>(in Epilogue e, sbyte* y, sbyte* x0, sbyte* x1, sbyte* x2, ref Vector128<int> low, ref Vector128<int> high,
         Vector64<sbyte> a0, Vector64<sbyte> a1, Vector64<sbyte> a2, Vector64<sbyte> b0, Vector64<sbyte> b1, Vector64<sbyte> b2,
-        Vector64<sbyte> c0, Vector64<sbyte> c1, Vector64<sbyte> c2,
+        out Vector64<sbyte> c0, out Vector64<sbyte> c1, out Vector64<sbyte> c2,
         Vector64<sbyte> w0, Vector64<sbyte> w1, Vector64<sbyte> w2, Vector64<sbyte> w3, Vector64<sbyte> w4, Vector64<sbyte> w5,
         Vector64<sbyte> w6, Vector64<sbyte> w7, Vector64<sbyte> w8)
         where TPlain : struct, ICount where TTriple : struct, ICount
     {
-        Vector128<short> s0 = MultiplyWideningLower(a0, w0), s1 = MultiplyWideningLower(b0, w1);
+        Vector128<short> s0 = MultiplyWideningLower(a0, w0), s1 = MultiplyWideningLower(b0, w1), s3 = MultiplyWideningLower(a2, w6), s2 = MultiplyWideningLower(b2, w7), s4 = default, whole;
+        c0 = LoadVector64(x0);
+        c1 = LoadVector64(x1);
+        c2 = LoadVector64(x2);
         Vector128<int> p = MultiplyRoundedDoublingSaturateHigh(low, e.Multiplier0), q = MultiplyRoundedDoublingSaturateHigh(high, e.Multiplier1);
-        Vector128<short> s3 = MultiplyWideningLower(a2, w6), s2 = MultiplyWideningLower(b2, w7), s4 = default, whole;
         s0 = MultiplyWideningLowerAndAdd(s0, a1, w3);
         s1 = MultiplyWideningLowerAndAdd(s1, b1, w4);
-        if (TPlain.Value > 0) whole = Arm64.UnzipEven(p.AsInt16(), q.AsInt16());
-        else whole = ExtractNarrowingSaturateUpper(ExtractNarrowingSaturateLower(p), q);
         s3 = MultiplyWideningLowerAndAdd(s3, c0, w2);
         s2 = MultiplyWideningLowerAndAdd(s2, c1, w5);
+        if (TPlain.Value > 0) whole = Arm64.UnzipEven(p.AsInt16(), q.AsInt16());
+        else whole = ExtractNarrowingSaturateUpper(ExtractNarrowingSaturateLower(p), q);
         high = AddWideningUpper(e.Bias1, s0);
-        low = AddWideningLower(e.Bias0, s0.GetLower());
-        whole = AddSaturate(whole, e.ZeroPoint);
+        Vector64<short> l0 = s0.GetLower();
+        low = AddWideningLower(e.Bias0, l0);
         if (TTriple.Value > 0) s3 = MultiplyWideningLowerAndAdd(s3, c2, w8);
         else s4 = MultiplyWideningLower(c2, w8);
+        whole = AddSaturate(whole, e.ZeroPoint);
         high = AddWideningUpper(high, s1);
-        low = AddWideningLower(low, s1.GetLower());
+        Vector64<short> l1 = s1.GetLower();
+        low = AddWideningLower(low, l1);
+        Vector128<int> upper = AddWideningUpper(s2, s3);
+        Vector64<short> l2 = s2.GetLower(), l3 = s3.GetLower();
+        Vector128<int> lower = AddWideningLower(l2, l3);
         Vector64<sbyte> bytes = ExtractNarrowingSaturateLower(whole);
-        high = AddWideningUpper(high, s2);
-        low = AddWideningLower(low, s2.GetLower());
-        if (TPlain.Value == 0) bytes = Max(bytes, e.Min);
         if (TTriple.Value == 0)
         {
-            high = AddWideningUpper(high, s4);
-            low = AddWideningLower(low, s4.GetLower());
+            upper = AddWideningUpper(upper, s4);
+            Vector64<short> l4 = s4.GetLower();
+            lower = AddWideningLower(lower, l4);
         }
-        if (TPlain.Value == 0) bytes = Min(bytes, e.Max);
-        high = AddWideningUpper(high, s3);
-        low = AddWideningLower(low, s3.GetLower());
-        Store(y + i, bytes);
+        if (TPlain.Value == 0) bytes = Min(Max(bytes, e.Min), e.Max);
+        high += upper;
+        low += lower;
+        Store(y, bytes);
     }
 
     /// <summary>Requantises and stores eight channels.</summary>
