@@ -54,7 +54,7 @@ public sealed class PruneChannelsTests
         static double Left(bool[] kept) => kept.Count(k => k);
         // Any of the first group can go, but not half of them; the second group matters evenly.
         static double Loss(bool[] kept) => (kept[..16].Count(k => k) < 12 ? 100 : 0) + kept[16..].Count(k => !k);
-        bool[] alone = new ChannelSelection(groups, importance, 4, 4, Left).Global(22), together = new ChannelSelection(groups, importance, 4, 4, Left, Loss).Global(22);
+        bool[] alone = new ChannelSelection(groups, importance, 4, _ => 4, Left).Global(22), together = new ChannelSelection(groups, importance, 4, _ => 4, Left, Loss).Global(22);
         Assert.Equal((4, 16), (alone[..16].Count(k => k), alone[16..].Count(k => k)));
         Assert.Equal((12, 8), (together[..16].Count(k => k), together[16..].Count(k => k)));
     }
@@ -77,6 +77,9 @@ public sealed class PruneChannelsTests
         PassReport report = new PruneChannels(new PruneChannelsOptions { Ratio = 0.01, LeastChannels = 12, Multiple = 4 }).Apply(graph, PassContext.Empty);
         Assert.All(graph.Nodes.Where(n => n.Type == OperatorType.Convolution), n => Assert.Equal(12, n.Output.Shape[3]));
         Assert.Contains("are left", report.Notes[^1], StringComparison.Ordinal);
+        Graph halved = TinyTask.Network();
+        new PruneChannels(new PruneChannelsOptions { Ratio = 0.01, LeastShare = 0.5 }).Apply(halved, PassContext.Empty);
+        Assert.Equal([8, 16, 8], halved.Nodes.Where(n => n.Type == OperatorType.Convolution).Select(n => n.Output.Shape[3]));
         Assert.Throws<ModelException>(() => new PruneChannels(new PruneChannelsOptions { Skip = ["nobody"] }).Apply(TinyTask.Network(), PassContext.Empty));
         Assert.Throws<ModelException>(() => new PruneChannels(new PruneChannelsOptions { Importance = "gamma" }).Apply(GraphOptimizer.Optimize(TinyTask.Network()), PassContext.Empty));
         Assert.Throws<ModelException>(() => new PruneChannels(new PruneChannelsOptions { Importance = "taylor" }).Apply(TinyTask.Network(), PassContext.Empty));

@@ -17,14 +17,14 @@ internal sealed class ChannelSelection
     /// <param name="groups">What can go.</param>
     /// <param name="importance">What each channel is worth, by its slot.</param>
     /// <param name="multiple">Sizes that are larger are multiples of this.</param>
-    /// <param name="least">Channels that a group keeps at least.</param>
+    /// <param name="least">Channels that each group keeps at least.</param>
     /// <param name="cost">What the network costs with the channels in the slots that are true.</param>
     /// <param name="loss">How badly the network does with them; null where channels lost together matter as much as one by one.</param>
-    public ChannelSelection(IReadOnlyList<ChannelGroup> groups, double[] importance, int multiple, int least, Func<bool[], double> cost, Func<bool[], double>? loss = null)
+    public ChannelSelection(IReadOnlyList<ChannelGroup> groups, double[] importance, int multiple, Func<ChannelGroup, int> least, Func<bool[], double> cost, Func<bool[], double>? loss = null)
     {
         (_importance, _cost, _loss) = (importance, cost, loss);
         _ranked = [.. groups.Select(g => g.Channels.OrderByDescending(c => importance[c]).ToArray())];
-        _sizes = [.. groups.Select(g => Sizes(g.Channels.Length, multiple, least).ToArray())];
+        _sizes = [.. groups.Select(g => Sizes(g.Channels.Length, multiple, Math.Min(least(g), g.Channels.Length)).ToArray())];
     }
 
     /// <summary>The same share of every group, as small as the target asks.</summary>

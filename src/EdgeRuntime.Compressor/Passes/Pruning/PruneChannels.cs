@@ -22,6 +22,7 @@ public sealed class PruneChannels : ICompressionPass
         if (new object?[] { options.Ratio, options.Macs, options.Latency }.Count(o => o is not null) > 1) throw new ArgumentException("ratio, macs and latency exclude each other");
         if (!((options.Ratio ?? options.Macs ?? 1) is > 0 and <= 1)) throw new ArgumentException($"{(options.Ratio is null ? "macs" : "ratio")} {options.Ratio ?? options.Macs} is not in (0, 1]");
         if (options.Multiple < 1 || options.LeastChannels < 1 || options.Steps < 1 || options.Samples < 1) throw new ArgumentException("multiple, leastChannels, steps and samples are at least 1");
+        if (!(options.LeastShare is >= 0 and <= 1)) throw new ArgumentException($"leastShare {options.LeastShare} is not in [0, 1]");
         if (options.Latency?.Fault is { } fault) throw new ArgumentException(fault);
         if (options.Precision is not ("int8" or "float")) throw new ArgumentException($"no precision \"{options.Precision}\"; known: int8, float");
         options.FineTune?.Check();
@@ -45,10 +46,11 @@ public sealed class PruneChannels : ICompressionPass
         IReadOnlyList<ChannelGroup> before = new ChannelDependencies(graph, Options.Skip).Groups;
         List<string> notes = [];
         Func<Graph, double> cost = Cost(context);
+        Dictionary<string, int> least = Widths(before).ToDictionary(g => g.Key, g => Math.Max(Options.LeastChannels, (int)Math.Ceiling(Options.LeastShare * g.Value / Options.Multiple) * Options.Multiple));
         double whole = cost(graph), target = Options.Latency?.Us(whole) ?? (Options.Ratio ?? Options.Macs ?? 0.5) * whole;
         for (int step = 1; step <= Options.Steps; step++)
         {
-            Remove(graph, cost, whole + (target - whole) * step / Options.Steps, context);
+            Remove(graph, cost, whole + (target - whole) * step / Options.Steps, least, context);
             if (Options.FineTune is { } tuning) notes.AddRange(new FineTune(tuning).Apply(graph, context).Notes);
         }
         Dictionary<string, int> left = Widths(new ChannelDependencies(graph, Options.Skip).Groups);
@@ -59,7 +61,7 @@ public sealed class PruneChannels : ICompressionPass
         return new PassReport(Name, before.Sum(g => g.Channels.Length) - left.Values.Sum()) { Notes = notes };
     }
 
-    private void Remove(Graph graph, Func<Graph, double> cost, double target, PassContext context)
+    private void Remove(Graph graph, Func<Graph, double> cost, double target, Dictionary<string, int> least, PassContext context)
     {
         ChannelDependencies dependencies = new(graph, Options.Skip);
         double[] importance = Options.Importance switch
@@ -68,7 +70,7 @@ public sealed class PruneChannels : ICompressionPass
             "gamma" => ChannelImportance.ByGamma(dependencies),
             _ => ChannelImportance.BySize(dependencies, Options.Importance == "l2"),
         };
-        ChannelSelection selection = new(dependencies.Groups, importance, Options.Multiple, Options.LeastChannels, kept => cost(Without(graph, kept, hollow: true)),
+        ChannelSelection selection = new(dependencies.Groups, importance, Options.Multiple, g => least[Key(g)], kept => cost(Without(graph, kept, hollow: true)),
             Options.Importance == "loss" ? kept => ChannelImportance.Loss(Without(graph, kept), context.RequireTraining(Name).Data, Options.Samples, context) : null);
         bool[] kept = Options.Scope == "layer" ? selection.Uniform(target) : selection.Global(target);
         ChannelRemoval.Apply(dependencies, slot => kept[dependencies.Slots.Find(slot)]);
@@ -90,6 +92,8 @@ public sealed class PruneChannels : ICompressionPass
         return graph => new ChannelDependencies(graph, Options.Skip).Groups.Sum(g => g.Channels.Length);
     }
 
+    private static string Key(ChannelGroup group) => string.Join(" + ", group.Nodes);
+
     private static Dictionary<string, int> Widths(IReadOnlyList<ChannelGroup> groups) =>
-        groups.GroupBy(g => string.Join(" + ", g.Nodes)).ToDictionary(g => g.Key, g => g.Sum(c => c.Channels.Length));
+        groups.GroupBy(Key).ToDictionary(g => g.Key, g => g.Sum(c => c.Channels.Length));
 }

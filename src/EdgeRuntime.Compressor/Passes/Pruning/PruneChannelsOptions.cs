@@ -33,6 +33,9 @@ public sealed record PruneChannelsOptions
     /// <summary>Channels that every group keeps at least.</summary>
     public int LeastChannels { get; set; } = 8;
 
+    /// <summary>The share of its channels that every group keeps at least: importance is known for the network as it is, and says little about what is left of a narrow place once it has been trained on.</summary>
+    public double LeastShare { get; set; }
+
     /// <summary>Training samples that <c>taylor</c> and <c>loss</c> look at.</summary>
     public int Samples { get; set; } = 1024;
 
