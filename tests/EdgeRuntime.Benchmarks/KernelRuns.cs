@@ -3,7 +3,7 @@ using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Benchmarks;
 
-/// <summary>Single kernels, without a session, on made-up operands. Buffers live as long as their action.</summary>
+/// <summary>Single kernels, without a session, on made-up operands; what a session derives from the shape once is derived once. Buffers live as long as their action.</summary>
 internal static unsafe class KernelRuns
 {
     /// <summary>A layer as <paramref name="kind"/> b1, f32, s8, or w1 (weights of signs, int8 activations), by the kernel <paramref name="wish"/> or the catalog's choice.</summary>
@@ -68,10 +68,12 @@ internal static unsafe class KernelRuns
             Input = (sbyte*)input.Pointer,
             Output = (sbyte*)output.Pointer,
             Scratch = scratch.Pointer,
+            Plan = kernel.Plan(s),
         };
+        int[] portions = [.. Enumerable.Range(0, kernel.Stages(s)).Select(stage => kernel.Portions(s, stage))];
         return () =>
         {
-            for (int stage = 0; stage < kernel.Stages(s); stage++) kernel.Run(call, stage, 0, kernel.Portions(s, stage), 0);
+            for (int stage = 0; stage < portions.Length; stage++) kernel.Run(call, stage, 0, portions[stage], 0);
             GC.KeepAlive((packed, scratch, input, output));
         };
     }
@@ -109,9 +111,10 @@ internal static unsafe class KernelRuns
             Output = (float*)output.Pointer,
             Scratch = scratch.Pointer,
         };
+        int[] portions = [.. Enumerable.Range(0, kernel.Stages(s)).Select(stage => kernel.Portions(s, stage))];
         return () =>
         {
-            for (int stage = 0; stage < kernel.Stages(s); stage++) kernel.Run(call, stage, 0, kernel.Portions(s, stage), 0);
+            for (int stage = 0; stage < portions.Length; stage++) kernel.Run(call, stage, 0, portions[stage], 0);
             GC.KeepAlive((packed, scratch, input, output));
         };
     }
