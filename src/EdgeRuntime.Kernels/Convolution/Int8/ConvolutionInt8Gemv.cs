@@ -42,11 +42,11 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     /// <inheritdoc/>
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => shape.IsPointwise;
 
-    /// <summary>The weights' way from the cache in which they fit, for each row.</summary>
+    /// <summary>For each row the weights' way from the nearest cache, and what every panel takes besides, a call and requantisation.</summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         double panels = Panels(shape), bytes = (double)RoundUp(shape.OutChannels, Lanes) * RoundUp(shape.Depth, 4);
-        return 60 + shape.Positions * (panels * 40 + bytes / TStep.WeightsPerCycle) + bytes / 64;
+        return 60 + shape.Positions * (panels * 80 + bytes / TStep.WeightsPerCycle) + bytes / 64;
     }
 
     /// <inheritdoc/>
