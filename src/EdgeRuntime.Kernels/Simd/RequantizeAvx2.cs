@@ -36,6 +36,31 @@ internal static unsafe class RequantizeAvx2
         return Vector256.AndNot(outside | Vector256.Equals(m & Vector256.Create(255), Vector256<int>.Zero), Vector256.Equals(m, Vector256<int>.Zero));
     }
 
+    /// <summary>Requantises doubled sums of one channel, a multiple of 8.</summary>
+    public static void Channel(int* sums, int count, int multiplier, sbyte* output, in ConvolutionInt8Call call)
+    {
+        Vector256<int> multipliers = Vector256.Create(multiplier);
+        int i = 0;
+        if (Unfit((int*)&multipliers) == Vector256<int>.Zero)
+        {
+            Factors<N1> factors = new((int*)&multipliers, call.OutputZeroPoint);
+            Vector256<sbyte> least = Vector256.Create((sbyte)call.Min), most = Vector256.Create((sbyte)call.Max);
+            for (; i + 32 <= count; i += 32)
+            {
+                Vector256<short> a = factors.Pack(factors.Scale(sums + i), factors.Scale(sums + i + 8)), b = factors.Pack(factors.Scale(sums + i + 16), factors.Scale(sums + i + 24));
+                factors.Order(Avx2.Min(Avx2.Max(Avx2.PackSignedSaturate(a, b), least), most)).Store(output + i);
+            }
+        }
+        Vector128<short> zero = Vector128.Create((short)call.OutputZeroPoint);
+        Vector128<sbyte> low = Vector128.Create((sbyte)call.Min), high = Vector128.Create((sbyte)call.Max);
+        for (; i < count; i += 8)
+        {
+            Vector256<int> scaled = Scale(Vector256.Load(sums + i), multipliers);
+            Vector128<short> words = Sse2.AddSaturate(Sse2.PackSignedSaturate(scaled.GetLower(), scaled.GetUpper()), zero);
+            *(long*)(output + i) = Vector128.Min(Vector128.Max(Sse2.PackSignedSaturate(words, words), low), high).AsInt64().ToScalar();
+        }
+    }
+
     /// <summary>Two rows at a time, a last row alone twice; in floats if <typeparamref name="TFloat"/> is 1.</summary>
     private static void Columns16<TFloat>(in ConvolutionInt8Tile tile, int column, in ConvolutionInt8Call call) where TFloat : struct, ICount
     {

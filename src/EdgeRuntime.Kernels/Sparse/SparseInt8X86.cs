@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace EdgeRuntime.Kernels;
 
@@ -57,20 +56,9 @@ internal readonly unsafe struct SparseInt8X86<TDot> : ISparseInt8<Vector256<int>
 
     public static void Requantize(int* sums, int count, int multiplier, sbyte* output, in ConvolutionInt8Call call)
     {
-        if (call.Shift != 0)
-        {
+        if (call.Shift == 0) RequantizeAvx2.Channel(sums, count, multiplier, output, call);
+        else
             for (int i = 0; i < count; i++) output[i] = RequantizeScalar.Apply(sums[i], multiplier, call);
-            return;
-        }
-        Vector256<int> factor = Vector256.Create(multiplier);
-        Vector128<short> zero = Vector128.Create((short)call.OutputZeroPoint);
-        Vector128<sbyte> low = Vector128.Create((sbyte)call.Min), high = Vector128.Create((sbyte)call.Max);
-        for (int i = 0; i < count; i += 8)
-        {
-            Vector256<int> scaled = RequantizeAvx2.Scale(Vector256.Load(sums + i), factor);
-            Vector128<short> words = Sse2.AddSaturate(Sse2.PackSignedSaturate(scaled.GetLower(), scaled.GetUpper()), zero);
-            *(long*)(output + i) = Vector128.Min(Vector128.Max(Sse2.PackSignedSaturate(words, words), low), high).AsInt64().ToScalar();
-        }
     }
 
     public static void TransposeBytes(byte* x, byte* y, nint stepX, nint stepY) => TransposeAvx2.Block(x, y, stepX, stepY);
