@@ -4,7 +4,6 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using EdgeRuntime.Compressor;
 using EdgeRuntime.Inference;
-using EdgeRuntime.Model;
 
 namespace EdgeRuntime.Cli;
 

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using EdgeRuntime.Kernels;
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
