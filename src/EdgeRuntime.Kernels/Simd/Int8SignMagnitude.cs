@@ -19,13 +19,13 @@ internal static unsafe class Int8SignMagnitude
     public static int Split(sbyte* source, byte* destination, int count)
     {
         Vector128<ulong> below = default;
+        byte* step = stackalloc byte[4 * StepBytes];
         int i = 0;
         for (; i + 16 <= count; i += 16, destination += 4 * StepBytes) below += Split(Vector128.Load(source + i), destination);
         for (; i < count; i += 4, destination += StepBytes)
         {
             int elements = 0;
             for (int k = Math.Min(4, count - i); k-- > 0;) elements = elements << 8 | (byte)source[i + k];
-            byte* step = stackalloc byte[4 * StepBytes];
             below += Split(Vector128.CreateScalar(elements).AsSByte(), step);
             *(long*)destination = *(long*)step;
         }
