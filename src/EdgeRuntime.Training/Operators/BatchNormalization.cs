@@ -70,7 +70,7 @@ public static class BatchNormalizationOperator
         if (scale.RequiresGradient) VectorMath.AddProduct(products, inverse, tape.GradientOf(scale));
         if (!x.RequiresGradient) return;
         // dx = a·dy + x·u + w: the two means of the formula above as one affine function of x.
-        float[] u = tape.Rent(channels), w = tape.Rent(channels), dx = tape.GradientOf(x);
+        float[] u = tape.Rent(channels), w = tape.Rent(channels), dx = tape.GradientOf(x, out bool isNew);
         for (int c = 0; c < channels; c++)
         {
             u[c] = usesBatch ? -a[c] * inverse[c] * inverse[c] * products[c] / rows : 0;
@@ -81,12 +81,20 @@ public static class BatchNormalizationOperator
             for (int r = from; r < end; r++)
             {
                 Span<float> row = dx.AsSpan(r * channels, channels);
-                VectorMath.AddProduct(dy.AsSpan(r * channels, channels), a, row);
-                if (!usesBatch) continue;
-                VectorMath.AddProduct(x.Data.AsSpan(r * channels, channels), u, row);
-                VectorMath.Add(w, row);
+                if (isNew) row.Clear();
+                AddGradient(dy.AsSpan(r * channels, channels), x.Data.AsSpan(r * channels, channels), a, u, w, row);
             }
         });
+    }
+
+    /// <summary>dx += a·dy + u·x + w.</summary>
+    private static void AddGradient(ReadOnlySpan<float> dy, ReadOnlySpan<float> x, ReadOnlySpan<float> a, ReadOnlySpan<float> u, ReadOnlySpan<float> w, Span<float> dx)
+    {
+        ReadOnlySpan<Vector<float>> g = MemoryMarshal.Cast<float, Vector<float>>(dy), xs = MemoryMarshal.Cast<float, Vector<float>>(x);
+        ReadOnlySpan<Vector<float>> va = MemoryMarshal.Cast<float, Vector<float>>(a[..dx.Length]), vu = MemoryMarshal.Cast<float, Vector<float>>(u[..dx.Length]), vw = MemoryMarshal.Cast<float, Vector<float>>(w[..dx.Length]);
+        Span<Vector<float>> ds = MemoryMarshal.Cast<float, Vector<float>>(dx);
+        for (int i = 0; i < ds.Length; i++) ds[i] = Vector.FusedMultiplyAdd(xs[i], vu[i], Vector.FusedMultiplyAdd(g[i], va[i], ds[i])) + vw[i];
+        for (int i = ds.Length * Vector<float>.Count; i < dx.Length; i++) dx[i] = MathF.FusedMultiplyAdd(x[i], u[i], MathF.FusedMultiplyAdd(dy[i], a[i], dx[i])) + w[i];
     }
 
     /// <summary>Mean and biased variance of each channel, in two passes.</summary>

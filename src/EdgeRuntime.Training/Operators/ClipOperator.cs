@@ -13,8 +13,8 @@ public static class ClipOperator
         tape.ForElements(x.Count, (from, end) => Forward(x.Data.AsSpan(from, end - from), y.Data.AsSpan(from, end - from), min, max));
         return tape.Record(y, dy =>
         {
-            float[] dx = tape.GradientOf(x);
-            tape.ForElements(x.Count, (from, end) => Backward(x.Data.AsSpan(from, end - from), dy.AsSpan(from, end - from), dx.AsSpan(from, end - from), min, max));
+            tape.ForElements(x.Count, (from, end) => Backward(x.Data.AsSpan(from, end - from), dy.AsSpan(from, end - from), min, max));
+            tape.GiveGradient(x, dy);
         });
     }
 
@@ -27,14 +27,15 @@ public static class ClipOperator
         for (int i = xs.Length * Vector<float>.Count; i < x.Length; i++) y[i] = MathF.Min(MathF.Max(x[i], min), max);
     }
 
-    private static void Backward(ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> dx, float min, float max)
+    /// <summary>Clears the gradients outside.</summary>
+    private static void Backward(ReadOnlySpan<float> x, Span<float> dy, float min, float max)
     {
-        ReadOnlySpan<Vector<float>> xs = MemoryMarshal.Cast<float, Vector<float>>(x), gs = MemoryMarshal.Cast<float, Vector<float>>(dy);
-        Span<Vector<float>> ds = MemoryMarshal.Cast<float, Vector<float>>(dx);
+        ReadOnlySpan<Vector<float>> xs = MemoryMarshal.Cast<float, Vector<float>>(x);
+        Span<Vector<float>> gs = MemoryMarshal.Cast<float, Vector<float>>(dy);
         Vector<float> low = new(min), high = new(max);
         for (int i = 0; i < xs.Length; i++)
-            ds[i] += Vector.ConditionalSelect(Vector.GreaterThan(xs[i], low) & Vector.LessThan(xs[i], high), gs[i], Vector<float>.Zero);
+            gs[i] = Vector.ConditionalSelect(Vector.GreaterThan(xs[i], low) & Vector.LessThan(xs[i], high), gs[i], Vector<float>.Zero);
         for (int i = xs.Length * Vector<float>.Count; i < x.Length; i++)
-            if (x[i] > min && x[i] < max) dx[i] += dy[i];
+            if (!(x[i] > min && x[i] < max)) dy[i] = 0;
     }
 }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 using EdgeRuntime.Kernels;
 
 namespace EdgeRuntime.Training;
@@ -55,12 +56,29 @@ internal static class DepthwiseConvolution
             {
                 Window w = new(s, oy, ox);
                 int c = 0;
-                for (; c <= channels - lanes; c += lanes)
+                for (; c <= channels - 4 * lanes; c += 4 * lanes)
                 {
-                    Vector<float> sum = bias.IsEmpty ? default : new Vector<float>(bias[c..]);
+                    Vector<float> s0 = default, s1 = default, s2 = default, s3 = default;
+                    if (!bias.IsEmpty) (s0, s1, s2, s3) = (Load(bias, c), Load(bias, c + lanes), Load(bias, c + 2 * lanes), Load(bias, c + 3 * lanes));
                     for (int ky = w.FirstY; ky < w.EndY; ky++)
                         for (int kx = w.FirstX; kx < w.EndX; kx++)
-                            sum = Vector.FusedMultiplyAdd(new Vector<float>(x[(w.At(ky, kx) + c)..]), new Vector<float>(taps[((ky * s.KernelWidth + kx) * channels + c)..]), sum);
+                        {
+                            int at = w.At(ky, kx) + c, tap = (ky * s.KernelWidth + kx) * channels + c;
+                            s0 = Vector.FusedMultiplyAdd(Load(x, at), Load(taps, tap), s0);
+                            s1 = Vector.FusedMultiplyAdd(Load(x, at + lanes), Load(taps, tap + lanes), s1);
+                            s2 = Vector.FusedMultiplyAdd(Load(x, at + 2 * lanes), Load(taps, tap + 2 * lanes), s2);
+                            s3 = Vector.FusedMultiplyAdd(Load(x, at + 3 * lanes), Load(taps, tap + 3 * lanes), s3);
+                        }
+                    s0.CopyTo(y[(to + c)..]);
+                    s1.CopyTo(y[(to + c + lanes)..]);
+                    s2.CopyTo(y[(to + c + 2 * lanes)..]);
+                    s3.CopyTo(y[(to + c + 3 * lanes)..]);
+                }
+                for (; c <= channels - lanes; c += lanes)
+                {
+                    Vector<float> sum = bias.IsEmpty ? default : Load(bias, c);
+                    for (int ky = w.FirstY; ky < w.EndY; ky++)
+                        for (int kx = w.FirstX; kx < w.EndX; kx++) sum = Vector.FusedMultiplyAdd(Load(x, w.At(ky, kx) + c), Load(taps, (ky * s.KernelWidth + kx) * channels + c), sum);
                     sum.CopyTo(y[(to + c)..]);
                 }
                 for (; c < channels; c++)
@@ -75,29 +93,36 @@ internal static class DepthwiseConvolution
 
     private static void InputGradient(in ConvolutionShape s, ReadOnlySpan<float> dy, ReadOnlySpan<float> taps, Span<float> dx)
     {
-        int channels = s.Channels;
         for (int oy = 0, at = 0; oy < s.OutHeight; oy++)
-            for (int ox = 0; ox < s.OutWidth; ox++, at += channels)
+            for (int ox = 0; ox < s.OutWidth; ox++, at += s.Channels)
             {
                 Window w = new(s, oy, ox);
                 for (int ky = w.FirstY; ky < w.EndY; ky++)
-                    for (int kx = w.FirstX; kx < w.EndX; kx++)
-                        VectorMath.AddProduct(dy.Slice(at, channels), taps.Slice((ky * s.KernelWidth + kx) * channels, channels), dx[w.At(ky, kx)..]);
+                    for (int kx = w.FirstX; kx < w.EndX; kx++) AddProduct(dy, at, taps, (ky * s.KernelWidth + kx) * s.Channels, dx, w.At(ky, kx), s.Channels);
             }
     }
 
     private static void WeightGradient(in ConvolutionShape s, ReadOnlySpan<float> x, ReadOnlySpan<float> dy, Span<float> dtaps)
     {
-        int channels = s.Channels;
         for (int oy = 0, at = 0; oy < s.OutHeight; oy++)
-            for (int ox = 0; ox < s.OutWidth; ox++, at += channels)
+            for (int ox = 0; ox < s.OutWidth; ox++, at += s.Channels)
             {
                 Window w = new(s, oy, ox);
                 for (int ky = w.FirstY; ky < w.EndY; ky++)
-                    for (int kx = w.FirstX; kx < w.EndX; kx++)
-                        VectorMath.AddProduct(dy.Slice(at, channels), x.Slice(w.At(ky, kx), channels), dtaps[((ky * s.KernelWidth + kx) * channels)..]);
+                    for (int kx = w.FirstX; kx < w.EndX; kx++) AddProduct(dy, at, x, w.At(ky, kx), dtaps, (ky * s.KernelWidth + kx) * s.Channels, s.Channels);
             }
     }
+
+    /// <summary>y += a · b of <paramref name="count"/> elements from the given offsets on: as <see cref="VectorMath.AddProduct"/>, without its slices, which cost as much as the work.</summary>
+    private static void AddProduct(ReadOnlySpan<float> a, int fromA, ReadOnlySpan<float> b, int fromB, Span<float> y, int fromY, int count)
+    {
+        int i = 0;
+        for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
+            Vector.FusedMultiplyAdd(Load(a, fromA + i), Load(b, fromB + i), Load(y, fromY + i)).StoreUnsafe(ref MemoryMarshal.GetReference(y), (nuint)(fromY + i));
+        for (; i < count; i++) y[fromY + i] = MathF.FusedMultiplyAdd(a[fromA + i], b[fromB + i], y[fromY + i]);
+    }
+
+    private static Vector<float> Load(ReadOnlySpan<float> values, int at) => Vector.LoadUnsafe(ref MemoryMarshal.GetReference(values), (nuint)at);
 
     /// <summary>[channel, tap] to [tap, channel].</summary>
     private static void Turn(float[] weights, float[] taps, int channels)

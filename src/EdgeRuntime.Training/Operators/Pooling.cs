@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
 using EdgeRuntime.Kernels;
 using EdgeRuntime.Tensors;
 
@@ -50,13 +52,24 @@ public static class PoolingOperators
         TensorShape shape = keep ? kept : new TensorShape([.. kept.Dimensions.ToArray().Where((_, i) => !gone.Any(a => (a < 0 ? a + rank : a) == i))]);
         Variable y = tape.New(shape, x.RequiresGradient);
         float weight = (float)y.Count / x.Count;
+        // Neighbours on the last axis, where that is kept, go together.
+        int run = rank > 0 && strides[^1] == 1 ? x.Shape[-1] : 1;
+        TensorShape runs = run > 1 ? x.Shape.With(-1, 1) : x.Shape;
         Array.Clear(y.Data);
-        ShapeOperators.Walk(x.Shape, strides, 0, (from, to) => y.Data[to] += weight * x.Data[from]);
+        ShapeOperators.Walk(runs, strides, 0, (from, to) => AddWeighted(weight, x.Data.AsSpan(from * run, run), y.Data.AsSpan(to, run)));
         return tape.Record(y, dy =>
         {
             float[] dx = tape.GradientOf(x);
-            ShapeOperators.Walk(x.Shape, strides, 0, (to, from) => dx[to] += weight * dy[from]);
+            ShapeOperators.Walk(runs, strides, 0, (to, from) => AddWeighted(weight, dy.AsSpan(from, run), dx.AsSpan(to * run, run)));
         });
+    }
+
+    private static void AddWeighted(float weight, ReadOnlySpan<float> x, Span<float> y)
+    {
+        ReadOnlySpan<Vector<float>> xs = MemoryMarshal.Cast<float, Vector<float>>(x);
+        Span<Vector<float>> ys = MemoryMarshal.Cast<float, Vector<float>>(y);
+        for (int i = 0; i < xs.Length; i++) ys[i] += weight * xs[i];
+        for (int i = xs.Length * Vector<float>.Count; i < x.Length; i++) y[i] += weight * x[i];
     }
 
     /// <summary>The shape with <paramref name="axes"/> of length 1, and where in it an element of <paramref name="shape"/> goes, as strides.</summary>
