@@ -73,23 +73,14 @@ public sealed unsafe class RecurrentInt8ConformanceTests
         int[] lengths = RecurrentShapes.Lengths(s, seed, random);
         fixed (int* steps = lengths)
         {
-            RecurrentInt8Call call = new()
-            {
-                Shape = s,
-                InputZeroPoint = p.InputZeroPoint,
-                HiddenZeroPoint = p.HiddenZeroPoint,
-                HiddenMultiplier = p.HiddenMultiplier,
-                CellExponent = p.CellExponent,
-                GateClip = p.GateClip,
-                CellClip = p.CellClip,
-                Packed = packed.Pointer,
-                Lengths = lengths.Length == 0 ? null : steps,
-                Input = (sbyte*)input.Pointer,
-                Hidden = (sbyte*)hidden.Pointer,
-                State = (short*)state.Pointer,
-                Output = (sbyte*)output.Pointer,
-                Scratch = scratch.Pointer,
-            };
+            RecurrentInt8Call call = p.Call(s);
+            call.Packed = packed.Pointer;
+            call.Lengths = lengths.Length == 0 ? null : steps;
+            call.Input = (sbyte*)input.Pointer;
+            call.Hidden = (sbyte*)hidden.Pointer;
+            call.State = (short*)state.Pointer;
+            call.Output = (sbyte*)output.Pointer;
+            call.Scratch = scratch.Pointer;
             for (int stage = 0; stage <= s.Stages; stage++)
                 for (int first = kernel.Portions(s, stage) - 1; first >= 0; first--) kernel.Run(call, stage, first, first + 1, first % workers);
         }

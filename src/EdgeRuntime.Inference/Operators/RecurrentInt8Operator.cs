@@ -26,20 +26,11 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
         _state = new NativeBuffer((long)s.Directions * s.Batch * _row * sizeof(short));
         EstimatedCycles = _kernel.EstimateCycles(s, weights);
         ScratchBytes = _kernel.ScratchBytes(s, context.Workers);
-        _call = new RecurrentInt8Call
-        {
-            Shape = s,
-            InputZeroPoint = p.InputZeroPoint,
-            HiddenZeroPoint = p.HiddenZeroPoint,
-            HiddenMultiplier = p.HiddenMultiplier,
-            CellExponent = p.CellExponent,
-            GateClip = p.GateClip,
-            CellClip = p.CellClip,
-            Packed = _packed.Pointer,
-            Lengths = Lengths,
-            Hidden = (sbyte*)_hidden.Pointer,
-            State = (short*)_state.Pointer,
-        };
+        _call = p.Call(s);
+        _call.Packed = _packed.Pointer;
+        _call.Lengths = Lengths;
+        _call.Hidden = (sbyte*)_hidden.Pointer;
+        _call.State = (short*)_state.Pointer;
     }
 
     public override long WeightBytes => _packed.Bytes;

@@ -59,22 +59,13 @@ internal sealed unsafe class IntegerRecurrent
         fixed (sbyte* i = input, o = output, h = first)
         fixed (short* c = states)
         {
-            RecurrentInt8Call call = new()
-            {
-                Shape = s,
-                InputZeroPoint = _parameters.InputZeroPoint,
-                HiddenZeroPoint = _parameters.HiddenZeroPoint,
-                HiddenMultiplier = _parameters.HiddenMultiplier,
-                CellExponent = _parameters.CellExponent,
-                GateClip = _parameters.GateClip,
-                CellClip = _parameters.CellClip,
-                Packed = packed,
-                Input = i,
-                Hidden = h,
-                State = c,
-                Output = o,
-                Scratch = (byte*)scratch.Pointer,
-            };
+            RecurrentInt8Call call = _parameters.Call(s);
+            call.Packed = packed;
+            call.Input = i;
+            call.Hidden = h;
+            call.State = c;
+            call.Output = o;
+            call.Scratch = (byte*)scratch.Pointer;
             for (int stage = 0; stage <= s.Stages; stage++) kernel.Run(call, stage, 0, kernel.Portions(s, stage), 0);
         }
         StoreStates(s, row, x.Shape[1], from, output, states, results);

@@ -4,14 +4,12 @@ using EdgeRuntime.Tensors;
 namespace EdgeRuntime.Compressor;
 
 /// <summary>
-/// The operators on [N,C,D,H,W], by those on images: a window over depth, height and width meets kD slices of the input along depth. Side by
-/// side as channels they make a convolution in two dimensions, over N·D′ images; maxima and means are taken over the plane, then over depth.
+/// The operators on [N,C,D,H,W], by those on images: convolutions by <see cref="DepthSlices"/>; maxima and means are taken over the plane, then
+/// over depth.
 /// </summary>
 internal static class OnnxVolumes
 {
     public const int Rank = 5;
-
-    private const int MostSlices = 1024;
 
     /// <summary>The convolution with constant <paramref name="weights"/> [O,C/group,kD,kH,kW].</summary>
     public static ValueInfo Convolve(OnnxNode node, ValueInfo x, ValueInfo weights, ValueInfo? bias)
@@ -22,7 +20,8 @@ internal static class OnnxVolumes
         (OnnxWindow depth, OnnxWindow plane) = OnnxWindow.ReadVolume(node, volume.Shape, [w[2], w[3], w[4]]);
         int group = node.Int("group", 1);
         if (group < 1 || volume.Shape[4] != (long)group * w[1] || w[0] % group != 0) throw OnnxNode.Damaged($"weights {w} in {group} groups for an input {x.Shape}");
-        ValueInfo slices = Slices(node, PadDepth(b, volume, depth), depth, group);
+        DepthWindow window = new(depth.Kernel[0], depth.Strides[0], depth.Dilations[0], depth.Pads[0], depth.Pads[2]);
+        ValueInfo slices = DepthSlices.SideBySide(volume, window, group, (type, inputs, options) => b.Emit(type, inputs, options), OnnxNode.Damaged);
         ValueInfo images = b.Reshape(slices, new TensorShape(slices.Shape[0] * slices.Shape[1], slices.Shape[2], slices.Shape[3], slices.Shape[4]));
         // [O,C,kD,kH,kW] → [O,kH,kW,kD,C] → [O,kH,kW,kD·C], as the slices stand.
         ValueInfo turned = b.Reshape(b.Transpose(weights, 0, 3, 4, 2, 1), new TensorShape(w[0], w[3], w[4], w[2] * w[1]));
@@ -57,26 +56,4 @@ internal static class OnnxVolumes
 
     private static ValueInfo FromImages(OnnxGraphBuilder b, ValueInfo y, int depth) =>
         FromChannelsLast(b, b.Reshape(y, new TensorShape(y.Shape[0] / depth, depth, y.Shape[1], y.Shape[2], y.Shape[3])));
-
-    private static ValueInfo PadDepth(OnnxGraphBuilder b, ValueInfo x, OnnxWindow depth) => depth.Pads is [0, 0, 0, 0] ? x
-        : b.Emit(OperatorType.Pad, [x], new AttributeSet().Set("pads", 0, depth.Pads[0], 0, 0, 0, 0, depth.Pads[2], 0, 0, 0).Set("value", 0f));
-
-    // [N,D,H,W,C] → [N,D′,H,W,group·kD·C/group]: what each of the D′ windows meets, the channels of a group together.
-    private static ValueInfo Slices(OnnxNode node, ValueInfo x, OnnxWindow depth, int group)
-    {
-        TensorShape s = x.Shape;
-        int kernel = depth.Kernel[0], stride = depth.Strides[0], dilation = depth.Dilations[0], channels = s[4] / group;
-        int outputs = (s[1] - (kernel - 1) * dilation - 1) / stride + 1;
-        if (s[1] < (kernel - 1) * dilation + 1) throw OnnxNode.Damaged($"a window of depth {kernel} on an input of depth {s[1]}");
-        if ((long)group * kernel > MostSlices) throw OnnxNode.Unsupported($"a convolution of depth {kernel} in {group} groups; {MostSlices} slices at most");
-        List<ValueInfo> slices = [];
-        for (int g = 0; g < group; g++)
-            for (int k = 0; k < kernel; k++)
-            {
-                int first = k * dilation, end = first + (outputs - 1) * stride + 1;
-                slices.Add(node.Builder.Emit(OperatorType.Slice, [x], new AttributeSet().Set("starts", 0, first, 0, 0, g * channels)
-                    .Set("ends", s[0], end, s[2], s[3], (g + 1) * channels).Set("steps", 1, stride, 1, 1, 1)));
-            }
-        return slices.Count == 1 ? slices[0] : node.Builder.Emit(OperatorType.Concat, [.. slices], new AttributeSet().Set("axis", 4));
-    }
 }

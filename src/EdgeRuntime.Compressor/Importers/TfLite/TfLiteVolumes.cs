@@ -4,13 +4,10 @@ using static EdgeRuntime.Compressor.TfLiteConverters;
 
 namespace EdgeRuntime.Compressor;
 
-/// <summary>
-/// CONV_3D on [N,D,H,W,C] with weights [kD,kH,kW,C,O]: the kD slices that a window meets, side by side as channels, make a convolution in two
-/// dimensions over N·D′ images.
-/// </summary>
+/// <summary>CONV_3D on [N,D,H,W,C] with weights [kD,kH,kW,C,O], by <see cref="DepthSlices"/>.</summary>
 internal static class TfLiteVolumes
 {
-    private const int Rank = 5, MostSlices = 1024;
+    private const int Rank = 5;
 
     /// <summary>Adds the nodes for <paramref name="op"/>.</summary>
     public static void Convolution(TfLiteOperator op, TfLiteGraphBuilder g)
@@ -29,7 +26,7 @@ internal static class TfLiteVolumes
         // Depth, height, width; the file has width before height.
         int[] strides = [Field(options, 1, 0), Field(options, 3, 0), Field(options, 2, 0)], dilations = [Field(options, 5, 1), Field(options, 7, 1), Field(options, 6, 1)];
         int[][] pads = [.. Enumerable.Range(0, 3).Select(i => TfLiteWindowConverters.Pads(g, x, i + 1, w[i], strides[i], dilations[i], options))];
-        ValueInfo slices = Slices(g, PadDepth(g, x, pads[0]), w[0], strides[0], dilations[0]);
+        ValueInfo slices = DepthSlices.SideBySide(x, new(w[0], strides[0], dilations[0], pads[0][0], pads[0][1]), 1, (type, inputs, options) => Emit(g, type, inputs, options), message => g.Invalid(x.Name, message));
         TensorShape s = slices.Shape;
         ValueInfo images = g.Fresh(x.Name, x.Type, new TensorShape(s[0] * s[1], s[2], s[3], s[4]), null);
         g.Add(OperatorType.Reshape, [slices], images);
@@ -42,31 +39,11 @@ internal static class TfLiteVolumes
 
     private static int Field(FlatTable? options, int field, int fallback) => options?.Scalar(field, fallback) ?? fallback;
 
-    private static ValueInfo PadDepth(TfLiteGraphBuilder g, ValueInfo x, int[] pads)
+    private static ValueInfo Emit(TfLiteGraphBuilder g, OperatorType type, ValueInfo[] inputs, AttributeSet attributes)
     {
-        if (pads is [0, 0]) return x;
-        ValueInfo padded = g.Fresh(x.Name, x.Type, x.Shape.With(1, x.Shape[1] + pads[0] + pads[1]), null);
-        g.Add(OperatorType.Pad, [x], padded, new AttributeSet().Set("pads", 0, pads[0], 0, 0, 0, 0, pads[1], 0, 0, 0).Set("value", 0f));
-        return padded;
-    }
-
-    // [N,D,H,W,C] → [N,D′,H,W,kD·C].
-    private static ValueInfo Slices(TfLiteGraphBuilder g, ValueInfo x, int kernel, int stride, int dilation)
-    {
-        TensorShape s = x.Shape;
-        int outputs = (s[1] - (kernel - 1) * dilation - 1) / stride + 1;
-        if (s[1] < (kernel - 1L) * dilation + 1) throw g.Invalid(x.Name, $"a window of depth {kernel} on an input of depth {s[1]}");
-        if (kernel > MostSlices) throw g.Unsupported($"a convolution of depth {kernel}; {MostSlices} at most");
-        ValueInfo[] slices = new ValueInfo[kernel];
-        for (int k = 0; k < kernel; k++)
-        {
-            slices[k] = g.Fresh(x.Name, x.Type, s.With(1, outputs), null);
-            int first = k * dilation;
-            g.Add(OperatorType.Slice, [x], slices[k], new AttributeSet().Set("starts", 0, first, 0, 0, 0).Set("ends", s[0], first + (outputs - 1) * stride + 1, s[2], s[3], s[4]).Set("steps", 1, stride, 1, 1, 1));
-        }
-        if (kernel == 1) return slices[0];
-        ValueInfo joined = g.Fresh(x.Name, x.Type, slices[0].Shape.With(4, kernel * s[4]), null);
-        g.Add(OperatorType.Concat, slices, joined, new AttributeSet().Set("axis", 4));
-        return joined;
+        ValueInfo y = g.Fresh(inputs[0].Name, inputs[0].Type, default, null);
+        g.Add(type, inputs, y, attributes);
+        y.Shape = ShapeInference.Infer(g.Graph.Nodes[^1]);
+        return y;
     }
 }

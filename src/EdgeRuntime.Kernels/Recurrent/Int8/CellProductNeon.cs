@@ -94,12 +94,12 @@ internal readonly unsafe struct CellProductNeon : ICellProduct
     private static void Add2(ref Vector128<int> a, ref Vector128<int> b, ref Vector128<int> c, ref Vector128<int> d,
         ref Vector128<int> e, ref Vector128<int> f, ref Vector128<int> g, ref Vector128<int> h, Vector128<sbyte> v, Vector128<sbyte> w, Vector64<sbyte> vl, Vector64<sbyte> wl, sbyte* weights, int first, int second)
     {
-        Vector128<sbyte> p0 = AdvSimd.LoadVector128(weights + (first)), q0 = AdvSimd.LoadVector128(weights + (first + 16));
+        Vector128<sbyte> p0 = AdvSimd.LoadVector128(weights + first), q0 = AdvSimd.LoadVector128(weights + (first + 16));
         Vector128<sbyte> p1 = AdvSimd.LoadVector128(weights + (first + 32)), q1 = AdvSimd.LoadVector128(weights + (first + 48));
         Vector128<short> t1 = AdvSimd.MultiplyWideningUpper(p0, v), t3 = AdvSimd.MultiplyWideningUpper(q0, v);
         Vector64<sbyte> p0l = p0.GetLower(), q0l = q0.GetLower();
         Vector128<short> t0 = AdvSimd.MultiplyWideningLower(p0l, vl), t2 = AdvSimd.MultiplyWideningLower(q0l, vl);
-        Vector128<sbyte> r0 = AdvSimd.LoadVector128(weights + (second)), s0 = AdvSimd.LoadVector128(weights + (second + 16));
+        Vector128<sbyte> r0 = AdvSimd.LoadVector128(weights + second), s0 = AdvSimd.LoadVector128(weights + (second + 16));
         Vector128<short> t5 = AdvSimd.MultiplyWideningUpper(p1, v), t7 = AdvSimd.MultiplyWideningUpper(q1, v);
         Vector64<sbyte> p1l = p1.GetLower(), q1l = q1.GetLower();
         Vector128<short> t4 = AdvSimd.MultiplyWideningLower(p1l, vl), t6 = AdvSimd.MultiplyWideningLower(q1l, vl);

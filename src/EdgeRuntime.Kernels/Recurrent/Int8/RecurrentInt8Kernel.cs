@@ -55,6 +55,18 @@ public sealed class RecurrentInt8Parameters
     /// <summary>Bound of the cell, in its steps.</summary>
     public int CellClip { get; init; } = short.MaxValue;
 
+    /// <summary>A call with all constants that are not packed; its pointers are still to be set.</summary>
+    public RecurrentInt8Call Call(in RecurrentCellShape shape) => new()
+    {
+        Shape = shape,
+        InputZeroPoint = InputZeroPoint,
+        HiddenZeroPoint = HiddenZeroPoint,
+        HiddenMultiplier = HiddenMultiplier,
+        CellExponent = CellExponent,
+        GateClip = GateClip,
+        CellClip = CellClip,
+    };
+
     /// <summary>The constants of a layer from its scales: <paramref name="x"/> of the input, <paramref name="y"/> of output and hidden state, both for the whole tensor.</summary>
     /// <param name="rows">D·G·H.</param>
     /// <param name="x">The input's quantisation.</param>
