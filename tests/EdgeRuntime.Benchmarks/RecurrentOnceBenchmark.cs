@@ -27,7 +27,7 @@ internal static unsafe class RecurrentOnceBenchmark
         RecurrentInt8Kernel kernel = KernelCatalog.SelectRecurrent(s, both, cpu).Kernel;
         using NativeBuffer packed = new(kernel.PackedBytes(s, both)), scratch = new(kernel.ScratchBytes(s, 1)), input = new((long)s.Steps * s.Inputs),
             output = new((long)s.Steps * s.Hidden), hidden = new(s.Hidden), state = new(kernel.StateRow(s) * sizeof(short));
-        kernel.Pack(s, new RecurrentInt8Parameters
+        RecurrentInt8Parameters parameters = new()
         {
             InputZeroPoint = -3,
             HiddenZeroPoint = 4,
@@ -38,23 +38,15 @@ internal static unsafe class RecurrentOnceBenchmark
             RecurrentMultipliers = multipliers,
             RecurrentShifts = zeros,
             HiddenMultiplier = 1 << 23,
-        }, both, packed.Span<byte>(0, (int)packed.Length));
-        RecurrentInt8Call call = new()
-        {
-            Shape = s,
-            InputZeroPoint = -3,
-            HiddenZeroPoint = 4,
-            HiddenMultiplier = 1 << 23,
-            CellExponent = -12,
-            GateClip = short.MaxValue,
-            CellClip = short.MaxValue,
-            Packed = packed.Pointer,
-            Input = (sbyte*)input.Pointer,
-            Hidden = (sbyte*)hidden.Pointer,
-            State = (short*)state.Pointer,
-            Output = (sbyte*)output.Pointer,
-            Scratch = scratch.Pointer,
         };
+        kernel.Pack(s, parameters, both, packed.Span<byte>(0, (int)packed.Length));
+        RecurrentInt8Call call = parameters.Call(s);
+        call.Packed = packed.Pointer;
+        call.Input = (sbyte*)input.Pointer;
+        call.Hidden = (sbyte*)hidden.Pointer;
+        call.State = (short*)state.Pointer;
+        call.Output = (sbyte*)output.Pointer;
+        call.Scratch = scratch.Pointer;
         for (int stage = 0; stage <= s.Stages; stage++) kernel.Run(call, stage, 0, kernel.Portions(s, stage), 0);
         return kernel.Descriptor.Id;
     }

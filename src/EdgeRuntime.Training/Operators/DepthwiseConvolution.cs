@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.InteropServices;
 using EdgeRuntime.Kernels;
 
 namespace EdgeRuntime.Training;
@@ -56,24 +55,7 @@ internal static class DepthwiseConvolution
             {
                 Window w = new(s, oy, ox);
                 int c = 0;
-                for (; c <= channels - 4 * lanes; c += 4 * lanes)
-                {
-                    Vector<float> s0 = default, s1 = default, s2 = default, s3 = default;
-                    if (!bias.IsEmpty) (s0, s1, s2, s3) = (Load(bias, c), Load(bias, c + lanes), Load(bias, c + 2 * lanes), Load(bias, c + 3 * lanes));
-                    for (int ky = w.FirstY; ky < w.EndY; ky++)
-                        for (int kx = w.FirstX; kx < w.EndX; kx++)
-                        {
-                            int at = w.At(ky, kx) + c, tap = (ky * s.KernelWidth + kx) * channels + c;
-                            s0 = Vector.FusedMultiplyAdd(Load(x, at), Load(taps, tap), s0);
-                            s1 = Vector.FusedMultiplyAdd(Load(x, at + lanes), Load(taps, tap + lanes), s1);
-                            s2 = Vector.FusedMultiplyAdd(Load(x, at + 2 * lanes), Load(taps, tap + 2 * lanes), s2);
-                            s3 = Vector.FusedMultiplyAdd(Load(x, at + 3 * lanes), Load(taps, tap + 3 * lanes), s3);
-                        }
-                    s0.CopyTo(y[(to + c)..]);
-                    s1.CopyTo(y[(to + c + lanes)..]);
-                    s2.CopyTo(y[(to + c + 2 * lanes)..]);
-                    s3.CopyTo(y[(to + c + 3 * lanes)..]);
-                }
+                for (; c <= channels - 4 * lanes; c += 4 * lanes) Four(s, w, c, x, taps, bias, y[to..]);
                 for (; c <= channels - lanes; c += lanes)
                 {
                     Vector<float> sum = bias.IsEmpty ? default : Load(bias, c);
@@ -91,6 +73,27 @@ internal static class DepthwiseConvolution
             }
     }
 
+    /// <summary>Four vectors of channels of one window.</summary>
+    private static void Four(in ConvolutionShape s, in Window w, int c, ReadOnlySpan<float> x, ReadOnlySpan<float> taps, ReadOnlySpan<float> bias, Span<float> y)
+    {
+        int lanes = Vector<float>.Count;
+        Vector<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        if (!bias.IsEmpty) (s0, s1, s2, s3) = (Load(bias, c), Load(bias, c + lanes), Load(bias, c + 2 * lanes), Load(bias, c + 3 * lanes));
+        for (int ky = w.FirstY; ky < w.EndY; ky++)
+            for (int kx = w.FirstX; kx < w.EndX; kx++)
+            {
+                int at = w.At(ky, kx) + c, tap = (ky * s.KernelWidth + kx) * s.Channels + c;
+                s0 = Vector.FusedMultiplyAdd(Load(x, at), Load(taps, tap), s0);
+                s1 = Vector.FusedMultiplyAdd(Load(x, at + lanes), Load(taps, tap + lanes), s1);
+                s2 = Vector.FusedMultiplyAdd(Load(x, at + 2 * lanes), Load(taps, tap + 2 * lanes), s2);
+                s3 = Vector.FusedMultiplyAdd(Load(x, at + 3 * lanes), Load(taps, tap + 3 * lanes), s3);
+            }
+        s0.CopyTo(y[c..]);
+        s1.CopyTo(y[(c + lanes)..]);
+        s2.CopyTo(y[(c + 2 * lanes)..]);
+        s3.CopyTo(y[(c + 3 * lanes)..]);
+    }
+
     private static void InputGradient(in ConvolutionShape s, ReadOnlySpan<float> dy, ReadOnlySpan<float> taps, Span<float> dx)
     {
         for (int oy = 0, at = 0; oy < s.OutHeight; oy++)
@@ -98,7 +101,7 @@ internal static class DepthwiseConvolution
             {
                 Window w = new(s, oy, ox);
                 for (int ky = w.FirstY; ky < w.EndY; ky++)
-                    for (int kx = w.FirstX; kx < w.EndX; kx++) AddProduct(dy, at, taps, (ky * s.KernelWidth + kx) * s.Channels, dx, w.At(ky, kx), s.Channels);
+                    for (int kx = w.FirstX; kx < w.EndX; kx++) VectorMath.AddProduct(dy.Slice(at, s.Channels), taps.Slice((ky * s.KernelWidth + kx) * s.Channels, s.Channels), dx[w.At(ky, kx)..]);
             }
     }
 
@@ -109,20 +112,11 @@ internal static class DepthwiseConvolution
             {
                 Window w = new(s, oy, ox);
                 for (int ky = w.FirstY; ky < w.EndY; ky++)
-                    for (int kx = w.FirstX; kx < w.EndX; kx++) AddProduct(dy, at, x, w.At(ky, kx), dtaps, (ky * s.KernelWidth + kx) * s.Channels, s.Channels);
+                    for (int kx = w.FirstX; kx < w.EndX; kx++) VectorMath.AddProduct(dy.Slice(at, s.Channels), x.Slice(w.At(ky, kx), s.Channels), dtaps[((ky * s.KernelWidth + kx) * s.Channels)..]);
             }
     }
 
-    /// <summary>y += a · b of <paramref name="count"/> elements from the given offsets on: as <see cref="VectorMath.AddProduct"/>, without its slices, which cost as much as the work.</summary>
-    private static void AddProduct(ReadOnlySpan<float> a, int fromA, ReadOnlySpan<float> b, int fromB, Span<float> y, int fromY, int count)
-    {
-        int i = 0;
-        for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
-            Vector.FusedMultiplyAdd(Load(a, fromA + i), Load(b, fromB + i), Load(y, fromY + i)).StoreUnsafe(ref MemoryMarshal.GetReference(y), (nuint)(fromY + i));
-        for (; i < count; i++) y[fromY + i] = MathF.FusedMultiplyAdd(a[fromA + i], b[fromB + i], y[fromY + i]);
-    }
-
-    private static Vector<float> Load(ReadOnlySpan<float> values, int at) => Vector.LoadUnsafe(ref MemoryMarshal.GetReference(values), (nuint)at);
+    private static Vector<float> Load(ReadOnlySpan<float> values, int at) => new(values[at..]);
 
     /// <summary>[channel, tap] to [tap, channel].</summary>
     private static void Turn(float[] weights, float[] taps, int channels)
