@@ -29,6 +29,9 @@ public sealed unsafe class NativeBuffer : IDisposable
     /// <summary>Size in bytes.</summary>
     public long Length { get; }
 
+    /// <summary><paramref name="bytes"/>, rounded up to a multiple of <see cref="Alignment"/>.</summary>
+    public static long Align(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
+
     /// <summary>First byte; valid until disposal.</summary>
     public byte* Pointer
     {

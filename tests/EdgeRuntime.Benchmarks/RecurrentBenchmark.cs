@@ -17,7 +17,7 @@ namespace EdgeRuntime.Benchmarks;
 /// <summary>
 /// Single LSTM and GRU layers with random weights beside ONNX Runtime, one thread, batch 1, in one process, rounds alternating:
 /// fp32 against its fp32, int8 (calibrated, 16-bit cell) against its DynamicQuantizeLSTM, where it has one; and int8 with four fifths
-/// of the blocks of 8 units × 4 inputs pruned.
+/// of the blocks of 8 units × 4 inputs pruned; and weights of 8 and 4 bits with inputs and states that become int8 while running.
 /// <c>recurrent [--rounds N] [--only TEXT] [--write FILE.md]</c>.
 /// </summary>
 internal static class RecurrentBenchmark
@@ -27,7 +27,7 @@ internal static class RecurrentBenchmark
         int rounds = int.Parse(Option(args, "--rounds") ?? "12", CultureInfo.InvariantCulture);
         string only = Option(args, "--only") ?? "";
         if (!OnnxRuntimeLibrary.IsAvailable) throw new InvalidOperationException(OnnxRuntimeLibrary.Missing);
-        StringBuilder table = new("| layer | steps | ours fp32 µs | ONNX Runtime fp32 µs | ratio | ours int8 µs | ONNX Runtime int8 µs | ratio | int8 / fp32 | int8, 80 % zeros µs | / dense |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
+        StringBuilder table = new("| layer | steps | ours fp32 µs | ONNX Runtime fp32 µs | ratio | ours int8 µs | ONNX Runtime int8 µs | ratio | int8 / fp32 | int8, 80 % zeros µs | / dense | int8 while running µs | / ONNX Runtime int8 | with int4 weights µs |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
         foreach (string cell in new[] { "LSTM", "GRU" })
             foreach (int size in new[] { 128, 256 })
                 foreach (int steps in new[] { 1, 32 })
@@ -49,20 +49,24 @@ internal static class RecurrentBenchmark
         new Prune(new PruneOptions { Pattern = "8x4", Sparsity = 0.8 }).Apply(sparse, PassContext.Empty);
         foreach (Graph g in new[] { integers, sparse })
             new QuantizeInt8(new QuantizeOptions { IntegerInputs = true, IntegerOutputs = true }).Apply(g, new PassContext { Calibration = Data(graph) });
+        Graph dynamic = GraphCopy.Of(graph), nibbles = GraphCopy.Of(graph);
+        new QuantizeInt4(new QuantizeInt4Options { Activations = "dynamic", Int8 = [.. graph.Nodes.Select(n => n.Name)] }).Apply(dynamic, PassContext.Empty);
+        new QuantizeInt4(new QuantizeInt4Options { Activations = "dynamic" }).Apply(nibbles, PassContext.Empty);
+        using InferenceSession oursDynamic = new(dynamic), oursNibbles = new(nibbles);
         using InferenceSession ours = new(graph), oursInt8 = new(integers), oursSparse = new(sparse);
         using OnnxRuntimeLibrary.Session theirs = new(file);
         using OnnxRuntimeLibrary.Session? theirsInt8 = quantizedFile.Length > 0 ? new(quantizedFile) : null;
         float[] x = Numbers(steps * size, 7);
-        x.CopyTo(ours.Input<float>(0));
+        foreach (InferenceSession s in new[] { ours, oursDynamic, oursNibbles }) x.CopyTo(s.Input<float>(0));
         foreach (OnnxRuntimeLibrary.Session? s in new[] { theirs, theirsInt8 })
             if (s is not null) MemoryMarshal.AsBytes(x.AsSpan()).CopyTo(s.Inputs[0].Bytes);
-        Action[] runs = theirsInt8 is null ? [ours.Run, theirs.Run, oursInt8.Run, oursSparse.Run] : [ours.Run, theirs.Run, oursInt8.Run, oursSparse.Run, theirsInt8.Run];
+        Action[] runs = [ours.Run, theirs.Run, oursInt8.Run, oursSparse.Run, oursDynamic.Run, oursNibbles.Run, .. theirsInt8 is null ? Array.Empty<Action>() : [theirsInt8.Run]];
         double[] times = Times(runs, rounds);
         CultureInfo c = CultureInfo.InvariantCulture;
-        string peer = times.Length > 4 ? string.Create(c, $"{times[4]:F1} | {times[2] / times[4]:F2}") : "– | –";
+        string peer = theirsInt8 is null ? "– | –" : string.Create(c, $"{times[6]:F1} | {times[2] / times[6]:F2}"), ratio = theirsInt8 is null ? "–" : (times[4] / times[6]).ToString("F2", c);
         File.Delete(file);
         if (quantizedFile.Length > 0) File.Delete(quantizedFile);
-        return string.Create(c, $"| {cell} {size} | {steps} | {times[0]:F1} | {times[1]:F1} | {times[0] / times[1]:F2} | {times[2]:F1} | {peer} | {times[2] / times[0]:F2} | {times[3]:F1} | {times[3] / times[2]:F2} |");
+        return string.Create(c, $"| {cell} {size} | {steps} | {times[0]:F1} | {times[1]:F1} | {times[0] / times[1]:F2} | {times[2]:F1} | {peer} | {times[2] / times[0]:F2} | {times[3]:F1} | {times[3] / times[2]:F2} | {times[4]:F1} | {ratio} | {times[5]:F1} |");
     }
 
     /// <summary>Smallest time of each, in microseconds.</summary>

@@ -154,7 +154,7 @@ public static class OnnxImporterTests
         Assert.Equal([127 * 2 + 3 * 2, -128 * 2 + 5 * 2], y);
     }
 
-    /// <summary>ONNX Runtime rounds inputs and states to 8 bits while it runs; ours stay float.</summary>
+    /// <summary>Inputs and states become int8 while it runs, which each runtime rounds by itself.</summary>
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]

@@ -14,7 +14,8 @@ public sealed unsafe class RecurrentFloat32ConformanceTests
     {
         RecurrentFloat32Kernel kernel = RecurrentFloat32Kernels.All.Single(k => k.Descriptor.Id == id);
         int seed = 0;
-        foreach (RecurrentCellShape shape in RecurrentShapes.All().Concat(RecurrentShapes.All().Where(s => s.Hidden > 3).Select(s => s with { Rank = 1 + s.Hidden * 2 / 5 })))
+        foreach (RecurrentCellShape shape in (IEnumerable<RecurrentCellShape>)[.. RecurrentShapes.All(), .. RecurrentShapes.All().Where(s => s.Hidden > 3).Select(s => s with { Rank = 1 + s.Hidden * 2 / 5 }),
+            .. RecurrentShapes.All().Select(s => s with { IsProductGiven = true })])
         {
             foreach (bool clipped in new[] { false, true })
             {
@@ -38,6 +39,7 @@ public sealed unsafe class RecurrentFloat32ConformanceTests
         using GuardedBuffer gates = Guarded(Draw(random, s.Steps * s.Batch * rows, 3), !guardStart), hidden = Guarded(Draw(random, states, 1), !guardStart);
         using GuardedBuffer cell = Guarded(Draw(random, s.Cell == RecurrentCell.Lstm ? states : 0, 2), !guardStart);
         int[] lengths = RecurrentShapes.Lengths(s, seed, random);
+        using GuardedBuffer sums = Guarded(Draw(random, s.IsProductGiven ? s.Batch * s.Directions * s.Together * s.Hidden : 0, 2), !guardStart), late = Guarded(Draw(random, s.IsProductGiven ? states : 0, 2), !guardStart);
         using GuardedBuffer output = new(s.Steps * s.Batch * s.OutputRow * sizeof(float), !guardStart);
         using GuardedBuffer packed = new((kernel.PackedBytes(s) + 63) / 64 * 64, !guardStart), scratch = new((kernel.ScratchBytes(s) + 63) / 64 * 64, !guardStart);
         kernel.Pack(s, weights, second, bias, packed.Span<byte>()[..(int)kernel.PackedBytes(s)]);
@@ -57,7 +59,10 @@ public sealed unsafe class RecurrentFloat32ConformanceTests
                 Scratch = scratch.Pointer,
             };
             for (int stage = 0; stage < s.Stages; stage++)
+            {
+                call.Sums = (float*)(stage % s.StagesOfStep == 0 ? sums : late).Pointer;
                 for (int first = kernel.Portions(s, stage) - 1; first >= 0; first--) kernel.Run(call, stage, first, first + 1);
+            }
         }
         return [.. output.Span<float>(), .. cell.Span<float>()];
     }

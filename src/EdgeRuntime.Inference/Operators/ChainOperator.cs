@@ -57,9 +57,9 @@ internal sealed unsafe class ChainOperator : Operator
         for (int j = 0; j < count; j++)
         {
             _bufferOffset[j] = _kernelOffset;
-            _kernelOffset += RoundUp(buffers[j]);
+            _kernelOffset += NativeBuffer.Align(buffers[j]);
         }
-        _workerBytes = _kernelOffset + RoundUp(kernel);
+        _workerBytes = _kernelOffset + NativeBuffer.Align(kernel);
         ScratchBytes = _workerBytes * context.Workers;
     }
 
@@ -138,5 +138,4 @@ internal sealed unsafe class ChainOperator : Operator
         return buffer + bytes;
     }
 
-    private static long RoundUp(long bytes) => (bytes + NativeBuffer.Alignment - 1) / NativeBuffer.Alignment * NativeBuffer.Alignment;
 }

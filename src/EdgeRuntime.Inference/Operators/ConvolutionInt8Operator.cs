@@ -89,12 +89,12 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
 
     public override void Dispose() => _packed.Dispose();
 
-    /// <summary>The constant weights of <paramref name="node"/>.</summary>
-    public static Int8Weights Weights(Node node)
+    /// <summary>The constant weights of <paramref name="node"/>, its input <paramref name="index"/>.</summary>
+    public static Int8Weights Weights(Node node, int index = 1)
     {
-        if (node.Input(1).Constant is not { Type: ElementType.Int8 or ElementType.Int4 or ElementType.Binary } constant)
-            throw Unsupported(node, $"quantised weights must be an Int8, Int4 or Binary constant, not {node.Input(1)}");
-        QuantizationParameters q = node.Input(1).Quantization ?? throw Invalid(node, $"weights {node.Input(1).Name} have no scale");
+        if (node.Input(index).Constant is not { Type: ElementType.Int8 or ElementType.Int4 or ElementType.Binary } constant)
+            throw Unsupported(node, $"quantised weights must be an Int8, Int4 or Binary constant, not {node.Input(index)}");
+        QuantizationParameters q = node.Input(index).Quantization ?? throw Invalid(node, $"weights {node.Input(index).Name} have no scale");
         return Int8Weights.From(constant, q)
             ?? throw Unsupported(node, $"{constant.Type} weights must be quantised per tensor{(constant.Type == ElementType.Int4 ? ", per group" : "")} or per output channel, not with {q}");
     }

@@ -6,55 +6,58 @@ namespace EdgeRuntime.Inference;
 
 /// <summary>
 /// A float LSTM or GRU, whose weights may be stored in half precision or as integers: what the inputs of all steps contribute is one matrix product (two where W comes in factors), by the same
-/// kernels as fully connected layers; then the recurrent kernel goes through the steps.
+/// kernels as fully connected layers; then the recurrent kernel goes through the steps. Where inputs and states become int8 while the network runs, so are the products of
+/// the states, between which the recurrent kernel computes the gates' functions.
 /// </summary>
 internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
 {
     private readonly RecurrentFloat32Kernel _kernel;
-    private readonly Product[] _products;
+    private readonly RowProducts _inputs;
+
+    // Of the gates that are computed together, then of those that wait for them; none where the kernel multiplies.
+    private readonly RowProducts[] _parts;
+    private readonly float*[] _sums;
     private readonly PackedWeights _packed;
     private readonly NativeBuffer _states;
     private readonly long _productScratch;
-    private RecurrentFloat32Call _call;
-    private float* _firstHidden, _firstCell, _lastHidden, _lastCell;
 
-    private RecurrentFloat32Operator(Node node, KernelChoice<RecurrentFloat32Kernel> choice, PrepareContext context)
-        : base(node, choice.Kernel.Descriptor.Id, choice.Reason)
+    // The kernel's; before each of them, where it does not multiply, the states are gathered and multiplied.
+    private readonly int _stepStages;
+    private RecurrentFloat32Call _call;
+    private float* _firstHidden, _firstCell, _lastHidden, _lastCell, _gathered;
+
+    private RecurrentFloat32Operator(Node node, KernelChoice<RecurrentFloat32Kernel> choice, RowProducts inputs, RowProducts[] parts, in RecurrentCellShape shape, PrepareContext context)
+        : base(node, choice.Kernel.Descriptor.Id, parts.Length == 0 ? choice.Reason : $"products by {parts[0].KernelId}, inputs int8 while running")
     {
         _kernel = choice.Kernel;
-        RecurrentShape s = Sizes;
-        RecurrentCellShape shape = CellShape(node);
-        int rows = s.Steps * s.Batch;
-        _products = s.InputRank == 0
-            ? [new Product(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Rows) with { Units = WeightUnits.Of<float>(FloatConstants.Of(node, RecurrentShape.W), s.Rows) }, RecurrentShape.W, RecurrentShape.Bias, context)]
-            :
-            [
-                new Product(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Directions * s.InputRank), RecurrentShape.W2, -1, context),
-                new Product(node, ConvolutionShape.FullyConnected(rows, s.Directions * s.InputRank, s.Rows) with { Group = s.Directions },
-                    RecurrentShape.W, RecurrentShape.Bias, context),
-            ];
-        InnerStages = _products.Sum(p => p.Stages) + shape.Stages;
+        _inputs = inputs;
+        _parts = parts;
+        _sums = new float*[parts.Length];
         Shape = shape;
-        float[] recurrent = shape.Rank > 0 ? FloatConstants.Of(node, RecurrentShape.R) : Recurrent(node, s);
-        float[] second = shape.Rank > 0 ? FloatConstants.Of(node, RecurrentShape.R2) : [];
-        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(shape), to => _kernel.Pack(shape, recurrent, second, FloatConstants.Of(node, RecurrentShape.RecurrentBias), to), context);
-        _productScratch = _products.Max(p => p.ScratchBytes);
-        EstimatedCycles = _kernel.EstimateCycles(shape) + _products.Sum(p => p.Cycles);
-        ScratchBytes = Align(_productScratch) + _products.Sum(p => Align(p.OutputBytes)) + _kernel.ScratchBytes(shape);
-        _states = new NativeBuffer(2 * s.State.ElementCount * sizeof(float));
+        RecurrentCellShape s = shape;
+        bool given = s.IsProductGiven;
+        float[] recurrent = given ? [] : s.Rank > 0 ? FloatConstants.Of(node, RecurrentShape.R) : Recurrent(node, Sizes);
+        float[] second = s.Rank > 0 ? FloatConstants.Of(node, RecurrentShape.R2) : [];
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, recurrent, second, given ? [] : FloatConstants.Of(node, RecurrentShape.RecurrentBias), to), context);
+        _stepStages = parts.Length == 0 ? s.StagesOfStep : parts.Sum(p => p.Stages + 2);
+        InnerStages = inputs.Stages + s.Steps * _stepStages;
+        EstimatedCycles = inputs.Cycles + s.Steps * parts.Sum(p => p.Cycles) + _kernel.EstimateCycles(s);
+        _productScratch = NativeBuffer.Align(parts.Append(inputs).Max(p => p.ScratchBytes));
+        ScratchBytes = _productScratch + inputs.OutputBytes + parts.Sum(p => p.OutputBytes) + (given ? GatheredBytes : 0) + _kernel.ScratchBytes(s);
+        _states = new NativeBuffer(2 * Sizes.State.ElementCount * sizeof(float));
         _call = new RecurrentFloat32Call
         {
-            Shape = shape,
+            Shape = s,
             Packed = _packed.Pointer,
             Lengths = Lengths,
             Hidden = (float*)_states.Pointer,
-            Cell = (float*)_states.Pointer + s.State.ElementCount,
+            Cell = (float*)_states.Pointer + Sizes.State.ElementCount,
             Clip = Bound(node, "clip"),
             CellClip = Bound(node, "cell_clip"),
         };
     }
 
-    public override long WeightBytes => _packed.Bytes + _products.Sum(p => p.WeightBytes);
+    public override long WeightBytes => _packed.Bytes + _parts.Append(_inputs).Sum(p => p.WeightBytes);
 
     public override long ScratchBytes { get; }
 
@@ -66,24 +69,29 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
 
     protected override int InnerStages { get; }
 
+    private long GatheredBytes => NativeBuffer.Align((long)Shape.Batch * Shape.OutputRow * sizeof(float));
+
     public static RecurrentFloat32Operator Create(Node node, PrepareContext context)
     {
         foreach (ValueInfo v in node.Outputs.Concat(node.Inputs.OfType<ValueInfo>()))
             if (v.Type != ElementType.Float32 && !(v.IsConstant && (v.Type == ElementType.Float16 || v.Quantization is not null))) throw Unsupported(node, $"{v} in a float layer");
-        return new(node, KernelCatalog.SelectRecurrent(CellShape(node), context.Cpu, context.Wish(node)), context);
+        bool isDynamic = node.Attributes.Int("dynamic", 0) != 0;
+        RecurrentCellShape shape = isDynamic ? ShapeOf(node) with { IsProductGiven = true } : CellShape(node);
+        return new(node, KernelCatalog.SelectRecurrent(shape, context.Cpu, context.Wish(node)), isDynamic ? DynamicInputs(node, context) : FloatInputs(node, context),
+            isDynamic ? DynamicStates(node, shape, context) : [], shape, context);
     }
 
     public override void Bind(IBinder binder)
     {
-        byte* at = binder.Scratch + Align(_productScratch);
-        float* from = (float*)binder.Address(Node.Input(0));
-        foreach (Product p in _products)
+        byte* at = binder.Scratch + _productScratch;
+        _call.InputGates = _inputs.Bind((float*)binder.Address(Node.Input(0)), binder.Scratch, at);
+        at += _inputs.OutputBytes;
+        if (_parts.Length > 0)
         {
-            p.Bind(from, (float*)at, binder.Scratch);
-            from = (float*)at;
-            at += Align(p.OutputBytes);
+            _gathered = (float*)at;
+            at += GatheredBytes;
         }
-        _call.InputGates = from;
+        for (int i = 0; i < _parts.Length; at += _parts[i++].OutputBytes) _sums[i] = _parts[i].Bind(_gathered, binder.Scratch, at);
         _call.Scratch = at;
         _call.Output = (float*)binder.Address(Node.Output);
         _firstHidden = (float*)OptionalInput(binder, RecurrentShape.FirstHidden);
@@ -94,7 +102,8 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
 
     public override void Dispose()
     {
-        foreach (Product p in _products) p.Dispose();
+        _inputs.Dispose();
+        foreach (RowProducts p in _parts) p.Dispose();
         _packed.Dispose();
         _states.Dispose();
         base.Dispose();
@@ -102,26 +111,36 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
 
     protected override int InnerPortions(int stage)
     {
-        foreach (Product p in _products)
-        {
-            if (stage < p.Stages) return p.Portions(stage);
-            stage -= p.Stages;
-        }
-        return _kernel.Portions(Shape, stage);
+        if (stage < _inputs.Stages) return _inputs.Portions(stage);
+        stage -= _inputs.Stages;
+        if (_parts.Length == 0) return _kernel.Portions(Shape, stage);
+        (int part, stage) = PartOf(stage % _stepStages);
+        return stage == 0 ? 1 : stage <= _parts[part].Stages ? _parts[part].Portions(stage - 1) : _kernel.Portions(Shape, part);
     }
 
     protected override void RunInner(int stage, int first, int end, int worker)
     {
-        foreach (Product p in _products)
+        if (stage < _inputs.Stages)
         {
-            if (stage < p.Stages)
-            {
-                p.Run(stage, first, end, worker);
-                return;
-            }
-            stage -= p.Stages;
+            _inputs.Run(stage, first, end, worker);
+            return;
         }
-        _kernel.Run(_call, stage, first, end);
+        stage -= _inputs.Stages;
+        if (_parts.Length == 0)
+        {
+            _kernel.Run(_call, stage, first, end);
+            return;
+        }
+        (int step, stage) = Math.DivRem(stage, _stepStages);
+        (int part, stage) = PartOf(stage);
+        if (stage == 0) Gather(step, isReset: part == 1);
+        else if (stage <= _parts[part].Stages) _parts[part].Run(stage - 1, first, end, worker);
+        else
+        {
+            RecurrentFloat32Call call = _call;
+            call.Sums = _sums[part];
+            _kernel.Run(call, step * _parts.Length + part, first, end);
+        }
     }
 
     protected override void LoadStates()
@@ -138,9 +157,64 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
         if (_lastCell != null) Copy(_call.Cell, _lastCell, Sizes.State.ElementCount);
     }
 
-    private static float Bound(Node node, string name) => node.Attributes.Float(name) is > 0 and var bound ? bound : float.PositiveInfinity;
+    /// <summary>Which part a stage of a step belongs to, and which of its stages it is.</summary>
+    private (int Part, int Stage) PartOf(int stage) => stage < _parts[0].Stages + 2 ? (0, stage) : (1, stage - _parts[0].Stages - 2);
 
-    private static long Align(long bytes) => (bytes + NativeBuffer.Alignment - 1) / NativeBuffer.Alignment * NativeBuffer.Alignment;
+    /// <summary>The states before a step, or r·h, as rows [N, D·H].</summary>
+    private void Gather(int step, bool isReset)
+    {
+        RecurrentCellShape s = Shape;
+        for (int n = 0; n < s.Batch; n++)
+            for (int d = 0; d < s.Directions; d++)
+            {
+                nint state = ((nint)d * s.Batch + n) * s.Hidden;
+                float* from = isReset ? (float*)_call.Scratch + state : step == 0 ? _call.Hidden + state : _call.Output + s.OutputOffset(d, step - 1, n, Lengths);
+                Copy(from, _gathered + ((nint)n * s.Directions + d) * s.Hidden, s.Hidden);
+            }
+    }
+
+    private static RowProducts FloatInputs(Node node, PrepareContext context)
+    {
+        RecurrentShape s = RecurrentShape.Of(node);
+        int rows = s.Steps * s.Batch;
+        return s.InputRank == 0
+            ? new(new FloatProduct(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Rows) with { Units = WeightUnits.Of<float>(FloatConstants.Of(node, RecurrentShape.W), s.Rows) },
+                RecurrentShape.W, RecurrentShape.Bias, context))
+            : new(new FloatProduct(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Directions * s.InputRank), RecurrentShape.W2, -1, context),
+                new FloatProduct(node, ConvolutionShape.FullyConnected(rows, s.Directions * s.InputRank, s.Rows) with { Group = s.Directions }, RecurrentShape.W, RecurrentShape.Bias, context));
+    }
+
+    private static RowProducts DynamicInputs(Node node, PrepareContext context)
+    {
+        RecurrentShape s = RecurrentShape.Of(node);
+        int rows = s.Steps * s.Batch;
+        Int8Weights w = ConvolutionInt8Operator.Weights(node, RecurrentShape.W);
+        float[] bias = FloatConstants.Of(node, RecurrentShape.Bias);
+        return s.InputRank == 0 ? new(new DynamicProduct(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Rows), w, bias, context, "W"))
+            : new(new DynamicProduct(node, ConvolutionShape.FullyConnected(rows, s.InputSize, s.Directions * s.InputRank), ConvolutionInt8Operator.Weights(node, RecurrentShape.W2), [], context, "W2"),
+                new DynamicProduct(node, ConvolutionShape.FullyConnected(rows, s.Directions * s.InputRank, s.Rows) with { Group = s.Directions }, w, bias, context, "W"));
+    }
+
+    /// <summary>The products of the states of both directions with the gates that are computed together, and with those that wait for them.</summary>
+    private static RowProducts[] DynamicStates(Node node, RecurrentCellShape shape, PrepareContext context)
+    {
+        RecurrentShape s = RecurrentShape.Of(node);
+        Int8Weights r = ConvolutionInt8Operator.Weights(node, RecurrentShape.R);
+        float[] bias = FloatConstants.Of(node, RecurrentShape.RecurrentBias);
+        RowProducts Part(int first, int end)
+        {
+            int[] rows = [.. Enumerable.Range(0, s.Rows).Where(row => row / s.HiddenSize % s.Gates is var gate && gate >= first && gate < end)];
+            float[] some = bias.Length == 0 ? [] : [.. rows.Select(row => bias[row])];
+            DynamicProduct Gates(int inputs) => new(node, ConvolutionShape.FullyConnected(s.Batch, s.Directions * inputs, rows.Length) with { Group = s.Directions }, r.Take(rows, s.Rows), some, context, $"R{first}");
+            return s.RecurrentRank == 0 ? new(Gates(s.HiddenSize)) : new(
+                new DynamicProduct(node, ConvolutionShape.FullyConnected(s.Batch, s.Directions * s.HiddenSize, s.Directions * s.RecurrentRank) with { Group = s.Directions },
+                    ConvolutionInt8Operator.Weights(node, RecurrentShape.R2), [], context, "R2"),
+                Gates(s.RecurrentRank));
+        }
+        return shape.Together == s.Gates ? [Part(0, s.Gates)] : [Part(0, shape.Together), Part(shape.Together, s.Gates)];
+    }
+
+    private static float Bound(Node node, string name) => node.Attributes.Float(name) is > 0 and var bound ? bound : float.PositiveInfinity;
 
     /// <summary>The shape, its recurrent factors kept where they take fewer products than what they stand for.</summary>
     private static RecurrentCellShape CellShape(Node node)
@@ -164,47 +238,5 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
                 for (int c = 0; c < s.HiddenSize; c++) whole[row * s.HiddenSize + c] += r[row * s.RecurrentRank + k] * second[from + c];
             }
         return whole;
-    }
-
-    /// <summary>A product of rows with constant weights.</summary>
-    private sealed class Product : IDisposable
-    {
-        private readonly ConvolutionFloat32Kernel _kernel;
-        private readonly PackedWeights _packed;
-        private ConvolutionFloat32Call _call;
-
-        public Product(Node node, in ConvolutionShape shape, int weights, int bias, PrepareContext context)
-        {
-            ConvolutionShape s = shape;
-            _kernel = KernelCatalog.Select(s, context.Cpu).Kernel;
-            _packed = new PackedWeights(node, _kernel.Descriptor.Id, _kernel.PackedBytes(s), to => _kernel.Pack(s, FloatConstants.Of(node, weights), bias < 0 ? [] : FloatConstants.Of(node, bias), to), context);
-            _call = new ConvolutionFloat32Call { Shape = s, Min = float.NegativeInfinity, Max = float.PositiveInfinity, Packed = _packed.Pointer };
-            ScratchBytes = _kernel.ScratchBytes(s, context.Workers);
-            Stages = _kernel.Stages(s);
-            Cycles = _kernel.EstimateCycles(s);
-        }
-
-        public long ScratchBytes { get; }
-
-        public int Stages { get; }
-
-        public double Cycles { get; }
-
-        public long OutputBytes => (long)_call.Shape.Positions * _call.Shape.OutChannels * sizeof(float);
-
-        public long WeightBytes => _packed.Bytes;
-
-        public void Bind(float* input, float* output, byte* scratch)
-        {
-            _call.Input = input;
-            _call.Output = output;
-            _call.Scratch = scratch;
-        }
-
-        public int Portions(int stage) => _kernel.Portions(_call.Shape, stage);
-
-        public void Run(int stage, int first, int end, int worker) => _kernel.Run(_call, stage, first, end, worker);
-
-        public void Dispose() => _packed.Dispose();
     }
 }

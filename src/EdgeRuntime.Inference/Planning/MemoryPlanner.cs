@@ -78,7 +78,7 @@ internal sealed class MemoryPlanner
 
     private sealed class Buffer(long bytes, int start, int end)
     {
-        public long Bytes { get; } = (Math.Max(bytes, 1) + NativeBuffer.Alignment - 1) / NativeBuffer.Alignment * NativeBuffer.Alignment;
+        public long Bytes { get; } = NativeBuffer.Align(Math.Max(bytes, 1));
 
         public int Start { get; } = start;
 

@@ -29,6 +29,9 @@ public readonly record struct RecurrentCellShape(RecurrentCell Cell, int Steps, 
     /// <summary>What is left of R without its zeros, for kernels that skip them; null where few are 0.</summary>
     public WeightUnits? Units { get; init; }
 
+    /// <summary>Whether R·h is computed by others, as <see cref="RecurrentFloat32Call.Sums"/>: only the gates' functions are left.</summary>
+    public bool IsProductGiven { get; init; }
+
     /// <summary>D.</summary>
     public int Directions => Direction == 2 ? 2 : 1;
 
@@ -36,7 +39,10 @@ public readonly record struct RecurrentCellShape(RecurrentCell Cell, int Steps, 
     public int Gates => Cell == RecurrentCell.Lstm ? 4 : 3;
 
     /// <summary>Products of one step, one after another: two where the candidate waits for the reset gate, each as two factors.</summary>
-    public int StagesOfStep => (Cell == RecurrentCell.GruResetBefore ? 2 : 1) * (Rank > 0 ? 2 : 1);
+    public int StagesOfStep => (Together < Gates ? 2 : 1) * (Rank > 0 ? 2 : 1);
+
+    /// <summary>Gates of the first stage of a step; a candidate that waits for the reset gate comes in a second one.</summary>
+    public int Together => Cell == RecurrentCell.GruResetBefore ? 2 : Gates;
 
     /// <summary>Stages of the recurrent part.</summary>
     public int Stages => StagesOfStep * Steps;

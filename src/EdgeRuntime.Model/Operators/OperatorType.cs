@@ -85,7 +85,8 @@ public enum OperatorType : ushort
     /// i, o, f, g lie one after another (ONNX's order), the directions outside them:
     /// c' = σ(f) · c + σ(i) · tanh(g), h' = σ(o) · tanh(c'). Attributes: direction (0 forward, 1 backward, 2 both: forward
     /// first), stateful (the states stay in the session from run to run until they are reset), clip (bounds the sums that
-    /// enter the functions), cell_clip (bounds c'), lengths [N] (steps of each sequence; what lies behind gives 0).
+    /// enter the functions), cell_clip (bounds c'), lengths [N] (steps of each sequence; what lies behind gives 0), dynamic (1: x, row
+    /// by row, and before each step the states of a sequence become int8 while the network runs, and the products integer).
     /// Quantised: x, W, R and y int8, biases int32; c is int16 with the scale 2^cell_exponent (−15 to 0).
     /// </summary>
     Lstm = 22,

@@ -39,6 +39,20 @@ public sealed class Int8Weights
     /// <summary>The scale of output channel <paramref name="o"/>.</summary>
     public float Scale(int o) => Scales[Scales.Length == 1 ? 0 : o];
 
+    /// <summary>Some rows, output channels, of all <paramref name="outputs"/>, in their order.</summary>
+    public Int8Weights Take(IReadOnlyList<int> rows, int outputs)
+    {
+        int depth = Values.Length / Math.Max(1, outputs), groups = Multipliers.Length / Math.Max(1, outputs);
+        T[] Of<T>(T[] all, int length) => [.. rows.SelectMany(o => all.AsSpan(o * length, length).ToArray())];
+        return new(Of(Values, depth), Scales.Length == 1 ? Scales : Of(Scales, 1))
+        {
+            ZeroPoints = ZeroPoints.Length == 0 ? [] : Of(ZeroPoints, 1),
+            Bits = Bits,
+            GroupSize = GroupSize,
+            Multipliers = Of(Multipliers, groups),
+        };
+    }
+
     /// <summary>Reads Int8 or Binary weights quantised per tensor or per output channel, or Int4 weights in groups as well; null if they are otherwise.</summary>
     public static Int8Weights? From(Tensor weights, QuantizationParameters q)
     {

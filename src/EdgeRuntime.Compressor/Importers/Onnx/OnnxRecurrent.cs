@@ -10,41 +10,66 @@ namespace EdgeRuntime.Compressor;
 internal static class OnnxRecurrent
 {
     /// <summary>LSTM.</summary>
-    public static ValueInfo Lstm(OnnxNode node) => Lstm(node, node.Input(1), node.Input(2));
+    public static ValueInfo Lstm(OnnxNode node) => Lstm(node, Matrix(node, 1), Matrix(node, 2), new AttributeSet());
 
     /// <summary>
-    /// DynamicQuantizeLSTM: weights are integers [D, I or H, 4·H], transposed, with scales and zero points [D] or [D, 4·H] as inputs 8 to 11. It rounds
-    /// inputs and states while the network runs; here they stay float.
+    /// DynamicQuantizeLSTM: weights are integers [D, I or H, 4·H], transposed, with scales and zero points [D] or [D, 4·H] as inputs 8 to 11; inputs and states become int8
+    /// while the network runs. Where an integer less its zero point is no int8, the layer is computed in float.
     /// </summary>
-    public static ValueInfo DynamicLstm(OnnxNode node) => Lstm(node, Real(node, 1, 8), Real(node, 2, 10));
+    public static ValueInfo DynamicLstm(OnnxNode node)
+    {
+        (Tensor w, float[] inputScales) = Integers(node, 1, 8);
+        (Tensor r, float[] scales) = Integers(node, 2, 10);
+        bool fits = w.Type == ElementType.Int8 && r.Type == ElementType.Int8;
+        ValueInfo Real(Tensor integers, float[] steps)
+        {
+            if (fits) return node.Builder.Dequantize(node.Builder.Constant(integers), new QuantizationParameters(steps, axis: 0));
+            int[] values = integers.ToInts();
+            return node.Builder.Constant(Tensor.From<float>(integers.Shape, [.. values.Select((v, i) => v * steps[i / integers.Shape[1]])]));
+        }
+        return Lstm(node, Real(w, inputScales), Real(r, scales), fits ? new AttributeSet().Set("dynamic", 1) : new());
+    }
 
-    private static ValueInfo Real(OnnxNode node, int weights, int scale)
+    /// <summary>The integers less their zero points as [D·4·H, I or H], int8 if all fit, and the scale of each row.</summary>
+    private static (Tensor Rows, float[] Scales) Integers(OnnxNode node, int weights, int scale)
     {
         Tensor integers = node.Constant(weights, "weights"), scales = node.Constant(scale, "their scale");
         if (integers.Shape.Rank != 3) throw OnnxNode.Damaged($"weights {integers.Shape} must have rank 3");
         int directions = integers.Shape[0], length = integers.Shape[1], rows = integers.Shape[2];
-        int[] values = integers.ToInts(), zeros = node.OptionalConstant(scale + 1, "the zero point")?.ToInts() ?? new int[scales.Count];
-        float[] steps = scales.ToFloats(), reals = new float[values.Length];
+        int[] values = integers.ToInts(), zeros = node.OptionalConstant(scale + 1, "the zero point")?.ToInts() ?? new int[scales.Count], turned = new int[values.Length];
+        float[] steps = scales.ToFloats();
         if ((steps.Length != directions && steps.Length != directions * rows) || zeros.Length != steps.Length) throw OnnxNode.Damaged($"{steps.Length} scales and {zeros.Length} zero points for weights {integers.Shape}");
+        int ScaleOf(int row) => steps.Length == directions ? row / rows : row;
         for (int i = 0; i < values.Length; i++)
         {
-            int d = i / (length * rows), k = i / rows % length, row = i % rows, s = steps.Length == directions ? d : d * rows + row;
-            reals[(d * rows + row) * length + k] = steps[s] * (values[i] - zeros[s]);
+            int k = i / rows % length, row = i / (length * rows) * rows + i % rows;
+            turned[row * length + k] = values[i] - zeros[ScaleOf(row)];
         }
-        return node.Builder.Constant(Tensor.From<float>(new TensorShape(directions, rows, length), reals));
+        TensorShape shape = new(directions * rows, length);
+        bool fits = turned.All(v => v is >= sbyte.MinValue and <= sbyte.MaxValue);
+        return (fits ? Tensor.From<sbyte>(shape, Array.ConvertAll(turned, v => (sbyte)v)) : Tensor.From<int>(shape, turned), [.. Enumerable.Range(0, shape[0]).Select(row => steps[ScaleOf(row)])]);
     }
 
-    private static ValueInfo Lstm(OnnxNode node, ValueInfo w, ValueInfo r)
+    /// <summary>Weights [D, rows, columns] as [D·rows, columns].</summary>
+    private static ValueInfo Matrix(OnnxNode node, int input)
+    {
+        ValueInfo w = node.Input(input);
+        if (w.Shape.Rank != 3) throw OnnxNode.Damaged($"weights {w.Shape} must have rank 3");
+        if (!node.Builder.IsConstant(w)) throw OnnxNode.Unsupported("weights that are computed while the network runs; they must be constant");
+        return node.Builder.Reshape(w, new TensorShape(w.Shape[0] * w.Shape[1], w.Shape[2]));
+    }
+
+    private static ValueInfo Lstm(OnnxNode node, ValueInfo w, ValueInfo r, AttributeSet attributes)
     {
         if (node.Optional(7) is not null) throw OnnxNode.Unsupported("peephole weights (input P); train the network without them");
         if (node.Int("input_forget", 0) != 0) throw OnnxNode.Unsupported("coupled input and forget gates (input_forget); train the network without them");
-        return Layer(node, w, r, OperatorType.Lstm, ["Sigmoid", "Tanh", "Tanh"]);
+        return Layer(node, w, r, OperatorType.Lstm, ["Sigmoid", "Tanh", "Tanh"], attributes);
     }
 
     /// <summary>GRU.</summary>
-    public static ValueInfo Gru(OnnxNode node) => Layer(node, node.Input(1), node.Input(2), OperatorType.Gru, ["Sigmoid", "Tanh"]);
+    public static ValueInfo Gru(OnnxNode node) => Layer(node, Matrix(node, 1), Matrix(node, 2), OperatorType.Gru, ["Sigmoid", "Tanh"], new AttributeSet());
 
-    private static ValueInfo Layer(OnnxNode node, ValueInfo w, ValueInfo r, OperatorType type, string[] functions)
+    private static ValueInfo Layer(OnnxNode node, ValueInfo w, ValueInfo r, OperatorType type, string[] functions, AttributeSet attributes)
     {
         bool lstm = type == OperatorType.Lstm, batchFirst = node.Int("layout", 0) != 0;
         OnnxGraphBuilder b = node.Builder;
@@ -59,21 +84,19 @@ internal static class OnnxRecurrent
         if (node.Texts("activations") is { Length: > 0 } given && !given.SequenceEqual(Enumerable.Repeat(functions, directions).SelectMany(f => f), StringComparer.OrdinalIgnoreCase))
             throw OnnxNode.Unsupported($"activations {string.Join(", ", given)}; {string.Join(", ", functions)} are");
         ValueInfo x = node.Input(0);
-        if (x.Shape.Rank != 3 || w.Shape.Rank != 3 || r.Shape.Rank != 3) throw OnnxNode.Damaged($"input {x.Shape} and weights {w.Shape}, {r.Shape} must have rank 3");
-        if (!b.IsConstant(w) || !b.IsConstant(r)) throw OnnxNode.Unsupported("weights that are computed while the network runs; they must be constant");
+        if (x.Shape.Rank != 3) throw OnnxNode.Damaged($"input {x.Shape} must have rank 3");
         if (batchFirst) x = b.Transpose(x, 1, 0, 2);
-        AttributeSet attributes = new AttributeSet().Set("direction", direction);
+        attributes.Set("direction", direction);
         if (node.Float("clip", 0) is > 0 and var clip) attributes.Set("clip", clip);
         if (node.OptionalConstant(4, "the lengths of the sequences") is { } lengths && lengths.ToInts() is var steps && steps.Any(s => s != x.Shape[0])) attributes.Set("lengths", steps);
         bool after = !lstm && node.Int("linear_before_reset", 0) != 0;
         if (!lstm) attributes.Set("linear_before_reset", after ? 1 : 0);
-        int rows = w.Shape[0] * w.Shape[1];
-        (ValueInfo? bias, ValueInfo? recurrentBias) = Biases(node, directions, gates * (r.Shape[2]), after);
+        (ValueInfo? bias, ValueInfo? recurrentBias) = Biases(node, directions, gates * r.Shape[1], after);
         ValueInfo? State(int input) => node.Optional(input) is not { } s ? null : batchFirst ? b.Transpose(s, 1, 0, 2) : s;
-        ValueInfo?[] inputs = [x, b.Reshape(w, new TensorShape(rows, w.Shape[2])), b.Reshape(r, new TensorShape(rows, r.Shape[2])), bias, recurrentBias, State(5), lstm ? State(6) : null];
+        ValueInfo?[] inputs = [x, w, r, bias, recurrentBias, State(5), lstm ? State(6) : null];
         ValueInfo[] outputs = b.EmitAll(type, inputs, lstm ? 3 : 2, attributes);
         ValueInfo y = outputs[0];
-        y = b.Reshape(y, new TensorShape(y.Shape[0], y.Shape[1], directions, r.Shape[2]));
+        y = b.Reshape(y, new TensorShape(y.Shape[0], y.Shape[1], directions, r.Shape[1]));
         y = batchFirst ? b.Transpose(y, 1, 0, 2, 3) : b.Transpose(y, 0, 2, 1, 3);
         for (int i = 1; i < outputs.Length; i++) node.Others.Add(batchFirst ? b.Transpose(outputs[i], 1, 0, 2) : outputs[i]);
         return y;

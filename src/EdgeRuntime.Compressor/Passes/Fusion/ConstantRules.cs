@@ -30,13 +30,20 @@ internal static class ConstantRules
         return changed;
     }
 
-    /// <summary>Int4 weights of an operator that computes in float stay what they are: it reads them directly.</summary>
-    public static bool KeepNibbles(Node node, GraphIndex index)
+    /// <summary>Int4 weights of an operator that computes in float, and all of a recurrent one that makes its inputs int8, stay what they are: it reads them directly.</summary>
+    public static bool KeepIntegers(Node node, GraphIndex index)
     {
-        if (node.Type is not (OperatorType.Convolution or OperatorType.FullyConnected) || node.Output.Type != ElementType.Float32) return false;
-        if (index.DequantizedConstant(node.Input(1)) is not { Type: ElementType.Int4 } weights || Int8Weights.From(weights.Constant!, weights.Quantization!) is null) return false;
-        node.Inputs[1] = weights;
-        return true;
+        bool isRecurrent = node.Type is OperatorType.Lstm or OperatorType.Gru && node.Attributes.Int("dynamic", 0) != 0;
+        if (!(isRecurrent || node.Type is OperatorType.Convolution or OperatorType.FullyConnected) || node.Output.Type != ElementType.Float32) return false;
+        bool changed = false;
+        foreach (int i in isRecurrent ? (ReadOnlySpan<int>)[RecurrentShape.W, RecurrentShape.R] : [1])
+        {
+            if (index.DequantizedConstant(node.Input(i)) is not { } weights || !(isRecurrent || weights.Type == ElementType.Int4)) continue;
+            if (Int8Weights.From(weights.Constant!, weights.Quantization!) is null) continue;
+            node.Inputs[i] = weights;
+            changed = true;
+        }
+        return changed;
     }
 
     private static bool FoldAny(Node node, GraphIndex index)

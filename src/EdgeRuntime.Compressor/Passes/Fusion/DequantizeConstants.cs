@@ -8,5 +8,5 @@ internal sealed class DequantizeConstants : ICompressionPass
     public string Name => "dequantize-constants";
 
     public PassReport Apply(Graph graph, PassContext context) =>
-        new(Name, GraphIndex.Rewrite(graph, ConstantRules.KeepNibbles) + GraphIndex.Rewrite(graph, ConstantRules.Fold, ConstantRules.FoldDequantize, ConstantRules.WidenConstants));
+        new(Name, GraphIndex.Rewrite(graph, ConstantRules.KeepIntegers) + GraphIndex.Rewrite(graph, ConstantRules.Fold, ConstantRules.FoldDequantize, ConstantRules.WidenConstants));
 }

@@ -54,10 +54,11 @@ public sealed class QuantizeInt4 : ICompressionPass
         {
             ValueInfo weights = nibbles.Contains(node) ? Quantize(node, node.Input(1), new float[node.Input(1).Shape[0]], rounding, index) : ToInt8(node, node.Input(1), rounding, index);
             node.Inputs[1] = weights;
-            if (Options.Activations == "dynamic") node.Attributes.Set("dynamic", 1);
         }
         Node[] recurrent = [.. graph.Nodes.Where(n => !Options.Skip.Contains(n.Name) && RecurrentInsertion.StoreWeights(n, w => Options.Int8.Contains(n.Name) ? ToInt8(n, w, WeightRounding.ToNearest, index)
             : Quantize(n, w, new float[w.Shape[0]], WeightRounding.ToNearest, index)))];
+        if (Options.Activations == "dynamic")
+            foreach (Node node in layers.Concat(recurrent)) node.Attributes.Set("dynamic", 1);
         return new PassReport(Name, layers.Length + recurrent.Length) { Notes = [.. layers.Where(n => !nibbles.Contains(n)).Select(n => $"{n} has int8 weights")] };
     }
 

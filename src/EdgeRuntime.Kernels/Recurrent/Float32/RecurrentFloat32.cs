@@ -13,9 +13,8 @@ namespace EdgeRuntime.Kernels;
 /// <typeparam name="P">The product with R, or with its first factor.</typeparam>
 internal abstract unsafe class RecurrentFloat32<S, V, P> : RecurrentFloat32Kernel where S : struct, IFloatVector<V> where V : unmanaged where P : struct, IRecurrentProduct
 {
-    private protected static KernelDescriptor Named(string set, CpuFeature requires) => P.IsSparse
-        ? new($"recurrent-f32-sparse-{set}", "recurrent-f32", requires, $"{S.Lanes} units of all gates a panel, functions fused with the product; skips zero weights in units of {S.Lanes}×4 (units × inputs)")
-        : new($"recurrent-f32-{set}", "recurrent-f32", requires, $"{S.Lanes} units of all gates a panel, functions fused with the product");
+    private protected static KernelDescriptor Named(string set, CpuFeature requires) =>
+        new($"recurrent-f32-{P.Name.Id}{set}", "recurrent-f32", requires, $"{S.Lanes} units of all gates a panel, functions fused with the product{P.Name.Text}");
 
     /// <summary>Floats multiplied in a cycle where the weights come from the second-level cache.</summary>
     private protected abstract double ProductsPerCycle { get; }
@@ -99,7 +98,7 @@ internal abstract unsafe class RecurrentFloat32<S, V, P> : RecurrentFloat32Kerne
             return;
         }
         float* sums = stackalloc float[4 * S.Lanes];
-        float* source = call.Shape.Rank > 0 ? p.Projected : late ? p.Reset - p.Unit : p.Previous;
+        float* source = call.Shape.IsProductGiven ? p.Sums(call.Sums, late) : call.Shape.Rank > 0 ? p.Projected : late ? p.Reset - p.Unit : p.Previous;
         float* packed = (float*)call.Packed;
         switch (call.Shape.Cell)
         {
@@ -156,13 +155,15 @@ internal abstract unsafe class RecurrentFloat32<S, V, P> : RecurrentFloat32Kerne
     private readonly ref struct Place
     {
         private readonly float* _gates;
-        private readonly int _hidden;
+        private readonly RecurrentCellShape _shape;
+        private readonly nint _row;
 
         public Place(in RecurrentFloat32Call call, int d, int step, int n, int unit)
         {
             RecurrentCellShape s = call.Shape;
             nint state = ((nint)d * s.Batch + n) * s.Hidden;
-            _hidden = s.Hidden;
+            _shape = s;
+            _row = (nint)n * s.Directions + d;
             _gates = call.InputGates + (((nint)s.Time(d, step, n, call.Lengths) * s.Batch + n) * s.Directions + d) * s.Gates * s.Hidden + unit;
             Unit = unit;
             Count = Math.Min(S.Lanes, s.Hidden - unit);
@@ -198,7 +199,10 @@ internal abstract unsafe class RecurrentFloat32<S, V, P> : RecurrentFloat32Kerne
         /// <summary>What the second factor makes of the state.</summary>
         public float* Projected { get; }
 
-        public float* Gate(int gate) => _gates + (nint)gate * _hidden;
+        public float* Gate(int gate) => _gates + (nint)gate * _shape.Hidden;
+
+        /// <summary>Where the given sums of a part's gates lie.</summary>
+        public float* Sums(float* all, bool late) => all + _row * (late ? 1 : _shape.Together) * _shape.Hidden + Unit;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public V Load(float* p) => Count == S.Lanes ? S.Load(p) : S.LoadFirst(p, Count);
@@ -248,8 +252,10 @@ public static class RecurrentFloat32Kernels
         new RecurrentFloat32Reference(),
         new RecurrentFloat32Neon<RecurrentDense<NeonFloat, Vector128<float>>>(),
         new RecurrentFloat32Neon<RecurrentSlabs<NeonFloat, Vector128<float>>>(),
+        new RecurrentFloat32Neon<RecurrentGiven<NeonFloat, Vector128<float>>>(),
         new RecurrentFloat32Avx2<RecurrentDense<Avx2Float, Vector256<float>>>(),
         new RecurrentFloat32Avx2<RecurrentSlabs<Avx2Float, Vector256<float>>>(),
+        new RecurrentFloat32Avx2<RecurrentGiven<Avx2Float, Vector256<float>>>(),
         new RecurrentFloat32Avx512(),
     ];
 }

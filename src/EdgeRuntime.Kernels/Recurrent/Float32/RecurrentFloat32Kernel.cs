@@ -9,6 +9,12 @@ public unsafe struct RecurrentFloat32Call
     /// <summary>What the input contributes, biases included: [T·N, D·G·H].</summary>
     public float* InputGates;
 
+    /// <summary>
+    /// Where <see cref="RecurrentCellShape.IsProductGiven"/>: what the hidden state contributes to the gates of the stage's part, biases included,
+    /// [N, D·gates·H]; else unused.
+    /// </summary>
+    public float* Sums;
+
     /// <summary>What <see cref="RecurrentFloat32Kernel.Pack"/> wrote, 64-byte aligned.</summary>
     public byte* Packed;
 
@@ -50,7 +56,7 @@ public abstract class RecurrentFloat32Kernel : Kernel
     /// <summary>Brings R [D·G·H, H], or its factors [D·G·H, r] and [D·r, H], and its biases [D·G·H] (or none) to this kernel's layout.</summary>
     public abstract void Pack(in RecurrentCellShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> second, ReadOnlySpan<float> bias, Span<byte> destination);
 
-    /// <summary>Bytes of scratch: r·h and z where the candidate waits for them, then R2·h.</summary>
+    /// <summary>Bytes of scratch: r·h and z, [D,N,H] each, where the candidate waits for them, then R2·h.</summary>
     public long ScratchBytes(in RecurrentCellShape shape) => sizeof(float)
         * ((shape.Cell == RecurrentCell.GruResetBefore ? 2L * shape.Directions * shape.Batch * shape.Hidden : 0) + (long)shape.Directions * shape.Batch * shape.Rank);
 

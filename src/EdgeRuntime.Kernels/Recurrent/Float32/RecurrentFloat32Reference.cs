@@ -11,14 +11,15 @@ internal sealed unsafe class RecurrentFloat32Reference : RecurrentFloat32Kernel
 
     /// <inheritdoc/>
     public override double EstimateCycles(in RecurrentCellShape shape) =>
-        2.0 * shape.Steps * shape.Batch * shape.Directions * shape.Gates * shape.Hidden * (shape.Hidden + 50);
+        2.0 * shape.Steps * shape.Batch * shape.Directions * shape.Gates * shape.Hidden * ((shape.IsProductGiven ? 0 : shape.Hidden) + 50);
 
     /// <inheritdoc/>
-    public override long PackedBytes(in RecurrentCellShape shape) => shape.Directions * sizeof(float) * ((long)shape.Gates * shape.Hidden * (shape.Depth + 1) + (long)shape.Rank * shape.Hidden);
+    public override long PackedBytes(in RecurrentCellShape shape) => shape.IsProductGiven ? 0 : shape.Directions * sizeof(float) * ((long)shape.Gates * shape.Hidden * (shape.Depth + 1) + (long)shape.Rank * shape.Hidden);
 
     /// <inheritdoc/>
     public override void Pack(in RecurrentCellShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> second, ReadOnlySpan<float> bias, Span<byte> destination)
     {
+        if (shape.IsProductGiven) return;
         Span<float> packed = MemoryMarshal.Cast<byte, float>(destination);
         weights.CopyTo(packed);
         packed[weights.Length..].Clear();
@@ -33,9 +34,10 @@ internal sealed unsafe class RecurrentFloat32Reference : RecurrentFloat32Kernel
     public override void Run(in RecurrentFloat32Call call, int stage, int first, int end)
     {
         RecurrentCellShape s = call.Shape;
-        bool two = s.Cell == RecurrentCell.GruResetBefore;
+        bool two = s.Cell == RecurrentCell.GruResetBefore, given = s.IsProductGiven;
         (int step, int part) = Math.DivRem(stage, s.StagesOfStep);
-        if (part < s.StagesOfStep - 1) return; // a whole step at once, in its last stage
+        bool isLast = part == s.StagesOfStep - 1;
+        if (!isLast && !given) return; // a whole step at once, in its last stage
         for (int portion = first; portion < end; portion++)
         {
             int d = portion / s.Batch, n = portion % s.Batch;
@@ -47,9 +49,18 @@ internal sealed unsafe class RecurrentFloat32Reference : RecurrentFloat32Kernel
             }
             float* h = step == 0 ? call.Hidden + (nint)portion * s.Hidden : call.Output + s.OutputOffset(d, step - 1, n, call.Lengths);
             float* x = call.InputGates + ((nint)s.Time(d, step, n, call.Lengths) * s.Batch + n) * s.Directions * s.Gates * s.Hidden + (nint)d * s.Gates * s.Hidden;
-            float* source = Project(call, portion, h), reset = two ? Reset(call, portion, x, h, source) : source;
+            float* source = given ? call.Sums + ((nint)n * s.Directions + d) * (isLast && two ? 1 : s.Together) * s.Hidden : Project(call, portion, h);
+            float* update = (float*)call.Scratch + (nint)(s.Directions * s.Batch + portion) * s.Hidden;
+            if (!isLast)
+            {
+                Reset(call, portion, x, h, source);
+                for (int u = 0; u < s.Hidden; u++) update[u] = Sigmoid(Gate(call, d, 0, u, x, source));
+                continue;
+            }
+            float* reset = two && !given ? Reset(call, portion, x, h, source) : source;
             for (int u = 0; u < s.Hidden; u++) y[u] = s.Cell == RecurrentCell.Lstm
-                ? Lstm(call, d, u, x, source, ref call.Cell[(nint)portion * s.Hidden + u]) : Gru(call, d, u, x, source, reset, h[u]);
+                ? Lstm(call, d, u, x, source, ref call.Cell[(nint)portion * s.Hidden + u])
+                : Gru(call, d, u, x, source, reset, given && two ? update[u] : Sigmoid(Gate(call, d, 0, u, x, source)), h[u]);
         }
     }
 
@@ -60,9 +71,9 @@ internal sealed unsafe class RecurrentFloat32Reference : RecurrentFloat32Kernel
         return Sigmoid(o) * MathF.Tanh(cell);
     }
 
-    private static float Gru(in RecurrentFloat32Call call, int d, int u, float* x, float* h, float* reset, float last)
+    private static float Gru(in RecurrentFloat32Call call, int d, int u, float* x, float* h, float* reset, float z, float last)
     {
-        float z = Sigmoid(Gate(call, d, 0, u, x, h)), n = x[2 * call.Shape.Hidden + u], recurrent = Recurrent(call, d, 2, u, reset);
+        float n = x[2 * call.Shape.Hidden + u], recurrent = Recurrent(call, d, 2, u, reset);
         n += call.Shape.Cell == RecurrentCell.GruResetAfter ? Sigmoid(Gate(call, d, 1, u, x, h)) * recurrent : recurrent;
         return (1 - z) * MathF.Tanh(Math.Clamp(n, -call.Clip, call.Clip)) + z * last;
     }
@@ -103,9 +114,11 @@ internal sealed unsafe class RecurrentFloat32Reference : RecurrentFloat32Kernel
     private static float Gate(in RecurrentFloat32Call call, int d, int gate, int u, float* x, float* h) =>
         Math.Clamp(x[gate * call.Shape.Hidden + u] + Recurrent(call, d, gate, u, h), -call.Clip, call.Clip);
 
+    /// <summary>What the state, or its product where that is given, contributes to a gate.</summary>
     private static float Recurrent(in RecurrentFloat32Call call, int d, int gate, int u, float* h)
     {
         RecurrentCellShape s = call.Shape;
+        if (s.IsProductGiven) return h[(gate < s.Together ? gate : 0) * s.Hidden + u];
         nint rows = s.Directions * s.Gates * s.Hidden, row = (d * s.Gates + gate) * s.Hidden + u;
         float* weights = (float*)call.Packed;
         float sum = weights[rows * s.Depth + s.Directions * s.Rank * s.Hidden + row];

@@ -6,8 +6,8 @@ namespace EdgeRuntime.Kernels;
 /// <summary>How R is stored, and multiplied with a state, by panels of as many units as a vector has lanes.</summary>
 internal unsafe interface IRecurrentProduct
 {
-    /// <summary>Whether zeros are skipped.</summary>
-    static abstract bool IsSparse { get; }
+    /// <summary>The kernel's id between "recurrent-f32-" and the instruction set, and what distinguishes it.</summary>
+    static abstract (string Id, string Text) Name { get; }
 
     /// <summary>Whether it can do it.</summary>
     static abstract bool Supports(in RecurrentCellShape shape);
@@ -25,17 +25,14 @@ internal unsafe interface IRecurrentProduct
     /// sums[gate][lane] of a panel, biases included: of the gates that are computed together, or of those <paramref name="late"/> ones that wait for them.
     /// </summary>
     static abstract void Run<TGates>(in RecurrentCellShape shape, float* packed, int direction, int panel, bool late, float* source, float* sums) where TGates : struct, ICount;
-
-    /// <summary>Gates of the first stage of a step.</summary>
-    static int Together(RecurrentCell cell) => cell switch { RecurrentCell.Lstm => 4, RecurrentCell.GruResetAfter => 3, _ => 2 };
 }
 
 /// <summary>All weights, [bias, then k] × [gate][lane]: for each direction the panels of the gates that are computed together, then of those that are computed after them.</summary>
 internal readonly unsafe struct RecurrentDense<S, V> : IRecurrentProduct where S : struct, IFloatVector<V> where V : unmanaged
 {
-    public static bool IsSparse => false;
+    public static (string, string) Name => ("", "");
 
-    public static bool Supports(in RecurrentCellShape shape) => true;
+    public static bool Supports(in RecurrentCellShape shape) => !shape.IsProductGiven;
 
     public static double Cycles(in RecurrentCellShape s, double productsPerCycle) => (double)s.Directions * s.Gates * Panels(s) * s.Depth * S.Lanes / productsPerCycle;
 
@@ -43,7 +40,7 @@ internal readonly unsafe struct RecurrentDense<S, V> : IRecurrentProduct where S
 
     public static void Pack(in RecurrentCellShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<float> packed)
     {
-        int hidden = shape.Hidden, depth = shape.Depth, at = 0, together = IRecurrentProduct.Together(shape.Cell);
+        int hidden = shape.Hidden, depth = shape.Depth, at = 0, together = shape.Together;
         for (int d = 0; d < shape.Directions; d++)
             foreach ((int first, int end) in (ReadOnlySpan<(int, int)>)[(0, together), (together, shape.Gates)])
                 for (int u = 0; u < hidden && first < end; u += S.Lanes)
@@ -63,7 +60,7 @@ internal readonly unsafe struct RecurrentDense<S, V> : IRecurrentProduct where S
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Run<TGates>(in RecurrentCellShape s, float* packed, int direction, int panel, bool late, float* source, float* sums) where TGates : struct, ICount
     {
-        int panels = Panels(s), together = IRecurrentProduct.Together(s.Cell);
+        int panels = Panels(s), together = s.Together;
         nint floats = S.Lanes * (1 + s.Depth);
         float* weights = packed + (nint)direction * panels * s.Gates * floats + (late ? (nint)panels * together + panel : (nint)panel * together) * floats;
         GemvFloat32Tile<S, V>.Run<TGates>(new GemmFloat32Task { Rows = &source, Length = s.Depth, Panel = weights, Output = sums, Min = float.NegativeInfinity, Max = float.PositiveInfinity });
@@ -83,9 +80,9 @@ internal readonly unsafe struct RecurrentSlabs<S, V> : IRecurrentProduct where S
     // Each product needs its element in all lanes, besides its weights; the slab's place is read once.
     private const double CyclesPerProduct = 1.3;
 
-    public static bool IsSparse => true;
+    public static (string, string) Name => ("sparse-", $"; skips zero weights in units of {S.Lanes}×4 (units × inputs)");
 
-    public static bool Supports(in RecurrentCellShape shape) => shape is { Units: not null, Rank: 0, Hidden: > 0 } && shape.Hidden % Math.Max(S.Lanes, Elements) == 0;
+    public static bool Supports(in RecurrentCellShape shape) => shape is { Units: not null, IsProductGiven: false, Rank: 0, Hidden: > 0 } && shape.Hidden % Math.Max(S.Lanes, Elements) == 0;
 
     public static double Cycles(in RecurrentCellShape s, double productsPerCycle) => Slabs(s) * Elements * S.Lanes / productsPerCycle * CyclesPerProduct + Lists(s) * 6;
 
@@ -120,7 +117,7 @@ internal readonly unsafe struct RecurrentSlabs<S, V> : IRecurrentProduct where S
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Run<TGates>(in RecurrentCellShape s, float* packed, int direction, int panel, bool late, float* source, float* sums) where TGates : struct, ICount
     {
-        int lists = (int)Lists(s), panels = s.Hidden / S.Lanes, list = (direction * s.Gates + (late ? IRecurrentProduct.Together(s.Cell) : 0)) * panels + panel;
+        int lists = (int)Lists(s), panels = s.Hidden / S.Lanes, list = (direction * s.Gates + (late ? s.Together : 0)) * panels + panel;
         int* starts = (int*)packed, places = starts + lists + 1;
         float* slabs = packed + Head(s), biases = slabs - (nint)lists * S.Lanes;
         for (int gate = 0; gate < TGates.Value; gate++, list += panels, sums += S.Lanes)
@@ -145,4 +142,26 @@ internal readonly unsafe struct RecurrentSlabs<S, V> : IRecurrentProduct where S
 
     // Rounded up, so that slabs are aligned.
     private static long Head(in RecurrentCellShape s) => (Lists(s) + 1 + Slabs(s) + (long)Lists(s) * S.Lanes + 15) / 16 * 16;
+}
+
+/// <summary>Nothing: the sums are given, [gate][unit].</summary>
+internal readonly unsafe struct RecurrentGiven<S, V> : IRecurrentProduct where S : struct, IFloatVector<V> where V : unmanaged
+{
+    public static (string, string) Name => ("given-", "; sums of other kernels");
+
+    public static bool Supports(in RecurrentCellShape shape) => shape is { IsProductGiven: true, Rank: 0 };
+
+    public static double Cycles(in RecurrentCellShape shape, double productsPerCycle) => 0;
+
+    public static long Floats(in RecurrentCellShape shape) => 0;
+
+    public static void Pack(in RecurrentCellShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<float> packed)
+    {
+    }
+
+    public static void Run<TGates>(in RecurrentCellShape shape, float* packed, int direction, int panel, bool late, float* source, float* sums) where TGates : struct, ICount
+    {
+        int count = Math.Min(S.Lanes, shape.Hidden - panel * S.Lanes);
+        for (int gate = 0; gate < TGates.Value; gate++, source += shape.Hidden, sums += S.Lanes) S.Store(sums, S.LoadFirst(source, count));
+    }
 }
