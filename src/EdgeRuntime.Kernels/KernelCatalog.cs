@@ -3,15 +3,16 @@ namespace EdgeRuntime.Kernels;
 /// <summary>Which kernel was taken, and why the others were not.</summary>
 /// <param name="Kernel">The choice.</param>
 /// <param name="Reason">One line for <c>edged doctor</c> and profiles.</param>
-public readonly record struct KernelChoice<T>(T Kernel, string Reason) where T : Kernel;
+public readonly record struct KernelChoice<T>(T Kernel, string Reason) where T : IKernel;
 
 /// <summary>Chooses kernels by instruction set, support and estimated cost.</summary>
 public static class KernelCatalog
 {
     /// <summary>Every kernel of every family, in the order of the lists.</summary>
-    public static IEnumerable<Kernel> All =>
+    public static IEnumerable<IKernel> All =>
     [
         .. ConvolutionInt8Kernels.All,
+        .. DynamicKernels.All.Except(ConvolutionInt4Kernels.All),
         .. ConvolutionFloat32Kernels.All,
         .. ConvolutionBinaryKernels.All,
         .. RecurrentInt8Kernels.All,
@@ -28,11 +29,11 @@ public static class KernelCatalog
         return Cheapest(ConvolutionInt8Kernels.All, cpu, wish, k => k.Supports(s, parameters) ? k.EstimateCycles(s, parameters) : double.PositiveInfinity);
     }
 
-    /// <summary>The kernel with nibble weights and the least estimated cost, for layers whose input is quantised while running.</summary>
-    public static KernelChoice<ConvolutionInt4Kernel> SelectDynamic(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, CpuFeatures cpu, string? wish = null)
+    /// <summary>The kernel with the least estimated cost for layers whose input is quantised while running.</summary>
+    public static KernelChoice<IDynamicKernel> SelectDynamic(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, CpuFeatures cpu, string? wish = null)
     {
         ConvolutionShape s = shape;
-        return Cheapest(ConvolutionInt4Kernels.All, cpu, wish, k => k.EstimateCycles(s, parameters));
+        return Cheapest(DynamicKernels.All, cpu, wish, k => k.SupportsDynamic(s, parameters) ? k.EstimateCycles(s, parameters) : double.PositiveInfinity);
     }
 
     /// <summary>The kernel for float rows and weights of few bits with the least estimated cost.</summary>
@@ -80,7 +81,7 @@ public static class KernelCatalog
     /// <summary>The product of two float matrices with the strongest instruction set.</summary>
     public static MatrixProductKernel SelectMatrixProduct(CpuFeatures cpu) => MatrixProductKernels.All.Last(k => cpu.Has(k.Descriptor.Requires));
 
-    private static KernelChoice<T> Cheapest<T>(IReadOnlyList<T> kernels, CpuFeatures cpu, string? wish, Func<T, double> cost) where T : Kernel
+    private static KernelChoice<T> Cheapest<T>(IReadOnlyList<T> kernels, CpuFeatures cpu, string? wish, Func<T, double> cost) where T : class, IKernel
     {
         var usable = kernels.Where(k => cpu.Has(k.Descriptor.Requires)).Select(k => (Kernel: k, Cost: cost(k))).Where(c => c.Cost < double.PositiveInfinity)
             .OrderBy(c => c.Cost).ToList();

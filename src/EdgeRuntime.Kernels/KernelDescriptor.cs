@@ -7,8 +7,15 @@ namespace EdgeRuntime.Kernels;
 /// <param name="Summary">One line on how it works and when it is the right one.</param>
 public sealed record KernelDescriptor(string Id, string Family, CpuFeature Requires, string Summary);
 
+/// <summary>What has a descriptor.</summary>
+public interface IKernel
+{
+    /// <summary>What it is.</summary>
+    KernelDescriptor Descriptor { get; }
+}
+
 /// <summary>Base of all kernels: stateless, shared between threads.</summary>
-public abstract class Kernel
+public abstract class Kernel : IKernel
 {
     /// <summary>What it is.</summary>
     public abstract KernelDescriptor Descriptor { get; }

@@ -79,7 +79,7 @@ internal sealed unsafe class ConvolutionInt8Case
     public sbyte[] Run(ConvolutionInt8Kernel kernel, bool guardEnd, int workers, int seed)
     {
         Random random = new(seed);
-        using Memory memory = new(this, kernel, guardEnd, workers, 1);
+        using Memory memory = Of(kernel, guardEnd, workers, 1);
         ConvolutionInt8Call call = memory.Call;
         for (int stage = 0; stage < kernel.Stages(Shape); stage++)
         {
@@ -109,28 +109,28 @@ internal sealed unsafe class ConvolutionInt8Case
     /// <summary>As <see cref="Sums"/>, by a kernel; accumulated, onto sevens.</summary>
     public int[] RunSums(ConvolutionInt4Kernel kernel, bool accumulate)
     {
-        using Memory memory = new(this, kernel, true, 1, sizeof(int));
+        using Memory memory = Of(kernel, true, 1, sizeof(int));
         memory.Output.Span<int>().Fill(7);
         kernel.RunSums(memory.Call, (int*)memory.Output.Pointer, accumulate);
         return memory.Output.Span<int>().ToArray();
     }
 
     /// <summary>The results as floats: each row with a scale and zero point of its own if the layer is fully connected.</summary>
-    public float[] RunFloats(ConvolutionInt4Kernel kernel, float min)
+    public float[] RunFloats(IDynamicKernel kernel, float min)
     {
-        using Memory memory = new(this, kernel, true, 1, sizeof(float));
+        using Memory memory = new(this, kernel.PackedBytes(Shape, Parameters), kernel.ScratchBytes(Shape, 1), to => kernel.Pack(Shape, Parameters, _weights, to), true, sizeof(float));
         float[] scales = [.. Enumerable.Range(0, Shape.Positions).Select(i => 0.01f + i * 0.003f)], channels = [.. Enumerable.Range(0, Shape.OutChannels).Select(o => 0.02f + o * 0.001f)];
         int[] zeros = [.. Enumerable.Range(0, Shape.Positions).Select(i => i * 7 % 250 - 125)];
         float[] bias = Array.ConvertAll(channels, c => c * 30 - 1);
         fixed (float* rowScales = scales, weightScales = channels, biases = bias)
         fixed (int* rowZeros = zeros)
         {
-            ConvolutionInt4FloatCall call = new()
+            ConvolutionDynamicCall call = new()
             {
                 Integers = memory.Call,
                 RowScales = rowScales,
                 RowZeros = rowZeros,
-                RowStep = Shape.IsPointwise ? 1 : 0,
+                RowStep = Shape.KernelHeight == 1 ? 1 : 0,
                 Scales = weightScales,
                 Bias = biases,
                 Min = min,
@@ -179,23 +179,28 @@ internal sealed unsafe class ConvolutionInt8Case
     }
 
     /// <summary>The operands of one execution, each bordering on forbidden pages.</summary>
+    private delegate void Packer(Span<byte> destination);
+
+    private Memory Of(ConvolutionInt8Kernel kernel, bool guardEnd, int workers, int outputBytes) =>
+        new(this, kernel.PackedBytes(Shape, Parameters), kernel.ScratchBytes(Shape, workers), to => kernel.Pack(Shape, Parameters, _weights, to), guardEnd, outputBytes);
+
     private sealed class Memory : IDisposable
     {
         private readonly GuardedBuffer _input, _packed, _scratch;
 
-        public Memory(ConvolutionInt8Case test, ConvolutionInt8Kernel kernel, bool guardEnd, int workers, int outputBytes)
+        public Memory(ConvolutionInt8Case test, long packedBytes, long scratchBytes, Packer pack, bool guardEnd, int outputBytes)
         {
             ConvolutionShape shape = test.Shape;
             ConvolutionInt8Parameters parameters = test.Parameters;
             _input = new GuardedBuffer(test._input.Length, guardEnd);
             Output = new GuardedBuffer((long)shape.Positions * shape.OutChannels * outputBytes, guardEnd);
             // The contract aligns these two to 64 bytes, so only the start of a page or a whole number of lines can border on the guard.
-            _packed = new GuardedBuffer((kernel.PackedBytes(shape, parameters) + 63) / 64 * 64, guardEnd);
-            _scratch = new GuardedBuffer((kernel.ScratchBytes(shape, workers) + 63) / 64 * 64, guardEnd);
+            _packed = new GuardedBuffer((packedBytes + 63) / 64 * 64, guardEnd);
+            _scratch = new GuardedBuffer((scratchBytes + 63) / 64 * 64, guardEnd);
             test._input.CopyTo(_input.Span<sbyte>());
             Output.Span<byte>().Fill(0xA5);
             _scratch.Span<byte>().Fill(0x5A);
-            kernel.Pack(shape, parameters, test._weights, _packed.Span<byte>()[..(int)kernel.PackedBytes(shape, parameters)]);
+            pack(_packed.Span<byte>()[..(int)packedBytes]);
             Call = new ConvolutionInt8Call
             {
                 Shape = shape,

@@ -10,13 +10,13 @@ namespace EdgeRuntime.Inference;
 /// </summary>
 internal sealed unsafe class DynamicProduct : RowProduct
 {
-    private readonly ConvolutionInt4Kernel _kernel;
+    private readonly IDynamicKernel _kernel;
     private readonly ElementwiseKernel _elementwise;
     private readonly PackedWeights _packed;
     private readonly NativeBuffer _constants;
     private readonly int _rows;
     private readonly long _rowLength, _kernelScratch;
-    private ConvolutionInt4FloatCall _call;
+    private ConvolutionDynamicCall _call;
     private float* _input;
 
     /// <summary>
@@ -41,7 +41,7 @@ internal sealed unsafe class DynamicProduct : RowProduct
         Span<float> scales = _constants.Span<float>(0, outputs);
         for (int o = 0; o < outputs; o++) scales[o] = weights.Scale(o);
         bias.CopyTo(_constants.Span<float>(outputs * sizeof(float), outputs));
-        _call = new ConvolutionInt4FloatCall
+        _call = new ConvolutionDynamicCall
         {
             Integers = new ConvolutionInt8Call { Shape = s, Packed = _packed.Pointer },
             RowStep = node.Type == OperatorType.Convolution ? 0 : 1,
@@ -84,7 +84,7 @@ internal sealed unsafe class DynamicProduct : RowProduct
     {
         if (stage > 0)
         {
-            ConvolutionInt4FloatCall call = _call;
+            ConvolutionDynamicCall call = _call;
             call.Integers.InputZeroPoint = _rows == 1 ? _call.RowZeros[0] : 0;
             _kernel.RunFloat(call, stage - 1, first, end, worker);
             return;
@@ -122,6 +122,7 @@ internal sealed unsafe class DynamicProduct : RowProduct
             OutputZeroPoint = 0,
             Min = sbyte.MinValue,
             Max = sbyte.MaxValue,
+            Weights = weights.Values,
         };
         return ConvolutionInt4Kernel.CanPack(shape, parameters) ? parameters : parameters.WithoutGroups();
     }

@@ -15,7 +15,7 @@ namespace EdgeRuntime.Kernels;
 /// Sums of 32 elements are made with the nibbles alone and multiplied by m (or 16) once. The results leave as int8
 /// (<see cref="Run"/>), as floats (<see cref="RunFloat"/>) or as they are (<see cref="RunSums"/>).
 /// </summary>
-public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel
+public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel, IDynamicKernel
 {
     private const int HeaderBytes = 64;
 
@@ -101,8 +101,11 @@ public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel
         Run(call, ref epilogue, stage, first, end, worker);
     }
 
+    /// <summary>Whether <see cref="Pack"/> can.</summary>
+    public bool SupportsDynamic(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => CanPack(shape, parameters);
+
     /// <summary>As <see cref="Run"/>, but the results are floats.</summary>
-    public void RunFloat(in ConvolutionInt4FloatCall call, int stage, int first, int end, int worker)
+    public void RunFloat(in ConvolutionDynamicCall call, int stage, int first, int end, int worker)
     {
         Int4ToFloat epilogue = new(call, ColumnSums(call.Integers));
         Run(call.Integers, ref epilogue, stage, first, end, worker);

@@ -1,30 +1,5 @@
 namespace EdgeRuntime.Kernels;
 
-/// <summary>One execution of a <see cref="ConvolutionInt4Kernel"/> whose input was quantised while running.</summary>
-public unsafe struct ConvolutionInt4FloatCall
-{
-    /// <summary>Shape, packed weights, quantised input and scratch; its zero point is what padding is filled with.</summary>
-    public ConvolutionInt8Call Integers;
-
-    /// <summary>Scales and zero points of the input: one a row if <see cref="RowStep"/> is 1, one for all if it is 0.</summary>
-    public float* RowScales;
-
-    /// <summary>See <see cref="RowScales"/>.</summary>
-    public int* RowZeros;
-
-    /// <summary>See <see cref="RowScales"/>.</summary>
-    public int RowStep;
-
-    /// <summary>Scales of the weights and biases [O].</summary>
-    public float* Scales, Bias;
-
-    /// <summary>The fused clamp.</summary>
-    public float Min, Max;
-
-    /// <summary>Output [N,OutH,OutW,O].</summary>
-    public float* Output;
-}
-
 /// <summary>What becomes of sums.</summary>
 internal unsafe interface IInt4Epilogue
 {
@@ -53,28 +28,15 @@ internal readonly unsafe struct Int4ToInt8(ConvolutionInt4Kernel kernel, in Conv
     }, _call);
 }
 
-/// <summary>
-/// y = clamp(float(Σ x·w − z·Σ w) · (row's scale · channel's scale) + bias): each operation rounded by itself, so that the result
-/// is the same on every processor.
-/// </summary>
-internal readonly unsafe struct Int4ToFloat(in ConvolutionInt4FloatCall call, int* columnSums) : IInt4Epilogue
+/// <summary>As floats, see <see cref="IDynamicKernel"/>.</summary>
+internal readonly unsafe struct Int4ToFloat(in ConvolutionDynamicCall call, int* columnSums) : IInt4Epilogue
 {
-    private readonly ConvolutionInt4FloatCall _call = call;
+    private readonly ConvolutionDynamicCall _call = call;
 
     public void Store(in Int4Block block, int row, int channel, int slot, int columns, int* bias, int* multipliers)
     {
         for (int r = 0; r < block.RowCount; r++)
-        {
-            float scale = _call.RowScales[(row + r) * _call.RowStep];
-            int zero = _call.RowZeros[(row + r) * _call.RowStep];
-            int* sums = block.Sums + r * Int4Block.Columns;
-            float* y = _call.Output + (long)(row + r) * _call.Integers.Shape.OutChannels + channel;
-            for (int c = 0; c < columns; c++)
-            {
-                float product = (sums[c] - zero * columnSums[slot + c]) * (scale * _call.Scales[channel + c]);
-                y[c] = Math.Min(Math.Max(product + _call.Bias[channel + c], _call.Min), _call.Max);
-            }
-        }
+            DynamicResults.Store(_call, row + r, channel, block.Sums + r * Int4Block.Columns, columnSums + slot, _call.RowZeros[(row + r) * _call.RowStep], columns);
     }
 }
 

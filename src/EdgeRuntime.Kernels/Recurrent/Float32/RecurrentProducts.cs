@@ -162,6 +162,6 @@ internal readonly unsafe struct RecurrentGiven<S, V> : IRecurrentProduct where S
     public static void Run<TGates>(in RecurrentCellShape shape, float* packed, int direction, int panel, bool late, float* source, float* sums) where TGates : struct, ICount
     {
         int count = Math.Min(S.Lanes, shape.Hidden - panel * S.Lanes);
-        for (int gate = 0; gate < TGates.Value; gate++, source += shape.Hidden, sums += S.Lanes) S.Store(sums, S.LoadFirst(source, count));
+        for (int gate = 0; gate < TGates.Value; gate++, source += shape.Hidden, sums += S.Lanes) S.Store(sums, count == S.Lanes ? S.Load(source) : S.LoadFirst(source, count));
     }
 }

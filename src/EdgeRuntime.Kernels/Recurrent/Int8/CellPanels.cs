@@ -2,11 +2,23 @@ using System.Runtime.InteropServices;
 
 namespace EdgeRuntime.Kernels;
 
-/// <summary>Brings weights to the layout of a product.</summary>
+/// <summary>Brings weights to the layout of a product, and multiplies by them.</summary>
 internal static class CellPanels<P> where P : struct, ICellProduct
 {
     /// <summary>Writes a panel, unless <paramref name="to"/>, which is clear, is empty; returns its bytes.</summary>
     public static int Pack(CellPanel panel, Span<byte> to) => P.IsSparse ? PackSlabs(panel, to) : PackAll(panel, to);
+
+    /// <summary>sums[gate][unit] of a panel of <paramref name="gates"/>, 1 to 4.</summary>
+    public static unsafe void Multiply(int gates, byte* vector, sbyte* weights, int steps, int* sums)
+    {
+        switch (gates)
+        {
+            case 4: P.Run<N4>(vector, weights, steps, sums); break;
+            case 3: P.Run<N3>(vector, weights, steps, sums); break;
+            case 2: P.Run<N2>(vector, weights, steps, sums); break;
+            default: P.Run<N1>(vector, weights, steps, sums); break;
+        }
+    }
 
     /// <summary>[step][gate][units × elements of the step].</summary>
     private static int PackAll(CellPanel panel, Span<byte> to)

@@ -143,7 +143,7 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
                 short* gates = Gates(call, portion, row);
                 for (int i = 0; i < some; i++)
                 {
-                    Product(s.Gates, vectors + i * vectorBytes, (sbyte*)(constants + Constants * rows), Steps(s.Inputs), sums);
+                    CellPanels<P>.Multiply(s.Gates, vectors + i * vectorBytes, (sbyte*)(constants + Constants * rows), Steps(s.Inputs), sums);
                     for (int r = 0; r < rows; r += L.Lanes, gates += L.Lanes) L.Store(gates, L.Narrow(sums + r, constants + r, rows));
                 }
             }
@@ -186,7 +186,7 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
         int rows = gates * P.Units;
         int* sums = stackalloc int[4 * P.Units], constants = (int*)weights;
         byte* tables = call.Packed;
-        Product(gates, vector, (sbyte*)(constants + Constants * rows), Steps(call.Shape.Hidden), sums);
+        CellPanels<P>.Multiply(gates, vector, (sbyte*)(constants + Constants * rows), Steps(call.Shape.Hidden), sums);
         GateSums gate = new(x, sums, constants, rows, call.GateClip);
         W hidden;
         if (call.Shape.Cell == RecurrentCell.Lstm)
@@ -218,17 +218,6 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
             sbyte* part = stackalloc sbyte[P.Units];
             L.StoreHidden(part, hidden, call.HiddenMultiplier, call.HiddenZeroPoint);
             new ReadOnlySpan<sbyte>(part, count).CopyTo(new Span<sbyte>(y, count));
-        }
-    }
-
-    private static void Product(int gates, byte* vector, sbyte* weights, int steps, int* sums)
-    {
-        switch (gates)
-        {
-            case 4: P.Run<N4>(vector, weights, steps, sums); break;
-            case 3: P.Run<N3>(vector, weights, steps, sums); break;
-            case 2: P.Run<N2>(vector, weights, steps, sums); break;
-            default: P.Run<N1>(vector, weights, steps, sums); break;
         }
     }
 

@@ -1,0 +1,153 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// Rows that became int8 while the network runs, with int8 weights, by the products of recurrent cells: panels of 4 vectors of outputs meet eight rows while
+/// they are in the cache. Each panel begins with its outputs' sums of weights.
+/// </summary>
+/// <typeparam name="P">The product.</typeparam>
+internal sealed unsafe class DynamicLinear<P> : Kernel, IDynamicKernel where P : struct, ICellProduct
+{
+    private const int MaxGates = 4, RowsTogether = 8;
+
+    /// <inheritdoc/>
+    public override KernelDescriptor Descriptor { get; } = new($"linear-s8-dynamic-{P.Name}", "linear-s8-dynamic", P.Requires,
+        $"int8 rows × int8 weights to floats, {MaxGates * P.Units} outputs a panel" + (P.NeedsSmallWeights ? "; weights above -128" : ""));
+
+    /// <summary>Products of rows with int8 weights.</summary>
+    public bool SupportsDynamic(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => (shape with { Group = 1 }).IsPointwise && parameters.WeightBits == 8
+        && parameters.WeightMultipliers.Length + parameters.WeightZeroPoints.Length == 0 && !(P.NeedsSmallWeights && parameters.Weights.Span.Contains(sbyte.MinValue));
+
+    /// <summary>Products; results; converted rows.</summary>
+    public double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
+        500 + (double)shape.Positions * (shape.OutChannels * (shape.Depth / P.ProductsPerCycle + 1) + shape.Channels / 4.0);
+
+    /// <inheritdoc/>
+    public long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => new Layout(shape).PackedBytes;
+
+    /// <inheritdoc/>
+    public void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
+    {
+        destination.Clear();
+        Layout layout = new(shape);
+        for (int portion = 0; portion < layout.Portions; portion++)
+        {
+            (int first, int gates, int units, long at) = layout.Panel(portion);
+            CellPanel panel = new(weights, shape.Depth, first, P.Units, gates, units);
+            Span<byte> to = destination[(int)at..];
+            Span<int> sums = MemoryMarshal.Cast<byte, int>(to[..Layout.SumsBytes(gates)]);
+            for (int i = 0; i < gates * P.Units; i++)
+                if (i % P.Units < units)
+                    foreach (sbyte w in panel.Weights(i / P.Units, i % P.Units)) sums[i] += w;
+            CellPanels<P>.Pack(panel, to[Layout.SumsBytes(gates)..]);
+        }
+    }
+
+    /// <inheritdoc/>
+    public long ScratchBytes(in ConvolutionShape shape, int workers) => workers * RowsTogether * Layout.VectorBytes(shape);
+
+    /// <inheritdoc/>
+    public int Stages(in ConvolutionShape shape) => 1;
+
+    /// <inheritdoc/>
+    public int Portions(in ConvolutionShape shape, int stage) => new Layout(shape).Portions;
+
+    /// <inheritdoc/>
+    public void RunFloat(in ConvolutionDynamicCall call, int stage, int first, int end, int worker)
+    {
+        ConvolutionShape s = call.Integers.Shape;
+        Layout layout = new(s);
+        int steps = (s.Depth + P.Step - 1) / P.Step;
+        nint vectorBytes = (nint)Layout.VectorBytes(s);
+        byte* vectors = call.Integers.Scratch + worker * RowsTogether * vectorBytes;
+        int* sums = stackalloc int[MaxGates * P.Units];
+        for (int row = 0; row < s.Positions; row += RowsTogether)
+        {
+            int some = Math.Min(RowsTogether, s.Positions - row), converted = -1;
+            for (int portion = first; portion < end; portion++)
+            {
+                int group = portion / layout.Panels;
+                for (int i = 0; i < some && converted != group; i++)
+                    P.Convert(call.Integers.Input + (nint)(row + i) * s.Channels + group * s.Depth, vectors + i * vectorBytes, s.Depth, call.RowZeros[(row + i) * call.RowStep]);
+                converted = group;
+                (int output, int gates, int units, long at) = layout.Panel(portion);
+                byte* panel = call.Integers.Packed + at;
+                for (int i = 0; i < some; i++)
+                {
+                    CellPanels<P>.Multiply(gates, vectors + i * vectorBytes, (sbyte*)(panel + Layout.SumsBytes(gates)), steps, sums);
+                    int zero = call.RowZeros[(row + i) * call.RowStep];
+                    DynamicResults.Store(call, row + i, output, sums, (int*)panel, zero + P.Offset(zero), (gates - 1) * P.Units + units);
+                }
+            }
+        }
+    }
+
+    /// <summary>Of each group's outputs: panels of all gates, one of what whole vectors are left, one of what is left of a vector.</summary>
+    private readonly struct Layout(in ConvolutionShape s)
+    {
+        private readonly int _outputs = s.OutPerGroup, _groups = s.Group;
+        private readonly int _depthBytes = (s.Depth + P.Step - 1) / P.Step * P.Step;
+
+        private int Full => _outputs / (MaxGates * P.Units);
+
+        private int Gates => _outputs / P.Units % MaxGates;
+
+        private int Units => _outputs % P.Units;
+
+        public int Panels => Full + Math.Sign(Gates) + Math.Sign(Units);
+
+        public int Portions => _groups * Panels;
+
+        public long PackedBytes => _groups * GroupBytes;
+
+        private long GroupBytes => Full * PanelBytes(MaxGates) + Math.Sign(Gates) * PanelBytes(Gates) + Math.Sign(Units) * PanelBytes(1);
+
+        /// <summary>First output, vectors of outputs, outputs of each vector, and where it begins.</summary>
+        public (int Output, int Gates, int Units, long Offset) Panel(int portion)
+        {
+            (int group, int panel) = Math.DivRem(portion, Panels);
+            long at = group * GroupBytes + Math.Min(panel, Full) * PanelBytes(MaxGates);
+            int output = group * _outputs + panel * MaxGates * P.Units;
+            if (panel < Full) return (output, MaxGates, P.Units, at);
+            if (panel == Full && Gates > 0) return (output, Gates, P.Units, at);
+            return (group * _outputs + _outputs - Units, 1, Units, at + Math.Sign(Gates) * PanelBytes(Gates));
+        }
+
+        public static int SumsBytes(int gates) => (gates * P.Units * sizeof(int) + 63) / 64 * 64;
+
+        public static long VectorBytes(in ConvolutionShape s) => (s.Depth + P.Step) * (long)P.ElementBytes / 64 * 64 + 128;
+
+        private long PanelBytes(int gates) => SumsBytes(gates) + ((long)gates * P.Units * _depthBytes + 63) / 64 * 64;
+    }
+}
+
+/// <summary>What becomes of the sums of a row that was quantised while running.</summary>
+internal static unsafe class DynamicResults
+{
+    /// <summary>
+    /// Stores <paramref name="count"/> results of a row from output channel <paramref name="channel"/> on: of its sums, and of the channels' sums of weights times what the
+    /// row's elements were multiplied above their value.
+    /// </summary>
+    public static void Store(in ConvolutionDynamicCall call, int row, int channel, int* sums, int* weights, int zero, int count)
+    {
+        float scale = call.RowScales[row * call.RowStep];
+        float* y = call.Output + (long)row * call.Integers.Shape.OutChannels + channel, scales = call.Scales + channel, bias = call.Bias + channel;
+        bool isClamped = call.Min > float.NegativeInfinity || call.Max < float.PositiveInfinity;
+        int c = 0;
+        for (; c + Vector256<int>.Count <= count; c += Vector256<int>.Count)
+        {
+            Vector256<int> sum = Vector256.Load(sums + c) - Vector256.Load(weights + c) * zero;
+            Vector256<float> product = Vector256.ConvertToSingle(sum) * (Vector256.Load(scales + c) * scale);
+            product += Vector256.Load(bias + c);
+            if (isClamped) product = Vector256.Min(Vector256.Max(product, Vector256.Create(call.Min)), Vector256.Create(call.Max));
+            product.Store(y + c);
+        }
+        for (; c < count; c++)
+        {
+            float product = (sums[c] - zero * weights[c]) * (scale * scales[c]);
+            y[c] = Math.Min(Math.Max(product + bias[c], call.Min), call.Max);
+        }
+    }
+}
