@@ -6,13 +6,14 @@ namespace EdgeRuntime.Kernels;
 /// The inner loop of <see cref="ConvolutionInt8Gemm{TDot, TVector}"/>: up to 6 positions × 4 vectors of accumulators. The unused
 /// ones vanish in compilation, as rows and vectors are constants of the instance; those in use stay in registers.
 /// </summary>
-internal static unsafe class ConvolutionInt8Accumulate<TDot, TVector, TRows, TVectors>
+internal static unsafe class ConvolutionInt8Accumulate<TDot, TVector, TSink, TRows, TVectors>
     where TDot : struct, IInt8Dot<TVector>
+    where TSink : struct, IInt8Sink<TVector>
     where TVector : unmanaged
     where TRows : struct, ICount
     where TVectors : struct, ICount
 {
-    /// <summary>accumulators[row][column] = bias[column] + Σ window[row] · weights[column], doubled.</summary>
+    /// <summary>Hands bias[column] + Σ window[row] · weights[column] to the sink, two rows at a time.</summary>
     public static void Run(in ConvolutionInt8Tile tile)
     {
         int* bias = tile.Bias;
@@ -21,13 +22,12 @@ internal static unsafe class ConvolutionInt8Accumulate<TDot, TVector, TRows, TVe
         TVector c01 = TVectors.Value > 1 ? TDot.Load(bias + 1 * lanes) : default, c11 = c01, c21 = c01, c31 = c01, c41 = c01, c51 = c01;
         TVector c02 = TVectors.Value > 2 ? TDot.Load(bias + 2 * lanes) : default, c12 = c02, c22 = c02, c32 = c02, c42 = c02, c52 = c02;
         TVector c03 = TVectors.Value > 3 ? TDot.Load(bias + 3 * lanes) : default, c13 = c03, c23 = c03, c33 = c03, c43 = c03, c53 = c03;
-        byte* w = tile.Weights;
+        byte* w = tile.Weights, p0 = tile.Windows[0], p1 = TRows.Value > 1 ? tile.Windows[1] : null, p2 = TRows.Value > 2 ? tile.Windows[2] : null;
+        byte* p3 = TRows.Value > 3 ? tile.Windows[3] : null, p4 = TRows.Value > 4 ? tile.Windows[4] : null, p5 = TRows.Value > 5 ? tile.Windows[5] : null;
         for (int s = 0; s < tile.Segments; s++)
         {
-            nint offset = tile.SegmentOffsets[s];
-            byte* p0 = tile.Windows[0] + offset, p1 = TRows.Value > 1 ? tile.Windows[1] + offset : null, p2 = TRows.Value > 2 ? tile.Windows[2] + offset : null, p3 = TRows.Value > 3 ? tile.Windows[3] + offset : null, p4 = TRows.Value > 4 ? tile.Windows[4] + offset : null, p5 = TRows.Value > 5 ? tile.Windows[5] + offset : null;
-            nint end = (nint)tile.SegmentSteps * 4;
-            for (nint i = 0; i < end; i += 4, w += TVectors.Value * sizeof(TVector))
+            nint i = tile.SegmentOffsets[s], end = i + (nint)tile.SegmentSteps * 4;
+            for (; i < end; i += 4, w += TVectors.Value * sizeof(TVector))
             {
                 TVector w0 = TDot.Load(w), w1 = TVectors.Value > 1 ? TDot.Load(w + 1 * sizeof(TVector)) : default, w2 = TVectors.Value > 2 ? TDot.Load(w + 2 * sizeof(TVector)) : default, w3 = TVectors.Value > 3 ? TDot.Load(w + 3 * sizeof(TVector)) : default;
                 TVector x0 = TDot.Broadcast(p0 + i);
@@ -77,17 +77,36 @@ internal static unsafe class ConvolutionInt8Accumulate<TDot, TVector, TRows, TVe
                 }
             }
         }
-        int* a = tile.Accumulators;
-        StoreRow(a + 0 * TVectors.Value * lanes, c00, c01, c02, c03);
-        if (TRows.Value > 1) StoreRow(a + 1 * TVectors.Value * lanes, c10, c11, c12, c13);
-        if (TRows.Value > 2) StoreRow(a + 2 * TVectors.Value * lanes, c20, c21, c22, c23);
-        if (TRows.Value > 3) StoreRow(a + 3 * TVectors.Value * lanes, c30, c31, c32, c33);
-        if (TRows.Value > 4) StoreRow(a + 4 * TVectors.Value * lanes, c40, c41, c42, c43);
-        if (TRows.Value > 5) StoreRow(a + 5 * TVectors.Value * lanes, c50, c51, c52, c53);
+        TSink.Take<TVectors>(tile, 0, TRows.Value > 1, c00, c01, c02, c03, c10, c11, c12, c13);
+        if (TRows.Value > 2) TSink.Take<TVectors>(tile, 2, TRows.Value > 3, c20, c21, c22, c23, c30, c31, c32, c33);
+        if (TRows.Value > 4) TSink.Take<TVectors>(tile, 4, TRows.Value > 5, c40, c41, c42, c43, c50, c51, c52, c53);
+    }
+}
+
+/// <summary>What is done with a tile's sums while they are in registers.</summary>
+internal unsafe interface IInt8Sink<TVector> where TVector : unmanaged
+{
+    /// <summary>Up to 4 vectors of sums of rows <paramref name="row"/> and, if <paramref name="both"/>, of the next.</summary>
+    static abstract void Take<TVectors>(in ConvolutionInt8Tile tile, int row, bool both, TVector a0, TVector a1, TVector a2, TVector a3,
+        TVector b0, TVector b1, TVector b2, TVector b3) where TVectors : struct, ICount;
+}
+
+/// <summary>Sums go to the tile's accumulators, doubled.</summary>
+internal readonly unsafe struct Int8StoredSums<TDot, TVector> : IInt8Sink<TVector>
+    where TDot : struct, IInt8Dot<TVector>
+    where TVector : unmanaged
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Take<TVectors>(in ConvolutionInt8Tile tile, int row, bool both, TVector a0, TVector a1, TVector a2, TVector a3,
+        TVector b0, TVector b1, TVector b2, TVector b3) where TVectors : struct, ICount
+    {
+        int columns = TVectors.Value * sizeof(TVector) / sizeof(int);
+        StoreRow<TVectors>(tile.Accumulators + row * columns, a0, a1, a2, a3);
+        if (both) StoreRow<TVectors>(tile.Accumulators + (row + 1) * columns, b0, b1, b2, b3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreRow(int* a, TVector c0, TVector c1, TVector c2, TVector c3)
+    private static void StoreRow<TVectors>(int* a, TVector c0, TVector c1, TVector c2, TVector c3) where TVectors : struct, ICount
     {
         int lanes = sizeof(TVector) / sizeof(int);
         TDot.Store(a, c0);

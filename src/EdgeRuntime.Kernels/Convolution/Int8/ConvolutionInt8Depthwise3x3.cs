@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Kernels;
 
@@ -22,7 +21,7 @@ public sealed unsafe class ConvolutionInt8Depthwise3x3 : ConvolutionInt8Kernel
     {
         bool fits = shape.IsDepthwise && shape.OutPerGroup == 1 && shape.KernelHeight == WindowRows && shape.KernelWidth == WindowRows && shape.StrideX is 1 or 2
             && shape.StrideY == shape.StrideX && shape.DilationX == 1 && shape.DilationY == 1 && (shape.Channels % Lanes == 0 || IsFlat(shape));
-        return fits && parameters.Weights.Length == shape.Channels * Taps && Channels(parameters) is not null;
+        return fits && parameters.Weights.Length == shape.Channels * Taps && DepthwiseFloatChannel.All(parameters) is not null;
     }
 
     /// <summary>Products and requantisation of a vector; converting a pixel's 16 channels.</summary>
@@ -42,12 +41,12 @@ public sealed unsafe class ConvolutionInt8Depthwise3x3 : ConvolutionInt8Kernel
     {
         destination.Clear();
         Span<float> packed = MemoryMarshal.Cast<byte, float>(destination);
-        Channel[] channels = Channels(parameters) ?? throw new InvalidOperationException("the kernel does not support these weights");
+        DepthwiseFloatChannel[] channels = DepthwiseFloatChannel.All(parameters) ?? throw new InvalidOperationException("the kernel does not support these weights");
         for (int lane = 0; lane < new Layout(shape).Chunks * Lanes; lane++)
         {
             int c = lane % shape.Channels;
             Span<float> half = packed.Slice(lane / Half * Layout.HalfFloats, Layout.HalfFloats);
-            for (int t = 0; t < Taps; t++) half[t * Half + lane % Half] = channels[c].Factor * (weights[c * Taps + t] - ZeroPoint(parameters, c));
+            for (int t = 0; t < Taps; t++) half[t * Half + lane % Half] = channels[c].Factor * (weights[c * Taps + t] - channels[c].WeightZero);
             half[Taps * Half + lane % Half] = channels[c].Bias;
             half[(Taps + 1) * Half + lane % Half] = channels[c].Scale;
         }
@@ -79,39 +78,6 @@ public sealed unsafe class ConvolutionInt8Depthwise3x3 : ConvolutionInt8Kernel
     }
 
     private static bool IsFlat(in ConvolutionShape shape) => shape.Channels == Half && shape.StrideX == 1 && shape.OutWidth % 2 == 0;
-
-    private static int ZeroPoint(ConvolutionInt8Parameters parameters, int channel) => parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[channel];
-
-    /// <summary>How floats compute each channel; null if one can't be. Kept with the parameters, as support and contents ask for it.</summary>
-    private static Channel[]? Channels(ConvolutionInt8Parameters p)
-    {
-        if (p.DepthwiseChannels is { } kept) return kept.Length == 0 ? null : kept;
-        Channel[] channels = new Channel[p.Bias.Length];
-        for (int c = 0; c < channels.Length; c++)
-            if (!TryDescribe(p, c, out channels[c])) channels = [];
-        p.DepthwiseChannels = channels;
-        return channels.Length == 0 ? null : channels;
-    }
-
-    private static bool TryDescribe(ConvolutionInt8Parameters p, int c, out Channel channel)
-    {
-        int sum = 0, magnitude = 0, zero = ZeroPoint(p, c);
-        foreach (sbyte w in p.Weights.Span.Slice(c * Taps, Taps))
-        {
-            sum += w - zero;
-            magnitude += Math.Abs(w - zero);
-        }
-        // What does not depend on the input is its own result; beyond ±1024 the clamp decides.
-        channel = new(1, Math.Clamp(Requantize.Scale(p.Bias[c], p.Multipliers[c], p.Shift), -1024, 1024), 1);
-        if (magnitude == 0) return true;
-        long bias = p.Bias[c] - (long)p.InputZeroPoint * sum, reach = Math.Abs(bias) + 128L * magnitude;
-        if (!ExactFloatScale.TryFind(p.Multipliers[c], p.Shift, reach, p.OutputZeroPoint, p.Min, p.Max, out ExactFloatScale found)) return false;
-        channel = new(found.Factor, found.Factor * bias, found.Scale);
-        return true;
-    }
-
-    /// <summary>One channel: what its weights are multiplied by, its bias times that, and the float that makes an output of the sum.</summary>
-    internal readonly record struct Channel(int Factor, float Bias, float Scale);
 
     /// <summary>The converted rows of a shape, [column][channels of a chunk] with borders; two pixels of 8 channels count as one column of 16.</summary>
     internal readonly struct Layout

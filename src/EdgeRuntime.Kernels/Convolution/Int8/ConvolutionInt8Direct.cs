@@ -26,6 +26,9 @@ public unsafe struct ConvolutionInt8Tile
     /// <summary>One term for each position, where the kernel has such terms (see <see cref="ConvolutionInt8Direct.RowTerm"/>).</summary>
     public int* RowTerms;
 
+    /// <summary>Constants of requantisation in registers, for kernels that do it there.</summary>
+    internal Int8FloatOutput* Constants;
+
     /// <summary>Output of the first position and column, and the distance between positions.</summary>
     public sbyte* Output;
 
@@ -140,6 +143,23 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
     /// <summary>Multiplies, requantises and stores one tile.</summary>
     protected abstract void RunTile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call);
 
+    /// <summary>All positions of a block with one panel, whose operands and output <paramref name="tile"/> holds; it has room for the windows of a tile.</summary>
+    private protected virtual void RunPanel(ref ConvolutionInt8Tile tile, in ConvolutionInt8Call call, in ConvolutionInt8Plan plan, byte* band, int rows)
+    {
+        int* terms = tile.RowTerms;
+        ConvolutionInt8Windows windows = new(plan, band);
+        int tileRows = plan.Tile.Rows;
+        for (int left = rows * plan.Shape.OutWidth; left > 0; left -= tileRows)
+        {
+            tile.Rows = Math.Min(tileRows, left);
+            windows.Next(tile.Windows, tile.Rows);
+            RunTile(tile, call);
+            tile.Output += tileRows * tile.OutputStride;
+            tile.RowTerms += tileRows;
+        }
+        tile.RowTerms = terms;
+    }
+
     /// <summary>All tiles of a block: panel by panel, so that a panel stays in the nearest cache.</summary>
     private struct Block(ConvolutionInt8Direct kernel, in ConvolutionInt8Call call, in ConvolutionInt8Plan plan, int firstUnit, int endUnit) : IConvolutionInt8Block
     {
@@ -172,7 +192,7 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
                 tile.PaddedColumns = columns;
                 tile.Columns = Math.Min(columns, outPerGroup - column);
                 tile.Output = _call.Output + position * tile.OutputStride + group * outPerGroup + column;
-                RunPanel(ref tile, band + group * _plan.Shape.ChannelsPerGroup * _plan.Tile.ElementBytes, rows);
+                kernel.RunPanel(ref tile, _call, _plan, band + group * _plan.Shape.ChannelsPerGroup * _plan.Tile.ElementBytes, rows);
             }
         }
 
@@ -182,29 +202,30 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
                 for (int x = 0; x < _plan.Shape.OutWidth; x++)
                     *terms++ = kernel.RowTerm(band + x * _plan.Band.OutColumnBytes, _plan, (int*)_call.Packed);
         }
+    }
+}
 
-        private readonly void RunPanel(ref ConvolutionInt8Tile tile, byte* band, int rows)
+/// <summary>The windows of a band's output positions, row after row.</summary>
+internal unsafe ref struct ConvolutionInt8Windows(in ConvolutionInt8Plan plan, byte* band)
+{
+    private readonly int _width = plan.Shape.OutWidth, _column = plan.Band.OutColumnBytes;
+
+    // From the last window of a row to the first of the next.
+    private readonly int _wrap = plan.Band.OutRowBytes - plan.Shape.OutWidth * plan.Band.OutColumnBytes;
+
+    private byte* _next = band;
+    private int _x;
+
+    /// <summary>The next <paramref name="count"/>.</summary>
+    public void Next(byte** windows, int count)
+    {
+        for (int r = 0; r < count; r++)
         {
-            int* terms = tile.RowTerms;
-            int x = 0, width = _plan.Shape.OutWidth, column = _plan.Band.OutColumnBytes, tileRows = _plan.Tile.Rows;
-            // From the last window of a row to the first of the next.
-            int wrap = _plan.Band.OutRowBytes - width * column;
-            for (int left = rows * width; left > 0; left -= tileRows)
-            {
-                tile.Rows = Math.Min(tileRows, left);
-                for (int r = 0; r < tile.Rows; r++)
-                {
-                    tile.Windows[r] = band;
-                    band += column;
-                    if (++x < width) continue;
-                    x = 0;
-                    band += wrap;
-                }
-                kernel.RunTile(tile, _call);
-                tile.Output += tileRows * tile.OutputStride;
-                tile.RowTerms += tileRows;
-            }
-            tile.RowTerms = terms;
+            windows[r] = _next;
+            _next += _column;
+            if (++_x < _width) continue;
+            _x = 0;
+            _next += _wrap;
         }
     }
 }

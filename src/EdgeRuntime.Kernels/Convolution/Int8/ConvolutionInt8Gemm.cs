@@ -27,14 +27,17 @@ public unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8Direct
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
         TDot.AllowsWeightZeroPoints || !parameters.WeightZeroPoints.AsSpan().ContainsAnyExcept(0);
 
+    /// <inheritdoc/>
+    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => EstimateCycles(shape, TDot.Cost.RequantizeCycles, 50);
+
     /// <summary>Products (a single row runs at the rate of loads, half of it), requantisation, overhead of tiles and segments, conversion.</summary>
-    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
+    private protected double EstimateCycles(in ConvolutionShape shape, double requantizeCycles, double tileCycles)
     {
         ConvolutionInt8Plan plan = new(shape, TileSize);
         double positions = plan.Shape.Positions, columns = (double)plan.PaddedColumns * shape.Group, tiles = Math.Ceiling(positions / Rows) * plan.Units;
         double products = Math.Max(positions, 2) * columns * plan.DepthSteps * TDot.Step / TDot.Cost.ProductsPerCycle;
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        return 400 + products + positions * columns / 16 * TDot.Cost.RequantizeCycles + tiles * (50 + 6 * plan.Segments) + converted;
+        return 400 + products + positions * columns / 16 * requantizeCycles + tiles * (tileCycles + 6 * plan.Segments) + converted;
     }
 
     /// <inheritdoc/>
@@ -78,7 +81,7 @@ public unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8Direct
         for (int left = tile.Rows; left > 0; left -= Rows)
         {
             part.Rows = Math.Min(Rows, left);
-            ConvolutionInt8TileProduct<TDot, TVector>.Run(part);
+            ConvolutionInt8TileProduct<TDot, TVector, Int8StoredSums<TDot, TVector>>.Run(part);
             part.Windows += Rows;
             part.Accumulators += Rows * tile.PaddedColumns;
         }

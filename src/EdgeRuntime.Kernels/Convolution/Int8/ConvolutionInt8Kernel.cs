@@ -77,8 +77,8 @@ public sealed record ConvolutionInt8Parameters
 
     internal double RunCycles;
 
-    /// <summary>What <see cref="ConvolutionInt8Depthwise3x3"/> made of the weights: empty if it can't compute them.</summary>
-    internal ConvolutionInt8Depthwise3x3.Channel[]? DepthwiseChannels;
+    /// <summary>How floats compute a depthwise convolution with these weights: empty if they can't.</summary>
+    internal DepthwiseFloatChannel[]? DepthwiseChannels;
 }
 
 /// <summary>One execution of an int8 convolution. All pointers are valid for the extents that the shape implies.</summary>

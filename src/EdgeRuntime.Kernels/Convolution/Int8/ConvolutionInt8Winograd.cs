@@ -204,7 +204,7 @@ public sealed unsafe class ConvolutionInt8Winograd<TDot, TVector> : ConvolutionI
                     {
                         tile.Rows = Math.Min(Rows, tiles - t);
                         for (int r = 0; r < tile.Rows; r++, x += Layout.PaddedChannels * sizeof(short)) windows[r] = x;
-                        ConvolutionInt8TileProduct<TDot, TVector>.Run(tile);
+                        ConvolutionInt8TileProduct<TDot, TVector, Int8StoredSums<TDot, TVector>>.Run(tile);
                         tile.Accumulators += tile.Rows * columns;
                     }
                 }

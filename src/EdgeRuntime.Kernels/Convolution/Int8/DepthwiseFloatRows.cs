@@ -27,10 +27,7 @@ internal static unsafe class DepthwiseFloatRows<TStep, TColumn>
         {
             Weights = (float*)(call.Packed + (long)chunk * ConvolutionInt8Depthwise3x3.Layout.ChunkBytes),
             Stride = layout.IsFlat ? Lanes : s.Channels,
-            // Adding 1.5 · 2^23 rounds to a whole number, half to even, and leaves it in the low bits.
-            Zero = Vector256.Create(12582912f + call.OutputZeroPoint),
-            Min = Vector256.Create((sbyte)call.Min),
-            Max = Vector256.Create((sbyte)call.Max),
+            Constants = new(call),
         };
         for (int top = first; count > 0; count--, top += s.StrideY, output += outputPitch)
         {
@@ -84,9 +81,9 @@ internal static unsafe class DepthwiseFloatRows<TStep, TColumn>
         Sums<TColumns>(tile, Half, out var h0, out var h1, out var h2, out var h3, out var h4, out var h5);
         sbyte* output = tile.Output;
         nint stride = tile.Stride;
-        Store(l0, h0, l1, h1, output, TColumns.Value > 1 ? output + stride : output, tile);
-        if (TColumns.Value > 2) Store(l2, h2, l3, h3, output + 2 * stride, TColumns.Value > 3 ? output + 3 * stride : output + 2 * stride, tile);
-        if (TColumns.Value > 4) Store(l4, h4, l5, h5, output + 4 * stride, TColumns.Value > 5 ? output + 5 * stride : output + 4 * stride, tile);
+        Int8FloatOutput.Store<N2>(l0, h0, output, TColumns.Value > 1, l1, h1, output + stride, tile.Constants);
+        if (TColumns.Value > 2) Int8FloatOutput.Store<N2>(l2, h2, output + 2 * stride, TColumns.Value > 3, l3, h3, output + 3 * stride, tile.Constants);
+        if (TColumns.Value > 4) Int8FloatOutput.Store<N2>(l4, h4, output + 4 * stride, TColumns.Value > 5, l5, h5, output + 5 * stride, tile.Constants);
     }
 
     /// <summary>Requantised sums of 8 channels of up to 6 columns; where there is no such column, those of the one before.</summary>
@@ -99,18 +96,14 @@ internal static unsafe class DepthwiseFloatRows<TStep, TColumn>
         AddRow<TColumns>(tile.Row0 + half, w, ref a0, ref a1, ref a2, ref a3, ref a4, ref a5);
         AddRow<TColumns>(tile.Row1 + half, w + 3 * Half, ref a0, ref a1, ref a2, ref a3, ref a4, ref a5);
         AddRow<TColumns>(tile.Row2 + half, w + 6 * Half, ref a0, ref a1, ref a2, ref a3, ref a4, ref a5);
-        Vector256<float> scale = Vector256.Load(w + 10 * Half), zero = tile.Zero;
-        s0 = Round(a0, scale, zero);
-        s1 = TColumns.Value > 1 ? Round(a1, scale, zero) : s0;
-        s2 = TColumns.Value > 2 ? Round(a2, scale, zero) : s0;
-        s3 = TColumns.Value > 3 ? Round(a3, scale, zero) : s2;
-        s4 = TColumns.Value > 4 ? Round(a4, scale, zero) : s0;
-        s5 = TColumns.Value > 5 ? Round(a5, scale, zero) : s4;
+        Vector256<float> scale = Vector256.Load(w + 10 * Half);
+        s0 = Int8FloatOutput.Round(a0, scale, tile.Constants);
+        s1 = TColumns.Value > 1 ? Int8FloatOutput.Round(a1, scale, tile.Constants) : s0;
+        s2 = TColumns.Value > 2 ? Int8FloatOutput.Round(a2, scale, tile.Constants) : s0;
+        s3 = TColumns.Value > 3 ? Int8FloatOutput.Round(a3, scale, tile.Constants) : s2;
+        s4 = TColumns.Value > 4 ? Int8FloatOutput.Round(a4, scale, tile.Constants) : s0;
+        s5 = TColumns.Value > 5 ? Int8FloatOutput.Round(a5, scale, tile.Constants) : s4;
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Round(Vector256<float> sum, Vector256<float> scale, Vector256<float> zero) =>
-        Fma.MultiplyAdd(sum, scale, zero).AsInt32() - Vector256.Create(12582912f).AsInt32();
 
     /// <summary>One row of the window: input column i meets output column j at tap i − j · step.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -159,26 +152,13 @@ internal static unsafe class DepthwiseFloatRows<TStep, TColumn>
         first = third;
     }
 
-    /// <summary>Packs and stores two columns of 16 channels.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(Vector256<int> low0, Vector256<int> high0, Vector256<int> low1, Vector256<int> high1, sbyte* output0, sbyte* output1, in Tile tile)
-    {
-        Vector256<sbyte> bytes = Avx2.PackSignedSaturate(Avx2.PackSignedSaturate(low0, high0), Avx2.PackSignedSaturate(low1, high1));
-        bytes = Avx2.Min(Avx2.Max(bytes, tile.Min), tile.Max);
-        // Packing works within 128-bit lanes; the permutation restores the order.
-        bytes = Avx2.PermuteVar8x32(bytes.AsInt32(), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsSByte();
-        bytes.GetLower().Store(output0);
-        bytes.GetUpper().Store(output1);
-    }
-
     /// <summary>Where a row's next columns are read and written, and the constants of their requantisation.</summary>
     private struct Tile
     {
         public float* Row0, Row1, Row2, Weights;
         public sbyte* Output;
         public nint Stride;
-        public Vector256<float> Zero;
-        public Vector256<sbyte> Min, Max;
+        public Int8FloatOutput Constants;
 
         public void Skip(int columns)
         {

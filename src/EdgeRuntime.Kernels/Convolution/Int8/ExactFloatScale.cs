@@ -1,4 +1,5 @@
 using System.Numerics;
+using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Kernels;
 
@@ -18,17 +19,31 @@ internal readonly record struct ExactFloatScale(int Factor, float Scale)
     /// <summary>What the sum of the scaled accumulator and 1.5 · 2^23 may hold: no step is near this.</summary>
     private const double LargestResult = 1 << 22;
 
-    private const int LargestFactor = 63;
+    /// <summary>With it nine-bit weights, doubled, fit 16 bits.</summary>
+    public const int LargestFactor = 63;
 
-    /// <summary>A pair for a channel, with the smallest factor for which there is one.</summary>
-    public static bool TryFind(int multiplier, int shift, long reach, int zeroPoint, int min, int max, out ExactFloatScale found)
+    /// <summary>A pair for a channel whose products are summed in floats, with the smallest factor for which there is one.</summary>
+    public static bool TryFind(int multiplier, int shift, long reach, int zeroPoint, int min, int max, out ExactFloatScale found) =>
+        TryFind(multiplier, shift, reach, reach, zeroPoint, min, max, LargestFactor, out found);
+
+    /// <summary>
+    /// As above where sums are integers, converted at the end. Conversion never descends, so that only sums at which a result may
+    /// change must be floats: beyond, the clamp decides.
+    /// </summary>
+    public static bool TryFindForIntegers(int multiplier, int shift, long reach, int zeroPoint, int min, int max, int largestFactor, out ExactFloatScale found)
+    {
+        long last = multiplier == 0 ? 0 : (2L * 256 + 1 << 30) / ((long)multiplier << shift) + 1;
+        return TryFind(multiplier, shift, reach, Math.Min(reach, last), zeroPoint, min, max, (int)Math.Min(largestFactor, Requantize.AccumulatorLimit / Math.Max(reach, 1)), out found);
+    }
+
+    private static bool TryFind(int multiplier, int shift, long reach, long floats, int zeroPoint, int min, int max, int largestFactor, out ExactFloatScale found)
     {
         long scaled = (long)multiplier << shift;
         double real = scaled / 2147483648.0;
         found = new(1, 0);
-        if (multiplier == 0) return reach <= FloatIntegers;
+        if (multiplier == 0) return floats <= FloatIntegers;
         if (reach << shift > int.MaxValue || reach * real > LargestResult) return false;
-        for (int factor = 1; factor <= LargestFactor && factor * reach <= FloatIntegers; factor += 2)
+        for (int factor = 1; factor <= largestFactor && factor * floats <= FloatIntegers; factor += 2)
         {
             float nearest = (float)(real / factor);
             foreach (float scale in (ReadOnlySpan<float>)[nearest, MathF.BitIncrement(nearest), MathF.BitDecrement(nearest)])

@@ -1,0 +1,80 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// <see cref="ConvolutionInt8Gemm{TDot, TVector}"/> on 256 bits that requantises sums while they are in registers, in floats. That their
+/// rounding is that of the integers is proved for each channel when weights are packed (<see cref="ExactFloatScale"/>); panels with a channel
+/// for which it is not, or that end within a vector, run as there.
+/// </summary>
+/// <typeparam name="TDot">The multiplication.</typeparam>
+public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<TDot, Vector256<int>> where TDot : struct, IInt8Dot<Vector256<int>>
+{
+    private const int Rows = 6;
+
+    // Bytes have no room for a factor.
+    private static int LargestFactor => TDot.Step == 2 ? ExactFloatScale.LargestFactor : 1;
+
+    /// <summary>As the general kernel, with what was measured on a Zen 3 core for requantisation and tiles, as most panels are.</summary>
+    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => EstimateCycles(shape, 4, 40);
+
+    /// <summary>Layout: as the general kernel; in panels with float scales these stand, negative, in the place of multipliers, and weights and biases are multiplied by their factors.</summary>
+    public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
+    {
+        base.Pack(shape, parameters, weights, destination);
+        ConvolutionInt8Plan plan = new(shape, TileSize);
+        ExactFloatScale[] scales = new ExactFloatScale[TileSize.Columns];
+        for (int group = 0; group < shape.Group; group++)
+            for (int panel = 0; panel < plan.Panels; panel++)
+            {
+                (int first, int count) = plan.PanelColumns(panel);
+                bool fits = first + count <= plan.Shape.OutPerGroup;
+                for (int c = 0; c < count && fits; c++) fits = TryFind(plan, parameters, weights, group * plan.Shape.OutPerGroup + first + c, out scales[c]);
+                if (fits) Scale(plan, scales.AsSpan(0, count), group, first, destination);
+            }
+    }
+
+    private static bool TryFind(in ConvolutionInt8Plan plan, ConvolutionInt8Parameters p, ReadOnlySpan<sbyte> weights, int channel, out ExactFloatScale scale)
+    {
+        int zero = p.WeightZeroPoints.Length == 0 ? 0 : p.WeightZeroPoints[channel];
+        long magnitude = 0;
+        foreach (sbyte w in weights.Slice(channel * plan.Shape.Depth, plan.Shape.Depth)) magnitude += Math.Abs(w - zero);
+        long reach = Math.Abs((long)p.Bias[channel]) + Math.Max(127 - p.InputZeroPoint, p.InputZeroPoint + 128) * magnitude;
+        return ExactFloatScale.TryFindForIntegers(p.Multipliers[channel], p.Shift, reach, p.OutputZeroPoint, p.Min, p.Max, LargestFactor, out scale);
+    }
+
+    private static void Scale(in ConvolutionInt8Plan plan, ReadOnlySpan<ExactFloatScale> scales, int group, int first, Span<byte> destination)
+    {
+        int slot = group * plan.PaddedColumns + first;
+        Span<int> bias = MemoryMarshal.Cast<byte, int>(destination[(int)plan.BiasOffset..]).Slice(slot, scales.Length);
+        Span<float> multipliers = MemoryMarshal.Cast<byte, float>(destination[(int)plan.MultiplierOffset..]).Slice(slot, scales.Length);
+        Span<short> panel = MemoryMarshal.Cast<byte, short>(destination[(int)(plan.PanelOffset + group * plan.GroupBytes + (long)first * plan.DepthSteps * 4)..]);
+        for (int c = 0; c < scales.Length; c++)
+        {
+            bias[c] *= scales[c].Factor;
+            multipliers[c] = -(TDot.IsDoubled ? scales[c].Scale / 2 : scales[c].Scale);
+            for (int k = 0; k < plan.DepthSteps && scales[c].Factor > 1; k++)
+                foreach (ref short w in panel.Slice((k * scales.Length + c) * 2, 2)) w *= (short)scales[c].Factor;
+        }
+    }
+
+    /// <inheritdoc/>
+    private protected override void RunPanel(ref ConvolutionInt8Tile tile, in ConvolutionInt8Call call, in ConvolutionInt8Plan plan, byte* band, int rows)
+    {
+        if (tile.Multipliers[0] >= 0)
+        {
+            base.RunPanel(ref tile, call, plan, band, rows);
+            return;
+        }
+        Int8FloatOutput constants = new(call);
+        tile.Constants = &constants;
+        ConvolutionInt8Windows windows = new(plan, band);
+        for (int left = rows * plan.Shape.OutWidth; left > 0; left -= Rows, tile.Output += Rows * tile.OutputStride)
+        {
+            tile.Rows = Math.Min(Rows, left);
+            windows.Next(tile.Windows, tile.Rows);
+            ConvolutionInt8TileProduct<TDot, Vector256<int>, Int8FloatOutput>.Run(tile);
+        }
+    }
+}
