@@ -27,6 +27,7 @@ public static class ConvolutionInt8Kernels
         new ConvolutionInt8Winograd<Int8DotAvx2, Vector256<int>>(),
         new ConvolutionInt8Winograd<Int8DotAvx512, Vector512<int>>(),
         new ConvolutionInt8Depthwise3x3(),
+        new ConvolutionInt8Depthwise1D(),
         new ConvolutionInt8Depthwise<Int16PairsAvx2, Vector256<int>>(),
         new ConvolutionInt8Depthwise<Int16PairsAvx512, Vector512<int>>(),
         .. ConvolutionInt4Kernels.All,
