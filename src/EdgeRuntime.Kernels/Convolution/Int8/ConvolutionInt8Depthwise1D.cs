@@ -29,7 +29,7 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         Layout layout = new(shape);
-        return 100 + (double)layout.Portions * (90 + layout.Shape.Width * 2.5 + layout.Shape.OutWidth * (layout.Shape.KernelWidth * 1.35 + 4.5));
+        return 100 + (double)layout.Portions * (99 + layout.Shape.Width * 2.2 + layout.Shape.OutWidth * (layout.Shape.KernelWidth * 0.88 + 5));
     }
 
     /// <inheritdoc/>
