@@ -26,6 +26,9 @@ internal abstract unsafe class ConvolutionFloat32Sparse<S, V, TRows> : Convoluti
     /// <summary>Cycles of one unit times so many vectors of a panel in the nearest cache.</summary>
     protected abstract double UnitCycles(int vectors);
 
+    /// <summary>How much longer a unit takes where the panel has left the nearest cache.</summary>
+    protected virtual double FarFactor => 1.5;
+
     /// <summary>Cycles of storing one sum, whose neighbours in memory belong to other channels.</summary>
     protected abstract double OutputCycles { get; }
 
@@ -41,7 +44,7 @@ internal abstract unsafe class ConvolutionFloat32Sparse<S, V, TRows> : Convoluti
     public override double EstimateCycles(in ConvolutionShape shape)
     {
         long units = shape.Units!.Count(TRows.Value, 1);
-        double cycles = 0, reading = WeightReading.Cycles(PackedBytes(shape)), far = Tile * shape.Depth * sizeof(float) > PanelBytes ? 1.5 : 1;
+        double cycles = 0, reading = WeightReading.Cycles(PackedBytes(shape)), far = Tile * shape.Depth * sizeof(float) > PanelBytes ? FarFactor : 1;
         for (int left = shape.Positions; left > 0; left -= Tile)
         {
             int vectors = Math.Min(Vectors, (left + S.Lanes - 1) / S.Lanes);

@@ -16,10 +16,10 @@ internal readonly unsafe struct SparseInt8X86<TDot> : ISparseInt8<Vector256<int>
     public static int Vectors(int rows) => rows == 1 ? 4 : 2;
 
     public static double UnitCycles(int rows, int vectors) => TDot.Step == 2
-        ? rows == 1 ? 1.1 + 0.68 * vectors : 1.5 + 2.1 * vectors
+        ? rows == 1 ? 1.25 + 0.78 * vectors : 1.7 + 2.4 * vectors
         : rows == 1 ? 0.9 + 0.55 * vectors : 1.5 + 2 * vectors;
 
-    public static (double Output, double Input) Cost => (1.4, 0.8);
+    public static (double Output, double Input) Cost => (1.8, 0.8);
 
     public static bool ExcludesMinimum => false;
 

@@ -12,7 +12,7 @@ public static class SparseKernels
         new ConvolutionFloat32SparseAvx2<N4>(),
         new ConvolutionFloat32SparseNeon<N1>(),
         new ConvolutionFloat32SparseNeon<N4>(),
-        new ConvolutionFloat32SparseRow<Avx2Float, Vector256<float>>("avx2", CpuFeature.Avx2, 1, 1.25),
+        new ConvolutionFloat32SparseRow<Avx2Float, Vector256<float>>("avx2", CpuFeature.Avx2, 1, 2),
         new ConvolutionFloat32SparseRow<Avx2Float, Vector256<float>>("avx2", CpuFeature.Avx2, 8, 1.75),
         new ConvolutionFloat32SparseRow<NeonFloat, Vector128<float>>("neon", CpuFeature.Neon, 1, 3),
         new ConvolutionFloat32SparseRow<NeonFloat, Vector128<float>>("neon", CpuFeature.Neon, 4, 3.5),
