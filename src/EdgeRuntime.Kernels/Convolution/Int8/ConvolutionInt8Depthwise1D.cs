@@ -6,7 +6,7 @@ using System.Runtime.Intrinsics.X86;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// Depthwise convolutions along one axis (windows 1×k of one row, k×1 of one column) in floats (AVX2 with FMA), exact for the reasons of
+/// Depthwise convolutions along one axis (windows 1×k, or k×1 of one column) in floats (AVX2 with FMA), exact for the reasons of
 /// <see cref="ConvolutionInt8Depthwise3x3"/>. The line's 16 channels are converted once; up to 6 outputs are summed in registers over all taps.
 /// </summary>
 public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
@@ -21,7 +21,7 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         ConvolutionShape s = shape.Canonical();
-        bool fits = s.IsDepthwise && s.OutPerGroup == 1 && s.Height == 1 && s.KernelHeight == 1 && s.PadTop == 0 && s.PadBottom == 0 && s.Channels % Half == 0;
+        bool fits = s.IsDepthwise && s.OutPerGroup == 1 && s.KernelHeight == 1 && s.PadTop == 0 && s.PadBottom == 0 && s.Channels % Half == 0;
         return fits && parameters.Weights.Length == s.Channels * s.KernelWidth && DepthwiseFloatChannel.All(parameters) is not null;
     }
 
@@ -72,7 +72,7 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
         Int8FloatOutput constants = new(call);
         for (; first < end; first++)
         {
-            int image = first / layout.Chunks, chunk = first % layout.Chunks;
+            int row = first / layout.Chunks, chunk = first % layout.Chunks, inputRow = row / s.OutHeight * s.Height + row % s.OutHeight * s.StrideY;
             Line task = new()
             {
                 Packed = (float*)call.Packed + (long)chunk * layout.ChunkFloats,
@@ -80,11 +80,11 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
                 TapStep = s.DilationX * Lanes,
                 Input = line,
                 InputStep = s.StrideX * Lanes,
-                Output = call.Output + (long)image * s.OutWidth * s.Channels + chunk * Lanes,
+                Output = call.Output + (long)row * s.OutWidth * s.Channels + chunk * Lanes,
                 OutputStep = s.Channels,
                 Constants = &constants,
             };
-            sbyte* input = call.Input + (long)image * s.Width * s.Channels + chunk * Lanes;
+            sbyte* input = call.Input + (long)inputRow * s.Width * s.Channels + chunk * Lanes;
             if (s.Channels - chunk * Lanes >= Lanes) RunLine<N2>(task, input, line + s.PadLeft * Lanes, s);
             else RunLine<N1>(task, input, line + s.PadLeft * Lanes, s);
         }
@@ -168,7 +168,7 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
 
         public int Chunks => (Shape.Channels + Lanes - 1) / Lanes;
 
-        public int Portions => Shape.Batch * Chunks;
+        public int Portions => Shape.Batch * Shape.OutHeight * Chunks;
 
         public int ChunkFloats => (Shape.KernelWidth + 2) * Lanes;
 
