@@ -16,14 +16,37 @@ internal static unsafe class ConvolutionInt8Accumulate<TDot, TVector, TSink, TRo
     /// <summary>Hands bias[column] + Σ window[row] · weights[column] to the sink, two rows at a time.</summary>
     public static void Run(in ConvolutionInt8Tile tile)
     {
+        byte* p0 = tile.Windows[0], p1 = TRows.Value > 1 ? tile.Windows[1] : null, p2 = TRows.Value > 2 ? tile.Windows[2] : null;
+        byte* p3 = TRows.Value > 3 ? tile.Windows[3] : null, p4 = TRows.Value > 4 ? tile.Windows[4] : null, p5 = TRows.Value > 5 ? tile.Windows[5] : null;
+        Run(tile, 0, p0, p1, p2, p3, p4, p5);
+    }
+
+    /// <summary>As <see cref="Run(in ConvolutionInt8Tile)"/> for <paramref name="count"/> tiles, whose windows lie <paramref name="step"/> bytes apart.</summary>
+    public static void Run(in ConvolutionInt8Tile tile, int count, nint step)
+    {
+        byte* p0 = tile.Windows[0], p1 = p0 + step, p2 = p1 + step, p3 = p2 + step, p4 = p3 + step, p5 = p4 + step;
+        for (int row = 0; row < count * TRows.Value; row += TRows.Value)
+        {
+            Run(tile, row, p0, p1, p2, p3, p4, p5);
+            p0 += TRows.Value * step;
+            p1 += TRows.Value * step;
+            p2 += TRows.Value * step;
+            p3 += TRows.Value * step;
+            p4 += TRows.Value * step;
+            p5 += TRows.Value * step;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Run(in ConvolutionInt8Tile tile, int row, byte* p0, byte* p1, byte* p2, byte* p3, byte* p4, byte* p5)
+    {
         int* bias = tile.Bias;
         int lanes = sizeof(TVector) / sizeof(int);
         TVector c00 = TDot.Load(bias), c10 = c00, c20 = c00, c30 = c00, c40 = c00, c50 = c00;
         TVector c01 = TVectors.Value > 1 ? TDot.Load(bias + 1 * lanes) : default, c11 = c01, c21 = c01, c31 = c01, c41 = c01, c51 = c01;
         TVector c02 = TVectors.Value > 2 ? TDot.Load(bias + 2 * lanes) : default, c12 = c02, c22 = c02, c32 = c02, c42 = c02, c52 = c02;
         TVector c03 = TVectors.Value > 3 ? TDot.Load(bias + 3 * lanes) : default, c13 = c03, c23 = c03, c33 = c03, c43 = c03, c53 = c03;
-        byte* w = tile.Weights, p0 = tile.Windows[0], p1 = TRows.Value > 1 ? tile.Windows[1] : null, p2 = TRows.Value > 2 ? tile.Windows[2] : null;
-        byte* p3 = TRows.Value > 3 ? tile.Windows[3] : null, p4 = TRows.Value > 4 ? tile.Windows[4] : null, p5 = TRows.Value > 5 ? tile.Windows[5] : null;
+        byte* w = tile.Weights;
         for (int s = 0; s < tile.Segments; s++)
         {
             nint i = tile.SegmentOffsets[s], end = i + (nint)tile.SegmentSteps * 4;
@@ -77,9 +100,9 @@ internal static unsafe class ConvolutionInt8Accumulate<TDot, TVector, TSink, TRo
                 }
             }
         }
-        TSink.Take<TVectors>(tile, 0, TRows.Value > 1, c00, c01, c02, c03, c10, c11, c12, c13);
-        if (TRows.Value > 2) TSink.Take<TVectors>(tile, 2, TRows.Value > 3, c20, c21, c22, c23, c30, c31, c32, c33);
-        if (TRows.Value > 4) TSink.Take<TVectors>(tile, 4, TRows.Value > 5, c40, c41, c42, c43, c50, c51, c52, c53);
+        TSink.Take<TVectors>(tile, row, TRows.Value > 1, c00, c01, c02, c03, c10, c11, c12, c13);
+        if (TRows.Value > 2) TSink.Take<TVectors>(tile, row + 2, TRows.Value > 3, c20, c21, c22, c23, c30, c31, c32, c33);
+        if (TRows.Value > 4) TSink.Take<TVectors>(tile, row + 4, TRows.Value > 5, c40, c41, c42, c43, c50, c51, c52, c53);
     }
 }
 

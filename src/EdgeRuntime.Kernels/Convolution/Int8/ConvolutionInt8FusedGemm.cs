@@ -69,8 +69,32 @@ public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<
         }
         Int8FloatOutput constants = new(call);
         tile.Constants = &constants;
-        ConvolutionInt8Windows windows = new(plan, band);
-        for (int left = rows * plan.Shape.OutWidth; left > 0; left -= Rows, tile.Output += Rows * tile.OutputStride)
+        int width = plan.Shape.OutWidth, column = plan.Band.OutColumnBytes;
+        if (plan.Band.OutRowBytes == width * column) RunLine(ref tile, band, rows * width, column);
+        else if (width >= 2 * Rows)
+            for (; rows > 0; rows--, band += plan.Band.OutRowBytes) RunLine(ref tile, band, width, column);
+        else RunShortRows(ref tile, new(plan, band), rows * width);
+    }
+
+    /// <summary>Positions whose windows lie <paramref name="step"/> bytes apart.</summary>
+    private static void RunLine(ref ConvolutionInt8Tile tile, byte* window, int count, int step)
+    {
+        int tiles = count / Rows, last = count % Rows;
+        tile.Windows[0] = window;
+        if (tile.PaddedColumns == Lanes) ConvolutionInt8Accumulate<TDot, Vector256<int>, Int8FloatOutput, N6, N1>.Run(tile, tiles, step);
+        else ConvolutionInt8Accumulate<TDot, Vector256<int>, Int8FloatOutput, N6, N2>.Run(tile, tiles, step);
+        tile.Output += tiles * Rows * tile.OutputStride;
+        if (last == 0) return;
+        for (int r = 0; r < last; r++) tile.Windows[r] = window + (nint)(tiles * Rows + r) * step;
+        tile.Rows = last;
+        ConvolutionInt8TileProduct<TDot, Vector256<int>, Int8FloatOutput>.Run(tile);
+        tile.Output += last * tile.OutputStride;
+    }
+
+    /// <summary>Tiles across the ends of rows.</summary>
+    private static void RunShortRows(ref ConvolutionInt8Tile tile, ConvolutionInt8Windows windows, int left)
+    {
+        for (; left > 0; left -= Rows, tile.Output += Rows * tile.OutputStride)
         {
             tile.Rows = Math.Min(Rows, left);
             windows.Next(tile.Windows, tile.Rows);

@@ -30,12 +30,15 @@ public unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8Direct
     /// <inheritdoc/>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => EstimateCycles(shape, TDot.Cost.RequantizeCycles, 50);
 
-    /// <summary>Products (a single row runs at the rate of loads, half of it), requantisation, overhead of tiles and segments, conversion.</summary>
+    /// <summary>Rows that take as long as one: a single one runs at the rate of loads.</summary>
+    private protected virtual int LeastRows => 2;
+
+    /// <summary>Products, requantisation, overhead of tiles and segments, conversion.</summary>
     private protected double EstimateCycles(in ConvolutionShape shape, double requantizeCycles, double tileCycles)
     {
         ConvolutionInt8Plan plan = new(shape, TileSize);
         double positions = plan.Shape.Positions, columns = (double)plan.PaddedColumns * shape.Group, tiles = Math.Ceiling(positions / Rows) * plan.Units;
-        double products = Math.Max(positions, 2) * columns * plan.DepthSteps * TDot.Step / TDot.Cost.ProductsPerCycle;
+        double products = Math.Max(positions, LeastRows) * columns * plan.DepthSteps * TDot.Step / TDot.Cost.ProductsPerCycle;
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
         return 400 + products + positions * columns / 16 * requantizeCycles + tiles * (tileCycles + 6 * plan.Segments) + converted;
     }

@@ -16,6 +16,9 @@ public sealed unsafe class ConvolutionInt8SignsAvx2 : ConvolutionInt8Gemm<Int8Si
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => parameters.WeightBits == 1 && base.Supports(shape, parameters);
 
     /// <inheritdoc/>
+    private protected override int LeastRows => 3;
+
+    /// <inheritdoc/>
     protected override void RunTile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
     {
         ConvolutionInt8Tile part = tile;
