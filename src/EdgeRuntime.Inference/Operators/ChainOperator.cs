@@ -17,8 +17,8 @@ internal sealed unsafe class ChainOperator : Operator
     private readonly LayerOperator?[] _twins;
     private readonly ChainGeometry _geometry;
 
-    /// <summary>For each layer and each shape that its bands can have: who computes it, and the kernel's plan.</summary>
-    private readonly Dictionary<ConvolutionShape, (LayerOperator Layer, object? Plan)>[] _bands;
+    /// <summary>What the layers do for each band as a worker's first, [band, layer], then for each as the successor of the one before it.</summary>
+    private readonly BandStep[] _steps;
 
     /// <summary>Bytes of a row of each layer's input and output; where each layer's rows begin in a worker's scratch, and the kernels' own.</summary>
     private readonly long[] _inputPitch, _outputPitch, _bufferOffset;
@@ -35,7 +35,8 @@ internal sealed unsafe class ChainOperator : Operator
     {
         int count = layers.Length;
         (_layers, _twins, _geometry) = (layers, new LayerOperator?[count], geometry);
-        _bands = [.. layers.Select(_ => new Dictionary<ConvolutionShape, (LayerOperator, object?)>())];
+        _steps = new BandStep[2 * geometry.BandsPerImage * count];
+        Dictionary<ConvolutionShape, Part>[] parts = [.. layers.Select(_ => new Dictionary<ConvolutionShape, Part>())];
         Nodes = [.. layers.Select(l => l.Node)];
         EstimatedCycles = cycles;
         _inputPitch = [.. layers.Select((l, j) => l.Node.Input(0).Type.ByteCount((long)geometry[j].Width * geometry[j].Channels))];
@@ -43,16 +44,20 @@ internal sealed unsafe class ChainOperator : Operator
         _bufferOffset = new long[count];
         long[] buffers = new long[count];
         long kernel = 0;
-        foreach (RowRange[] rows in geometry.AllRows())
+        foreach ((int number, bool isFirst, RowRange[] rows) in geometry.AllRows())
             for (int j = 0; j < count; j++)
             {
                 if (rows[j].Count == 0) continue;
                 ConvolutionShape band = geometry.Band(j, rows[j]);
-                if (j > 0) buffers[j - 1] = Math.Max(buffers[j - 1], geometry.Input(j, rows[j]).Count * _inputPitch[j]);
-                if (_bands[j].ContainsKey(band)) continue;
-                LayerOperator layer = band.Packing() == layers[j].Shape.Packing() ? layers[j] : _twins[j] ??= layers[j].Repack(band, context);
-                _bands[j][band] = (layer, layer.PlanBand(band));
-                kernel = Math.Max(kernel, layer.BandScratchBytes(band));
+                RowRange input = geometry.Input(j, rows[j]);
+                if (j > 0) buffers[j - 1] = Math.Max(buffers[j - 1], input.Count * _inputPitch[j]);
+                if (!parts[j].TryGetValue(band, out Part? part))
+                {
+                    LayerOperator layer = band.Packing() == layers[j].Shape.Packing() ? layers[j] : _twins[j] ??= layers[j].Repack(band, context);
+                    parts[j][band] = part = new(layer, band, layer.PlanBand(band));
+                    kernel = Math.Max(kernel, layer.BandScratchBytes(band));
+                }
+                _steps[StepOf(number, isFirst) + j] = new(part, input.First, rows[j].First);
             }
         for (int j = 0; j < count; j++)
         {
@@ -92,14 +97,11 @@ internal sealed unsafe class ChainOperator : Operator
 
     public override void Run(int stage, int first, int end, int worker)
     {
-        Span<int> made = stackalloc int[_layers.Length], kept = stackalloc int[_layers.Length];
-        Span<RowRange> rows = stackalloc RowRange[_layers.Length];
+        Span<int> kept = stackalloc int[_layers.Length];
         for (int portion = first; portion < end; portion++)
         {
             (int image, int band) = Math.DivRem(portion, _geometry.BandsPerImage);
-            if (portion == first || band == 0) made.Clear();
-            _geometry.Rows(band, made, rows);
-            RunBand(image, rows, kept, _scratch + worker * _workerBytes);
+            RunBand(image, _steps.AsSpan(StepOf(band, portion == first || band == 0), _layers.Length), kept, _scratch + worker * _workerBytes);
         }
     }
 
@@ -109,33 +111,37 @@ internal sealed unsafe class ChainOperator : Operator
     }
 
     /// <param name="image">Number in the batch.</param>
-    /// <param name="rows">Rows that each layer makes.</param>
+    /// <param name="steps">What each layer does.</param>
     /// <param name="kept">Which row each layer's buffer begins with; brought up to date here.</param>
     /// <param name="scratch">The worker's.</param>
-    private void RunBand(int image, ReadOnlySpan<RowRange> rows, Span<int> kept, byte* scratch)
+    private void RunBand(int image, ReadOnlySpan<BandStep> steps, Span<int> kept, byte* scratch)
     {
-        int last = _layers.Length - 1;
+        int last = steps.Length - 1;
         for (int j = 0; j <= last; j++)
         {
-            if (rows[j].Count == 0) continue;
-            int read = _geometry.Input(j, rows[j]).First;
-            byte* input = j == 0 ? _input + ((long)image * _geometry[0].Height + read) * _inputPitch[0]
-                : scratch + _bufferOffset[j - 1] + (read - kept[j - 1]) * _inputPitch[j];
-            byte* output = j == last ? _output + ((long)image * _geometry[j].OutHeight + rows[j].First) * _outputPitch[j]
-                : Place(rows[j], _geometry.Input(j + 1, rows[j + 1]).First, ref kept[j], scratch + _bufferOffset[j], _outputPitch[j]);
-            ConvolutionShape band = _geometry.Band(j, rows[j]);
-            (LayerOperator layer, object? plan) = _bands[j][band];
-            layer.RunBand(band, plan, input, output, scratch + _kernelOffset);
+            if (steps[j].Part is not { } part) continue;
+            byte* input = j == 0 ? _input + ((long)image * _geometry[0].Height + steps[j].Read) * _inputPitch[0]
+                : scratch + _bufferOffset[j - 1] + (steps[j].Read - kept[j - 1]) * _inputPitch[j];
+            byte* output = j == last ? _output + ((long)image * _geometry[j].OutHeight + steps[j].Made) * _outputPitch[j]
+                : Place(steps[j].Made, steps[j + 1].Read, ref kept[j], scratch + _bufferOffset[j], _outputPitch[j]);
+            part.Layer.RunBand(part.Band, part.Plan, input, output, scratch + _kernelOffset);
         }
     }
 
+    private int StepOf(int band, bool isFirst) => ((isFirst ? 0 : _geometry.BandsPerImage) + band) * _layers.Length;
+
     /// <summary>Brings the rows still wanted, from <paramref name="wanted"/> on, to the buffer's start; returns where the new ones go.</summary>
-    private static byte* Place(RowRange made, int wanted, ref int kept, byte* buffer, long pitch)
+    private static byte* Place(int made, int wanted, ref int kept, byte* buffer, long pitch)
     {
-        long bytes = (made.First - wanted) * pitch;
+        long bytes = (made - wanted) * pitch;
         if (bytes > 0 && wanted != kept) Buffer.MemoryCopy(buffer + (wanted - kept) * pitch, buffer, bytes, bytes);
         kept = wanted;
         return buffer + bytes;
     }
 
+    /// <summary>Who computes a band of a layer, and the kernel's plan.</summary>
+    private sealed record Part(LayerOperator Layer, ConvolutionShape Band, object? Plan);
+
+    /// <summary>What a layer does for a band: nothing where there is no part; first rows of its input and output.</summary>
+    private readonly record struct BandStep(Part? Part, int Read, int Made);
 }

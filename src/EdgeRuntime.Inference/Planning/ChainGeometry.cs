@@ -64,7 +64,7 @@ internal sealed class ChainGeometry
     }
 
     /// <summary>What <see cref="Rows"/> can give: every band as a worker's first, and as the successor of the one before it.</summary>
-    public IEnumerable<RowRange[]> AllRows()
+    public IEnumerable<(int Band, bool IsFirst, RowRange[] Rows)> AllRows()
     {
         for (int first = 0; first < BandsPerImage; first++)
         {
@@ -73,7 +73,7 @@ internal sealed class ChainGeometry
             {
                 RowRange[] rows = new RowRange[Count];
                 Rows(band, made, rows);
-                yield return rows;
+                yield return (band, band == first, rows);
             }
         }
     }
