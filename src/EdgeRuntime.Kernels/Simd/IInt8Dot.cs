@@ -12,7 +12,7 @@ public unsafe interface IInt8Dot<TVector> where TVector : unmanaged
     /// <summary>What it needs.</summary>
     static abstract CpuFeature Requires { get; }
 
-    /// <summary>Measured on a Zen 4 core (AVX-VNNI: half of the theory): products per cycle of a long tile; cycles to requantise 16 sums.</summary>
+    /// <summary>Measured on a Zen 4 core (AVX2: Zen 3; AVX-VNNI: half of the theory): products per cycle of a long tile; cycles to requantise 16 sums.</summary>
     static abstract (double ProductsPerCycle, double RequantizeCycles) Cost { get; }
 
     /// <summary>Elements in 4 bytes: 2 (int16) or 4 (bytes).</summary>

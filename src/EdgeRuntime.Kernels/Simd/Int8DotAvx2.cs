@@ -14,7 +14,7 @@ public readonly unsafe struct Int8DotAvx2 : IInt16Dot<Vector256<int>>
     public static CpuFeature Requires => CpuFeature.Avx2;
 
     /// <inheritdoc/>
-    public static (double ProductsPerCycle, double RequantizeCycles) Cost => (22.4, 9);
+    public static (double ProductsPerCycle, double RequantizeCycles) Cost => (24, 9);
 
     /// <inheritdoc/>
     public static int Step => 2;

@@ -12,20 +12,21 @@ internal static unsafe class ConvolutionInt8AccumulateRuns<TRows, TVectors>
     where TRows : struct, ICount
     where TVectors : struct, ICount
 {
-    /// <summary>accumulators[row][column] = bias[column] + 2 · Σ window[row] · weights[column].</summary>
-    public static void Run(in ConvolutionInt8Tile tile)
+    /// <summary>accumulators[row][column] = bias[column] + 2 · Σ window[row] · weights[column], from <paramref name="first"/> on.</summary>
+    public static void Run(in ConvolutionInt8Tile tile, int first)
     {
-        int* sums = tile.Accumulators, counts = (int*)tile.Weights, offset = counts + ConvolutionInt8Runs.PanelHeader;
+        byte** windows = tile.Windows + first;
+        int* sums = tile.Accumulators + first * TVectors.Value * 8, counts = (int*)tile.Weights, offset = counts + ConvolutionInt8Runs.PanelHeader;
         for (int r = 0; r < TRows.Value; r++)
         {
             Vector256.Load(tile.Bias).Store(sums + r * TVectors.Value * 8);
             if (TVectors.Value > 1) Vector256.Load(tile.Bias + 8).Store(sums + r * TVectors.Value * 8 + 8);
         }
         byte* w = tile.Weights + counts[Int8Runs.Longest];
-        if (counts[3] > 0) Runs<N4>(tile.Windows, ref offset, ref w, counts[3], sums);
-        if (counts[2] > 0) Runs<N3>(tile.Windows, ref offset, ref w, counts[2], sums);
-        if (counts[1] > 0) Runs<N2>(tile.Windows, ref offset, ref w, counts[1], sums);
-        if (counts[0] > 0) Runs<N1>(tile.Windows, ref offset, ref w, counts[0], sums);
+        if (counts[3] > 0) Runs<N4>(windows, ref offset, ref w, counts[3], sums);
+        if (counts[2] > 0) Runs<N3>(windows, ref offset, ref w, counts[2], sums);
+        if (counts[1] > 0) Runs<N2>(windows, ref offset, ref w, counts[1], sums);
+        if (counts[0] > 0) Runs<N1>(windows, ref offset, ref w, counts[0], sums);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -17,7 +17,7 @@ public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<
     private static int LargestFactor => TDot.Step == 2 ? ExactFloatScale.LargestFactor : 1;
 
     /// <summary>As the general kernel, with what was measured on a Zen 3 core for requantisation and tiles, as most panels are.</summary>
-    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => EstimateCycles(shape, 4, 40);
+    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => EstimateCycles(shape, 3, 34);
 
     /// <summary>Layout: as the general kernel; in panels with float scales these stand, negative, in the place of multipliers, and weights and biases are multiplied by their factors.</summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)

@@ -112,23 +112,19 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
     /// <inheritdoc/>
     protected override void RunTile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
     {
-        ConvolutionInt8Tile part = tile;
-        for (int left = tile.Rows; left > 0; left -= Rows)
-        {
-            if (tile.PaddedColumns == Lanes) Multiply<N1>(left, part);
-            else Multiply<N2>(left, part);
-            part.Windows += Rows;
-            part.Accumulators += Rows * tile.PaddedColumns;
-        }
+        for (int row = 0; row < tile.Rows; row += Rows)
+            if (tile.PaddedColumns == Lanes) Multiply<N1>(tile, row);
+            else Multiply<N2>(tile, row);
         if (call.Shift == 0) RequantizeAvx2.Tile(tile, call);
         else RequantizeScalar.Tile(tile, call);
     }
 
-    private static void Multiply<TVectors>(int rows, in ConvolutionInt8Tile tile) where TVectors : struct, ICount
+    private static void Multiply<TVectors>(in ConvolutionInt8Tile tile, int row) where TVectors : struct, ICount
     {
-        if (rows == 1) ConvolutionInt8AccumulateRuns<N1, TVectors>.Run(tile);
-        else if (rows == 2) ConvolutionInt8AccumulateRuns<N2, TVectors>.Run(tile);
-        else ConvolutionInt8AccumulateRuns<N3, TVectors>.Run(tile);
+        int left = tile.Rows - row;
+        if (left == 1) ConvolutionInt8AccumulateRuns<N1, TVectors>.Run(tile, row);
+        else if (left == 2) ConvolutionInt8AccumulateRuns<N2, TVectors>.Run(tile, row);
+        else ConvolutionInt8AccumulateRuns<N3, TVectors>.Run(tile, row);
     }
 
     /// <summary>The runs of all panels; kept with the parameters, as cost, size and contents ask for them in turn.</summary>
