@@ -38,6 +38,7 @@ internal sealed unsafe class ConvolutionInt4Neon : ConvolutionInt4Kernel
 
     private static int Sum(sbyte* x) => -8 * Arm64.AddAcross(AddPairwiseWidening(LoadVector128(x))).ToScalar();
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Row(in Int4Block block, int row)
     {
         Vector128<int> t0 = default, t1 = t0, t2 = t0, t3 = t0, t4 = t0, t5 = t0, t6 = t0, t7 = t0;
@@ -57,31 +58,7 @@ internal sealed unsafe class ConvolutionInt4Neon : ConvolutionInt4Kernel
                         {
                             Vector128<short> s0 = LoadAndReplicateToVector128(start + half), s1 = s0, s2 = s0, s3 = s0;
                             sbyte* p = x + half * Half;
-                            // Four k a turn: two of even rows of nibbles, two of odd ones. Upper halves first: a lower half is then its register's last use, and costs no move.
-                            for (sbyte* stop = p + Half; p != stop; p += 4, w += 2 * Int4Block.Columns)
-                            {
-                                Vector128<sbyte> v0 = LoadVector128((sbyte*)w), v1 = LoadVector128((sbyte*)w + 16), v2 = LoadVector128((sbyte*)w + 32), v3 = LoadVector128((sbyte*)w + 48);
-                                (Vector128<sbyte> x0, Vector128<sbyte> x1, Vector128<sbyte> x2, Vector128<sbyte> x3) = Arm64.LoadAndReplicateToVector128x4(p);
-                                Vector128<sbyte> l0 = v0 & mask, l1 = v1 & mask, h0 = High(v0), h1 = High(v1);
-                                Vector128<sbyte> l2 = v2 & mask, l3 = v3 & mask;
-                                s1 = MultiplyWideningUpperAndAdd(s1, l0, x0);
-                                s3 = MultiplyWideningUpperAndAdd(s3, l1, x0);
-                                s0 = MultiplyWideningLowerAndAdd(s0, l0.GetLower(), x0.GetLower());
-                                s2 = MultiplyWideningLowerAndAdd(s2, l1.GetLower(), x0.GetLower());
-                                Vector128<sbyte> h2 = High(v2), h3 = High(v3);
-                                s1 = MultiplyWideningUpperAndAdd(s1, h0, x1);
-                                s3 = MultiplyWideningUpperAndAdd(s3, h1, x1);
-                                s0 = MultiplyWideningLowerAndAdd(s0, h0.GetLower(), x1.GetLower());
-                                s2 = MultiplyWideningLowerAndAdd(s2, h1.GetLower(), x1.GetLower());
-                                s1 = MultiplyWideningUpperAndAdd(s1, l2, x2);
-                                s3 = MultiplyWideningUpperAndAdd(s3, l3, x2);
-                                s0 = MultiplyWideningLowerAndAdd(s0, l2.GetLower(), x2.GetLower());
-                                s2 = MultiplyWideningLowerAndAdd(s2, l3.GetLower(), x2.GetLower());
-                                s1 = MultiplyWideningUpperAndAdd(s1, h2, x3);
-                                s3 = MultiplyWideningUpperAndAdd(s3, h3, x3);
-                                s0 = MultiplyWideningLowerAndAdd(s0, h2.GetLower(), x3.GetLower());
-                                s2 = MultiplyWideningLowerAndAdd(s2, h3.GetLower(), x3.GetLower());
-                            }
+                            for (sbyte* stop = p + Half; p != stop; p += 8, w += 4 * Int4Block.Columns) Products(ref s0, ref s1, ref s2, ref s3, mask, p, (sbyte*)w);
                             Vector128<short> m0 = Vector128.Create((short)(planes == 2 && plane == 0 ? 16 : 1)), m1 = m0, m2 = m0, m3 = m0;
                             if (block.IsGrouped)
                             {
@@ -112,6 +89,44 @@ internal sealed unsafe class ConvolutionInt4Neon : ConvolutionInt4Kernel
         Store(sums + 20, t5);
         Store(sums + 24, t6);
         Store(sums + 28, t7);
+    }
+
+    /// <summary>
+    /// Products of 8 k, of even and odd rows of nibbles in turn. In-order cores wait for each sum for as long as four products and two other
+    /// instructions take: weights are taken apart in between.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Products(ref Vector128<short> s0, ref Vector128<short> s1, ref Vector128<short> s2, ref Vector128<short> s3, Vector128<sbyte> mask, sbyte* x, sbyte* w)
+    {
+        sbyte* next = x + 4, second = w + 64;
+        Vector128<sbyte> v0 = LoadVector128(w), v1 = LoadVector128(w + 16), v2 = LoadVector128(w + 32), v3 = LoadVector128(w + 48);
+        (Vector128<sbyte> x0, Vector128<sbyte> x1, Vector128<sbyte> x2, Vector128<sbyte> x3) = Arm64.LoadAndReplicateToVector128x4(x);
+        Vector128<sbyte> l0 = v0 & mask, l1 = v1 & mask, h0 = High(v0), h1 = High(v1), l2 = v2 & mask, l3 = v3 & mask;
+        Products(ref s0, ref s1, ref s2, ref s3, l0, l1, x0);
+        Vector128<sbyte> h2 = High(v2), h3 = High(v3);
+        Vector128<sbyte> u0 = LoadVector128(second), u1 = LoadVector128(second + 16), u2 = LoadVector128(second + 32), u3 = LoadVector128(second + 48);
+        Products(ref s0, ref s1, ref s2, ref s3, h0, h1, x1);
+        Vector128<sbyte> m0 = u0 & mask, m1 = u1 & mask;
+        Products(ref s0, ref s1, ref s2, ref s3, l2, l3, x2);
+        Vector128<sbyte> n0 = High(u0), n1 = High(u1);
+        (Vector128<sbyte> x4, Vector128<sbyte> x5, Vector128<sbyte> x6, Vector128<sbyte> x7) = Arm64.LoadAndReplicateToVector128x4(next);
+        Products(ref s0, ref s1, ref s2, ref s3, h2, h3, x3);
+        Vector128<sbyte> m2 = u2 & mask, m3 = u3 & mask;
+        Products(ref s0, ref s1, ref s2, ref s3, m0, m1, x4);
+        Vector128<sbyte> n2 = High(u2), n3 = High(u3);
+        Products(ref s0, ref s1, ref s2, ref s3, n0, n1, x5);
+        Products(ref s0, ref s1, ref s2, ref s3, m2, m3, x6);
+        Products(ref s0, ref s1, ref s2, ref s3, n2, n3, x7);
+    }
+
+    /// <summary>32 channels' products with one element. Upper halves first: a lower half is then its register's last use, and costs no move.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Products(ref Vector128<short> s0, ref Vector128<short> s1, ref Vector128<short> s2, ref Vector128<short> s3, Vector128<sbyte> w0, Vector128<sbyte> w1, Vector128<sbyte> x)
+    {
+        s1 = MultiplyWideningUpperAndAdd(s1, w0, x);
+        s3 = MultiplyWideningUpperAndAdd(s3, w1, x);
+        s0 = MultiplyWideningLowerAndAdd(s0, w0.GetLower(), x.GetLower());
+        s2 = MultiplyWideningLowerAndAdd(s2, w1.GetLower(), x.GetLower());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
