@@ -35,26 +35,13 @@ internal sealed unsafe class NibbleLinearGemv<S, V>(string name, CpuFeature requ
             {
                 V a0 = plane == 0 ? S.Broadcast(starts + chunk) : S.Create(0), a1 = a0, a2 = a0, a3 = a0, b0 = S.Create(0), b1 = b0, b2 = b0, b3 = b0;
                 byte* w = panel + plane * Int4Block.ChunkBytes + column * 4;
-                int next = S.Lanes * 4;
                 float* p = x;
                 for (int step = 0; step < Int4Block.Chunk / 8; step++, w += StepBytes, p += 8)
                 {
-                    V v = S.Broadcast(p);
-                    a0 = Add(a0, w, v, 0); a1 = Add(a1, w + next, v, 0); a2 = Add(a2, w + 2 * next, v, 0); a3 = Add(a3, w + 3 * next, v, 0);
-                    v = S.Broadcast(p + 1);
-                    b0 = Add(b0, w, v, 1); b1 = Add(b1, w + next, v, 1); b2 = Add(b2, w + 2 * next, v, 1); b3 = Add(b3, w + 3 * next, v, 1);
-                    v = S.Broadcast(p + 2);
-                    a0 = Add(a0, w, v, 2); a1 = Add(a1, w + next, v, 2); a2 = Add(a2, w + 2 * next, v, 2); a3 = Add(a3, w + 3 * next, v, 2);
-                    v = S.Broadcast(p + 3);
-                    b0 = Add(b0, w, v, 3); b1 = Add(b1, w + next, v, 3); b2 = Add(b2, w + 2 * next, v, 3); b3 = Add(b3, w + 3 * next, v, 3);
-                    v = S.Broadcast(p + 4);
-                    a0 = Add(a0, w, v, 4); a1 = Add(a1, w + next, v, 4); a2 = Add(a2, w + 2 * next, v, 4); a3 = Add(a3, w + 3 * next, v, 4);
-                    v = S.Broadcast(p + 5);
-                    b0 = Add(b0, w, v, 5); b1 = Add(b1, w + next, v, 5); b2 = Add(b2, w + 2 * next, v, 5); b3 = Add(b3, w + 3 * next, v, 5);
-                    v = S.Broadcast(p + 6);
-                    a0 = Add(a0, w, v, 6); a1 = Add(a1, w + next, v, 6); a2 = Add(a2, w + 2 * next, v, 6); a3 = Add(a3, w + 3 * next, v, 6);
-                    v = S.Broadcast(p + 7);
-                    b0 = Add(b0, w, v, 7); b1 = Add(b1, w + next, v, 7); b2 = Add(b2, w + 2 * next, v, 7); b3 = Add(b3, w + 3 * next, v, 7);
+                    AddPair(ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, w, p, 0);
+                    AddPair(ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, w, p, 2);
+                    AddPair(ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, w, p, 4);
+                    AddPair(ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, w, p, 6);
                 }
                 float* scales = (float*)(panel + planes * Int4Block.ChunkBytes) + column;
                 V factor = S.Create(planes == 2 && plane == 0 ? 16 : 1);
@@ -69,6 +56,27 @@ internal sealed unsafe class NibbleLinearGemv<S, V>(string name, CpuFeature requ
         S.Store(sums + column + 3 * S.Lanes, t3);
     }
 
+    /// <summary>Adds the products of two elements, with registers enough one kind of instruction after the other.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Add(V sum, byte* words, V x, int position) => S.Fma(S.Nibbles(words, position), x, sum);
+    private static void AddPair(ref V a0, ref V a1, ref V a2, ref V a3, ref V b0, ref V b1, ref V b2, ref V b3, byte* w, float* x, int i)
+    {
+        int next = S.Lanes * 4;
+        if (S.Registers > 16)
+        {
+            V m0 = S.Nibbles(w, i), m1 = S.Nibbles(w + next, i), m2 = S.Nibbles(w + 2 * next, i), m3 = S.Nibbles(w + 3 * next, i);
+            V n0 = S.Nibbles(w, i + 1), n1 = S.Nibbles(w + next, i + 1), n2 = S.Nibbles(w + 2 * next, i + 1), n3 = S.Nibbles(w + 3 * next, i + 1);
+            V f0 = S.FromIntegers(m0), f1 = S.FromIntegers(m1), f2 = S.FromIntegers(m2), f3 = S.FromIntegers(m3);
+            V g0 = S.FromIntegers(n0), g1 = S.FromIntegers(n1), g2 = S.FromIntegers(n2), g3 = S.FromIntegers(n3);
+            a0 = S.FmaElement(f0, x, i, a0); a1 = S.FmaElement(f1, x, i, a1); a2 = S.FmaElement(f2, x, i, a2); a3 = S.FmaElement(f3, x, i, a3);
+            b0 = S.FmaElement(g0, x, i + 1, b0); b1 = S.FmaElement(g1, x, i + 1, b1); b2 = S.FmaElement(g2, x, i + 1, b2); b3 = S.FmaElement(g3, x, i + 1, b3);
+            return;
+        }
+        V v = S.Broadcast(x + i);
+        a0 = Add(a0, w, v, i); a1 = Add(a1, w + next, v, i); a2 = Add(a2, w + 2 * next, v, i); a3 = Add(a3, w + 3 * next, v, i);
+        v = S.Broadcast(x + i + 1);
+        b0 = Add(b0, w, v, i + 1); b1 = Add(b1, w + next, v, i + 1); b2 = Add(b2, w + 2 * next, v, i + 1); b3 = Add(b3, w + 3 * next, v, i + 1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Add(V sum, byte* words, V x, int position) => S.Fma(S.FromIntegers(S.Nibbles(words, position)), x, sum);
 }

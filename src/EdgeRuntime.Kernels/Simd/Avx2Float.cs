@@ -9,6 +9,8 @@ internal readonly unsafe struct Avx2Float : IFloatVector<Vector256<float>>
 {
     public static int Lanes => 8;
 
+    public static int Registers => 16;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Load(float* p) => Avx.LoadVector256(p);
 
@@ -84,6 +86,12 @@ internal readonly unsafe struct Avx2Float : IFloatVector<Vector256<float>>
     public static Vector256<float> Nibbles(byte* words, int position)
     {
         Vector256<int> all = Vector256.Load((int*)words);
-        return Vector256.ConvertToSingle(position == 7 ? all >>> 28 : all & Vector256.Create(15 << (4 * position)));
+        return (position == 7 ? all >>> 28 : all & Vector256.Create(15 << (4 * position))).AsSingle();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> FromIntegers(Vector256<float> v) => Vector256.ConvertToSingle(v.AsInt32());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> FmaElement(Vector256<float> a, float* elements, int index, Vector256<float> c) => Fma(a, Broadcast(elements + index), c);
 }

@@ -9,6 +9,8 @@ internal readonly unsafe struct Avx512Float : IFloatVector<Vector512<float>>
 {
     public static int Lanes => 16;
 
+    public static int Registers => 32;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(float* p) => Avx512F.LoadVector512(p);
 
@@ -75,6 +77,12 @@ internal readonly unsafe struct Avx512Float : IFloatVector<Vector512<float>>
     public static Vector512<float> Nibbles(byte* words, int position)
     {
         Vector512<int> all = Vector512.Load((int*)words);
-        return Vector512.ConvertToSingle(position == 7 ? all >>> 28 : all & Vector512.Create(15 << (4 * position)));
+        return (position == 7 ? all >>> 28 : all & Vector512.Create(15 << (4 * position))).AsSingle();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> FromIntegers(Vector512<float> v) => Vector512.ConvertToSingle(v.AsInt32());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> FmaElement(Vector512<float> a, float* elements, int index, Vector512<float> c) => Fma(a, Broadcast(elements + index), c);
 }

@@ -10,6 +10,9 @@ internal unsafe interface IFloatVector<V> where V : unmanaged
     /// <summary>Floats in a register.</summary>
     static abstract int Lanes { get; }
 
+    /// <summary>Registers. Where there are many, a kernel has room to load before it multiplies and to keep dependent instructions apart, as in-order cores need it.</summary>
+    static abstract int Registers { get; }
+
     /// <summary>Lanes floats, any alignment.</summary>
     static abstract V Load(float* p);
 
@@ -58,11 +61,17 @@ internal unsafe interface IFloatVector<V> where V : unmanaged
     /// <summary>v, but 0 where <paramref name="x"/> is below <paramref name="limit"/>.</summary>
     static abstract V ZeroBelow(V v, V x, V limit);
 
+    /// <summary>a · elements[index] + c, rounded once; may read up to elements[index | 3].</summary>
+    static abstract V FmaElement(V a, float* elements, int index, V c);
+
     /// <summary>
     /// Nibble number <paramref name="position"/> of each 32-bit word at <paramref name="words"/>, unsigned, times 16^position; the
-    /// last one, whose power would be the sign's, times 1.
+    /// last one, whose power would be the sign's, times 1. As integers, for <see cref="FromIntegers"/>.
     /// </summary>
     static abstract V Nibbles(byte* words, int position);
+
+    /// <summary>The floats of 32-bit integers.</summary>
+    static abstract V FromIntegers(V v);
 
     /// <summary>The sum of all lanes.</summary>
     static abstract float Sum(V v);

@@ -9,6 +9,8 @@ internal readonly unsafe struct NeonFloat : IFloatVector<Vector128<float>>
 {
     public static int Lanes => 4;
 
+    public static int Registers => 32;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Load(float* p) => AdvSimd.LoadVector128(p);
 
@@ -84,6 +86,12 @@ internal readonly unsafe struct NeonFloat : IFloatVector<Vector128<float>>
     public static Vector128<float> Nibbles(byte* words, int position)
     {
         Vector128<int> all = Vector128.Load((int*)words);
-        return Vector128.ConvertToSingle(position == 7 ? all >>> 28 : all & Vector128.Create(15 << (4 * position)));
+        return (position == 7 ? all >>> 28 : all & Vector128.Create(15 << (4 * position))).AsSingle();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> FromIntegers(Vector128<float> v) => Vector128.ConvertToSingle(v.AsInt32());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> FmaElement(Vector128<float> a, float* elements, int index, Vector128<float> c) => AdvSimd.Arm64.FusedMultiplyAddBySelectedScalar(c, a, AdvSimd.LoadVector128(elements + (index & ~3)), (byte)(index & 3));
 }

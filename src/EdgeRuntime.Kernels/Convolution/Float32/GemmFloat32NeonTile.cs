@@ -196,15 +196,27 @@ internal static unsafe class GemmFloat32NeonTile
                 float* a = t.Rows[0] + o * t.OuterStep + i * t.InnerStep, end = a + t.Length;
                 for (; a <= end - 4; a += 4, b += 4 * columns)
                 {
+                    // Four vectors by one instruction, before all products: no load then waits behind one. The element comes last, as weights' registers must not wrap around.
+                    (Vector128<float> u0, Vector128<float> u1, Vector128<float> u2, Vector128<float> u3) = Arm64.Load4xVector128(b);
+                    if (TVectors.Value == 1)
+                    {
+                        Vector128<float> z = LoadVector128(a);
+                        c0 = FusedMultiplyAddBySelectedScalar(c0, u0, z, 0);
+                        c1 = FusedMultiplyAddBySelectedScalar(c1, u1, z, 1);
+                        c2 = FusedMultiplyAddBySelectedScalar(c2, u2, z, 2);
+                        c3 = FusedMultiplyAddBySelectedScalar(c3, u3, z, 3);
+                        continue;
+                    }
+                    (Vector128<float> u4, Vector128<float> u5, Vector128<float> u6, Vector128<float> u7) = Arm64.Load4xVector128(b + 16);
                     Vector128<float> x = LoadVector128(a);
-                    c0 = FusedMultiplyAddBySelectedScalar(c0, LoadVector128(b), x, 0);
-                    if (TVectors.Value > 1) d0 = FusedMultiplyAddBySelectedScalar(d0, LoadVector128(b + Lanes), x, 0);
-                    c1 = FusedMultiplyAddBySelectedScalar(c1, LoadVector128(b + columns), x, 1);
-                    if (TVectors.Value > 1) d1 = FusedMultiplyAddBySelectedScalar(d1, LoadVector128(b + columns + Lanes), x, 1);
-                    c2 = FusedMultiplyAddBySelectedScalar(c2, LoadVector128(b + 2 * columns), x, 2);
-                    if (TVectors.Value > 1) d2 = FusedMultiplyAddBySelectedScalar(d2, LoadVector128(b + 2 * columns + Lanes), x, 2);
-                    c3 = FusedMultiplyAddBySelectedScalar(c3, LoadVector128(b + 3 * columns), x, 3);
-                    if (TVectors.Value > 1) d3 = FusedMultiplyAddBySelectedScalar(d3, LoadVector128(b + 3 * columns + Lanes), x, 3);
+                    c0 = FusedMultiplyAddBySelectedScalar(c0, u0, x, 0);
+                    d0 = FusedMultiplyAddBySelectedScalar(d0, u1, x, 0);
+                    c1 = FusedMultiplyAddBySelectedScalar(c1, u2, x, 1);
+                    d1 = FusedMultiplyAddBySelectedScalar(d1, u3, x, 1);
+                    c2 = FusedMultiplyAddBySelectedScalar(c2, u4, x, 2);
+                    d2 = FusedMultiplyAddBySelectedScalar(d2, u5, x, 2);
+                    c3 = FusedMultiplyAddBySelectedScalar(c3, u6, x, 3);
+                    d3 = FusedMultiplyAddBySelectedScalar(d3, u7, x, 3);
                 }
                 for (; a < end; a++, b += columns)
                 {
