@@ -22,7 +22,7 @@ internal sealed unsafe class ConvolutionInt4Neon : ConvolutionInt4Kernel
     {
         GemmGeometry g = Geometry(shape);
         double rows = (double)g.Rows * g.Groups;
-        return 400 + rows * (g.Panels * (Int4Block.Columns * g.Depth * (parameters.WeightBits / 4) / 6.5 + 60) + g.Depth / 2.0);
+        return 400 + rows * (g.Panels * (Int4Block.Columns * g.Depth * (parameters.WeightBits / 4) / 7.1 + 60) + g.Depth / 2.0);
     }
 
     internal override int NibbleIndex(int k, int column) => (k / 2 * Int4Block.Columns + column) * 2 + k % 2;

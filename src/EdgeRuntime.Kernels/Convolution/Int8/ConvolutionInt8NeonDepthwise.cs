@@ -36,7 +36,7 @@ internal unsafe struct Int8NeonDepthwiseRow
 /// </summary>
 public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
 {
-    private const int HeaderBytes = 64, StripBytes = 16384, TripleAt = 64 + 9 * 8;
+    private const int HeaderBytes = 64, StripBytes = 16384, TripleAt = 64 + 9 * 8, LongRow = 12;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } =
@@ -48,7 +48,7 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
 
     /// <inheritdoc/>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
-        200 + (double)shape.Positions * Blocks(shape) * (Is3x3(shape) ? 22 : 14 + 4 * shape.Depth) + (shape.IsPadded ? PaddedInput.Rows(shape) * (20 + PaddedInput.Pitch(shape) / 16.0) : 0);
+        200 + (double)shape.Positions * Blocks(shape) * (Is3x3(shape) ? 18 : 14 + 4 * shape.Depth) + (shape.IsPadded ? PaddedInput.Rows(shape) * (20 + PaddedInput.Pitch(shape) / 16.0) : 0);
 
     /// <inheritdoc/>
     public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => HeaderBytes + (long)Blocks(shape) * BlockBytes(shape);
@@ -63,7 +63,7 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
     public override int Portions(in ConvolutionShape shape, int stage) =>
         stage < Stages(shape) - 1 ? PaddedInput.Rows(shape.Canonical()) : shape.Batch * shape.Canonical().OutHeight;
 
-    /// <summary>Layout: a header (1 for the 16-bit form; 1 if scaled sums fit 16 bits), then the blocks: 8 biases, 8 multipliers, taps × 8 weights of 8 or 16 bits, and behind nine of 8 bits whether three corners make a sum.</summary>
+    /// <summary>Layout: a header (1 for the 16-bit form; 1 if scaled sums fit 16 bits), then the blocks: 8 biases, 8 multipliers, taps × 8 weights of 8 or 16 bits, and behind nine of 8 bits whether three corners make a sum, and biases and multipliers in <see cref="Int8NeonDepthwisePairs"/>'s order.</summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
     {
         destination.Clear();
@@ -93,6 +93,11 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
                 header[8 + lane] = parameters.Multipliers[channel];
                 fits &= NeonRequantize.Fits(header[lane], magnitudes, header[8 + lane]);
                 if (triple) triple = Math.Abs((int)weights[channel * 9 + 2]) + Math.Abs((int)weights[channel * 9 + 6]) + Math.Abs((int)weights[channel * 9 + 8]) < 256;
+                if (wide) continue;
+                int place = lane / 2 + lane % 2 * 4;
+                Span<int> integers = MemoryMarshal.Cast<byte, int>(target);
+                integers[Int8NeonDepthwisePairs.Bias + place] = integers[Int8NeonDepthwisePairs.SecondBias + place] = header[lane];
+                integers[Int8NeonDepthwisePairs.Multiplier + place] = header[8 + lane];
             }
             if (triple) target[TripleAt] = 1;
         }
@@ -159,10 +164,12 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
     private static void Run<TPlain>(in Int8NeonDepthwiseRow task, int stride) where TPlain : struct, ICount
     {
         bool triple = task.Packed[TripleAt] != 0;
-        if (stride == 1 && triple) Int8NeonDepthwiseTiles.Stride1<TPlain, N1>(task);
-        else if (stride == 1) Int8NeonDepthwiseTiles.Stride1<TPlain, N0>(task);
-        else if (triple) Int8NeonDepthwiseTiles.Stride2<TPlain, N1>(task);
-        else Int8NeonDepthwiseTiles.Stride2<TPlain, N0>(task);
+        if (stride == 2 && triple) Int8NeonDepthwisePairs.Run<N2, TPlain, N1>(task);
+        else if (stride == 2) Int8NeonDepthwisePairs.Run<N2, TPlain, N0>(task);
+        else if (task.Width >= LongRow && triple) Int8NeonDepthwisePairs.Run<N1, TPlain, N1>(task);
+        else if (task.Width >= LongRow) Int8NeonDepthwisePairs.Run<N1, TPlain, N0>(task);
+        else if (triple) Int8NeonDepthwiseTiles.Stride1<TPlain, N1>(task);
+        else Int8NeonDepthwiseTiles.Stride1<TPlain, N0>(task);
     }
 
     private static bool Is3x3(in ConvolutionShape s) => s.KernelHeight == 3 && s.KernelWidth == 3 && s.DilationX == 1 && s.StrideX <= 2;

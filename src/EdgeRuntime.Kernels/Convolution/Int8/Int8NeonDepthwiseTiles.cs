@@ -47,47 +47,6 @@ internal static unsafe class Int8NeonDepthwiseTiles
         }
     }
 
-    /// <summary>3×3, stride 2: two outputs a turn share a column, the next turn its last.</summary>
-    public static void Stride2<TPlain, TTriple>(in Int8NeonDepthwiseRow t) where TPlain : struct, ICount where TTriple : struct, ICount
-    {
-        sbyte* w = (sbyte*)t.Packed + 64;
-        Vector64<sbyte> w0 = LoadVector64(w), w1 = LoadVector64(w + 8), w2 = LoadVector64(w + 16);
-        Vector64<sbyte> w3 = LoadVector64(w + 24), w4 = LoadVector64(w + 32), w5 = LoadVector64(w + 40);
-        Vector64<sbyte> w6 = LoadVector64(w + 48), w7 = LoadVector64(w + 56), w8 = LoadVector64(w + 64);
-        Epilogue e = new(t);
-        nint channels = t.Channels;
-        for (int row = 0; row < t.Rows; row++)
-        {
-            // z: the column behind the one that x points to.
-            sbyte* x0 = t.Input + row * t.InputPitch, x1 = x0 + t.RowStep, x2 = x1 + t.RowStep, y = t.Output + row * t.OutputPitch;
-            sbyte* z0 = x0 + channels, z1 = x1 + channels, z2 = x2 + channels;
-            nint i = 3 * channels, left = t.Width - 1;
-            Vector64<sbyte> a0 = LoadVector64(x0), a1 = LoadVector64(x1), a2 = LoadVector64(x2);
-            Vector64<sbyte> b0 = LoadVector64(z0), b1 = LoadVector64(z1), b2 = LoadVector64(z2);
-            Vector64<sbyte> c0 = LoadVector64(x0 + 2 * channels), c1 = LoadVector64(x1 + 2 * channels), c2 = LoadVector64(x2 + 2 * channels);
-            (Vector128<int> low, Vector128<int> high) = Sums<TTriple>(e, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
-            for (; left >= 2; left -= 2)
-            {
-                b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
-                Window<TPlain, TTriple>(e, y, z0 + i, z1 + i, z2 + i, ref low, ref high, c0, c1, c2, b0, b1, b2, out a0, out a1, out a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
-                i += 2 * channels;
-                y += channels;
-                b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
-                Window<TPlain, TTriple>(e, y, z0 + i, z1 + i, z2 + i, ref low, ref high, a0, a1, a2, b0, b1, b2, out c0, out c1, out c2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
-                i += 2 * channels;
-                y += channels;
-            }
-            if (left > 0)
-            {
-                b0 = LoadVector64(x0 + i); b1 = LoadVector64(x1 + i); b2 = LoadVector64(x2 + i);
-                Window<TPlain, TTriple>(e, y, z0 + i, z1 + i, z2 + i, ref low, ref high, c0, c1, c2, b0, b1, b2, out a0, out a1, out a2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
-                i += 2 * channels;
-                y += channels;
-            }
-            e.Store<TPlain>(y, low, high);
-        }
-    }
-
     /// <summary>Any window, 16-bit weights, two outputs at a time; a last single one is computed twice.</summary>
     public static void General(in Int8NeonDepthwiseRow t)
     {
@@ -191,15 +150,19 @@ internal static unsafe class Int8NeonDepthwiseTiles
     }
 
     /// <summary>Requantises and stores eight channels.</summary>
-    private readonly struct Epilogue
+    internal readonly struct Epilogue
     {
         public readonly Vector128<int> Bias0, Bias1, Multiplier0, Multiplier1, Shift;
         public readonly Vector128<short> ZeroPoint;
         public readonly Vector64<sbyte> Min, Max;
+        public readonly int* Packed;
+        public readonly nint Channels;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Epilogue(in Int8NeonDepthwiseRow t)
         {
+            Packed = (int*)t.Packed;
+            Channels = t.Channels;
             Bias0 = LoadVector128((int*)t.Packed);
             Bias1 = LoadVector128((int*)t.Packed + 4);
             Multiplier0 = LoadVector128((int*)t.Packed + 8);
