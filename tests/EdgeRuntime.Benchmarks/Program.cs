@@ -11,6 +11,7 @@ internal static class Program
         ["lab"] = LabBenchmark.Run,
         ["micro"] = MicroKernelBenchmark.Run,
         ["lab-arm"] = ArmBenchmark.Run,
+        ["lab-x64"] = X64Benchmark.Run,
         ["load"] = LoadBenchmark.Run,
         ["latency"] = LatencyBenchmark.Run,
         ["threads"] = ThreadsBenchmark.Run,

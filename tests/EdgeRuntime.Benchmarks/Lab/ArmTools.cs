@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -39,8 +38,8 @@ internal sealed partial class ArmTools(string script)
         string listing = Path.GetTempFileName();
         try
         {
-            Run(script, "", ["-cpu", processor, Program, .. arguments], new() { ["TieredCompilation"] = "0", ["JitDisasm"] = "EdgeRuntime.Kernels.*:*", ["JitDisasmWithCodeBytes"] = "1", ["JitStdOutFile"] = listing });
-            return [.. Methods(File.ReadLines(listing)).SelectMany(m => InnermostLoops(m.Name, m.Lines))];
+            Llvm.Run(script, "", ["-cpu", processor, Program, .. arguments], new() { ["TieredCompilation"] = "0", ["JitDisasm"] = "EdgeRuntime.Kernels.*:*", ["JitDisasmWithCodeBytes"] = "1", ["JitStdOutFile"] = listing });
+            return [.. JitListing.InnermostLoops(listing, Branch(), Call()).Where(l => l.Lines.Any(i => ProductsOf(i) > 0)).Select(l => new ArmLoop(l.Method, Disassemble(l.Code)))];
         }
         finally
         {
@@ -49,10 +48,10 @@ internal sealed partial class ArmTools(string script)
     }
 
     /// <summary>Cycles of one turn, dependencies between turns included, all data in the first-level cache; null where the core's model lacks an instruction.</summary>
-    public static double? Cycles(IReadOnlyList<string> loop, string core) => Analyse(loop, core, "Total Cycles:") / Turns;
+    public static double? Cycles(IReadOnlyList<string> loop, string core) => Llvm.Analyse(loop, "aarch64", core, "Total Cycles:", Turns) / Turns;
 
     /// <summary>The least cycles in which the core can issue the multiplications of a loop, whatever else there is.</summary>
-    public static double? MultiplyLimit(IReadOnlyList<string> loop, string core) => Analyse([.. loop.Where(l => ProductsOf(l) > 0)], core, "Block RThroughput:");
+    public static double? MultiplyLimit(IReadOnlyList<string> loop, string core) => Llvm.Analyse([.. loop.Where(l => ProductsOf(l) > 0)], "aarch64", core, "Block RThroughput:", Turns);
 
     /// <summary>Instructions that the kernels execute in a run of this program; packing and choosing left out.</summary>
     public long Instructions(string processor, params string[] arguments)
@@ -60,7 +59,7 @@ internal sealed partial class ArmTools(string script)
         string counts = Path.GetTempFileName();
         try
         {
-            Run(script, "", ["-cpu", processor, "-count", counts, Program, .. arguments]);
+            Llvm.Run(script, "", ["-cpu", processor, "-count", counts, Program, .. arguments]);
             return File.ReadLines(counts).Where(l => l.Contains("EdgeRuntime.Kernels]", StringComparison.Ordinal) && !NotRunning().IsMatch(l))
                 .Sum(l => long.Parse(l[..l.IndexOf(' ')], CultureInfo.InvariantCulture));
         }
@@ -86,75 +85,12 @@ internal sealed partial class ArmTools(string script)
 
     private static string Program => typeof(ArmTools).Assembly.Location;
 
-    private static IEnumerable<(string Name, List<string> Lines)> Methods(IEnumerable<string> listing)
-    {
-        const string Heading = "; Assembly listing for method ";
-        string name = "";
-        List<string> lines = [];
-        foreach (string line in listing)
-        {
-            if (!line.StartsWith(Heading, StringComparison.Ordinal))
-            {
-                lines.Add(line);
-                continue;
-            }
-            yield return (name, lines);
-            (name, lines) = (line[Heading.Length..], []);
-        }
-        yield return (name, lines);
-    }
-
-    /// <summary>From the target of each backward branch to the branch, where no other such branch and no call lies between.</summary>
-    private static IEnumerable<ArmLoop> InnermostLoops(string method, List<string> lines)
-    {
-        List<string> code = [], words = [];
-        Dictionary<string, int> labels = [];
-        List<(int From, int To)> loops = [];
-        foreach (string line in lines)
-        {
-            if (Label().Match(line) is { Success: true } label) labels[label.Groups[1].Value] = code.Count;
-            if (Instruction().Match(line) is not { Success: true } m) continue;
-            string text = m.Groups[2].Value.Trim();
-            if (Branch().IsMatch(text) && labels.TryGetValue(text[(text.LastIndexOfAny([' ', ',']) + 1)..], out int target)) loops.Add((target, code.Count));
-            code.Add(text);
-            words.Add(m.Groups[1].Value);
-        }
-        foreach (var (from, to) in loops)
-        {
-            if (loops.Exists(l => l != (from, to) && l.From >= from && l.To <= to)) continue;
-            IEnumerable<string> turn = code.Skip(from).Take(to - from + 1);
-            if (!turn.Any(i => ProductsOf(i) > 0) || turn.Any(i => Call().IsMatch(i))) continue;
-            yield return new ArmLoop(method, Disassemble(words.Skip(from).Take(to - from + 1)));
-        }
-    }
-
     /// <summary>llvm's words for machine code: the JIT's are not quite its assembler's.</summary>
     private static string[] Disassemble(IEnumerable<string> words)
     {
         string bytes = string.Join('\n', words.Select(w => $"0x{w[6..8]},0x{w[4..6]},0x{w[2..4]},0x{w[..2]}"));
-        string text = Run("llvm-mc-19", bytes, ["--disassemble", "--triple=aarch64", "--mattr=+all"]);
-        return [.. text.Split('\n').Select(l => l.Trim().Replace('\t', ' ')).Where(l => l.Length > 0 && l[0] != '.')];
+        return Llvm.Disassemble(bytes, "aarch64", "+all");
     }
-
-    private static double? Analyse(IReadOnlyList<string> code, string core, string figure)
-    {
-        try
-        {
-            string report = Run("llvm-mca-19", string.Join('\n', code), ["-march=aarch64", $"-mcpu={core}", $"-iterations={Turns}"]);
-            int at = report.IndexOf(figure, StringComparison.Ordinal) + figure.Length;
-            return double.Parse(report.AsSpan(at, report.IndexOf('\n', at) - at), CultureInfo.InvariantCulture);
-        }
-        catch (InvalidOperationException)
-        {
-            return null;
-        }
-    }
-
-    [GeneratedRegex(@"^(G_M\w+):")]
-    private static partial Regex Label();
-
-    [GeneratedRegex(@"^\s+([0-9A-F]{8})\s+(.*)$")]
-    private static partial Regex Instruction();
 
     [GeneratedRegex(@"^blr?\s")]
     private static partial Regex Call();
@@ -167,18 +103,4 @@ internal sealed partial class ArmTools(string script)
 
     [GeneratedRegex(@"WeightUnits::|DisplayClass|<>c::|::(Pack|WeightIndex|get_|NeedsCare|HasExtremePair|Arrange|Blocks|Fits|LargestSum|OffsetOf|Is3x3|Steps|Units|EstimateCycles|Cheapest|Select|Supports|PrintMembers|Tiles\(|\.c?ctor)")]
     private static partial Regex NotRunning();
-
-    private static string Run(string program, string input, string[] arguments, Dictionary<string, string>? runtime = null)
-    {
-        ProcessStartInfo start = new(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (name, value) in runtime ?? []) start.Environment["DOTNET_" + name] = value;
-        using Process process = Process.Start(start) ?? throw new InvalidOperationException($"{program} does not start");
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        process.StandardInput.Write(input);
-        process.StandardInput.Close();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        if (process.ExitCode != 0) throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {errors.Result}");
-        return output;
-    }
 }
