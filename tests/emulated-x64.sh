@@ -16,10 +16,11 @@ tools=${EDGE_ARM64_TOOLS:-}
 [ -e "$tools/launcher/launcher.csproj" ] || { echo "emulated-x64.sh: name the folder with launcher/launcher.csproj: --tools FOLDER" >&2; exit 2; }
 tests() { printf "run '%s'" "$1"; shift; printf " '%s'" "$@"; echo; }
 if [ $# -gt 0 ]; then commands=$(tests "$@"); else
+    networks=$(tests Conformance -verbose -class EdgeRuntime.Conformance.IntegerDigestTests)
     commands="$(tests Kernels.Tests -verbose $(printf -- '-class EdgeRuntime.Kernels.Tests.%s ' ConvolutionInt8ConformanceTests ConvolutionInt4OutputTests RecurrentInt8ConformanceTests ElementwiseConformanceTests))
-$(tests Conformance -verbose -class EdgeRuntime.Conformance.IntegerDigestTests)
-export DOTNET_EnableAVX512=0
-$(tests Conformance -verbose -class EdgeRuntime.Conformance.IntegerDigestTests)"
+$networks
+(export DOTNET_EnableAVX512=0; $networks; exit \$failed) || failed=1
+(export DOTNET_EnableAVXVNNI=0; $networks; exit \$failed) || failed=1"
 fi
 export EDGE_TEST_KERNELS=${EDGE_TEST_KERNELS:-avxvnni,avx512}
 
