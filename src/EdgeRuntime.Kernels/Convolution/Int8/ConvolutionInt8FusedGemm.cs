@@ -80,9 +80,9 @@ public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<
     private static void RunLine(ref ConvolutionInt8Tile tile, byte* window, int count, int step)
     {
         int tiles = count / Rows, last = count % Rows;
-        tile.Windows[0] = window;
-        if (tile.PaddedColumns == Lanes) ConvolutionInt8Accumulate<TDot, Vector256<int>, Int8FloatOutput, N6, N1>.Run(tile, tiles, step);
-        else ConvolutionInt8Accumulate<TDot, Vector256<int>, Int8FloatOutput, N6, N2>.Run(tile, tiles, step);
+        for (int r = 0; r < Rows; r++) tile.Windows[r] = window + (nint)r * step;
+        if (tile.PaddedColumns == Lanes) ConvolutionInt8Accumulate<TDot, Vector256<int>, Int8FloatOutput, N6, N1>.Run(tile, tiles, Rows * step);
+        else ConvolutionInt8Accumulate<TDot, Vector256<int>, Int8FloatOutput, N6, N2>.Run(tile, tiles, Rows * step);
         tile.Output += tiles * Rows * tile.OutputStride;
         if (last == 0) return;
         for (int r = 0; r < last; r++) tile.Windows[r] = window + (nint)(tiles * Rows + r) * step;
