@@ -32,8 +32,9 @@ if [ ! -x "$cache/bochs/bochs/bochs" ]; then
     git init -q "$cache/bochs"
     git -C "$cache/bochs" fetch -q --depth 1 "${BOCHS_SOURCE:-https://github.com/bochs-emu/Bochs}" "$commit"
     git -C "$cache/bochs" checkout -q FETCH_HEAD
+    # Showing instructions a second logs from a signal handler, which may wait for itself.
     (cd "$cache/bochs/bochs" && CXXFLAGS=-O2 CFLAGS=-O2 ./configure --enable-x86-64 --enable-avx --enable-evex --enable-amx --enable-cet \
-        --enable-protection-keys --enable-uintr --enable-all-optimizations --with-nogui --disable-docbook && make -j"$(nproc)") >"$cache/build.log" 2>&1
+        --enable-protection-keys --enable-uintr --enable-all-optimizations --disable-show-ips --with-nogui --disable-docbook && make -j"$(nproc)") >"$cache/build.log" 2>&1
 fi
 if [ ! -e "$cache/vmlinuz" ]; then
     (cd "$cache" && apt-get download -q "$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/ *Depends: //p')" >/dev/null &&
@@ -69,12 +70,12 @@ shared=${EDGE_SHARED:-../shared}/models
     echo 'run() { p=$1; shift; /dotnet/dotnet /app/launcher/arm64-launcher.dll test /app/$p/EdgeRuntime.$p.dll "$@" || failed=1; }'
     echo '/bin/busybox grep -m 1 "model name" /proc/cpuinfo'
     echo "$commands"
-    echo 'echo the tests end with code $failed; /bin/busybox reboot -f'
+    echo 'echo the tests end with code $failed; /bin/busybox sleep 1; /bin/busybox reboot -f'
 } >"$root/init"
 chmod +x "$root/init"
 (cd "$root" && find . | cpio -o -H newc --quiet) >"$work/iso/initrd"
 cp "$cache/vmlinuz" /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$work/iso/"
-# Features the kernel must not use: fsrm (580), as Bochs has no fast strings and Linux 6.1 then copies without end; AMX (600), half
+# What the kernel must not use: fsrm (580), as Bochs has no fast strings and Linux 6.1 then copies without end; AMX (600), half
 # of whose state is missing; five levels of pages and ACPI, whose system management code Bochs does not survive. The reboot is a triple fault, which ends Bochs.
 cat >"$work/iso/isolinux.cfg" <<END
 default linux
@@ -94,6 +95,8 @@ com1: enabled=1, mode=file, dev=$work/serial.txt
 display_library: nogui
 clock: sync=none
 log: $work/bochs.log
+info: action=ignore
+error: action=ignore
 panic: action=fatal
 END
 touch "$work/serial.txt"
