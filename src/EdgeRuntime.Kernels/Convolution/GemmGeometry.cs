@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace EdgeRuntime.Kernels;
@@ -15,8 +16,8 @@ namespace EdgeRuntime.Kernels;
 /// </summary>
 internal readonly struct GemmGeometry
 {
-    /// <summary>Most rows of one portion.</summary>
-    public const int MaxRows = 64;
+    /// <summary>Most rows of one portion; of wider elements half as many.</summary>
+    public const int MaxRows = 128;
 
     private const int BlockBytes = 16384;
     private const int EnoughPortions = 8;
@@ -55,7 +56,7 @@ internal readonly struct GemmGeometry
         Slack = RoundUp(rounded - natural + 64, 64);
         Panels = (s.OutPerGroup + nr - 1) / nr;
         Rows = s.Positions;
-        BlockRows = Math.Clamp(BlockBytes / (Math.Max(1, Depth) * elementBytes) & ~7, 8, MaxRows);
+        BlockRows = Math.Clamp(BlockBytes / (Math.Max(1, Depth) * elementBytes) / mr * mr, Math.Max(mr, 8 / mr * mr), (elementBytes == 1 ? MaxRows : MaxRows / 2) / mr * mr);
         RowBlocks = (Rows + BlockRows - 1) / BlockRows;
         // Blocks of about as many rows each: a last one of a single row would cost like two.
         if (RowBlocks > 0) BlockRows = Math.Min(BlockRows, RoundUp((Rows + RowBlocks - 1) / RowBlocks, mr));
@@ -136,13 +137,26 @@ internal readonly struct GemmGeometry
 
     /// <summary>
     /// The first elements of <paramref name="count"/> rows from <paramref name="first"/> on: in <paramref name="image"/> (the input or its
-    /// padded copy), or in <paramref name="buffer"/> where they are gathered.
+    /// padded copy), or in <paramref name="buffer"/> where they are gathered. <paramref name="rows"/> has room for a multiple of 4.
     /// </summary>
     public unsafe void Locate<T>(T* image, int group, int first, int count, T* buffer, T** rows) where T : unmanaged
     {
         int width = _shape.OutWidth, height = _shape.OutHeight, x = first % width, y = first / width % height, n = first / width / height;
         int stepX = _shape.StrideX * _shape.Channels, pitch = ImageWidth * _shape.Channels;
         T* line = image + ((long)n * ImageHeight + (long)y * _shape.StrideY) * pitch + group * _shape.ChannelsPerGroup;
+        if (!IsGathered && stepX * width == _shape.StrideY * pitch && _shape.StrideY * height == ImageHeight)
+        {
+            // Pointwise: all rows are equally far apart.
+            nint row = (nint)(line + (long)x * stepX), step = stepX * (nint)sizeof(T);
+            Vector128<nint> pair = Vector128.Create([row, row + step]), two = Vector128.Create(2 * step), four = two + two;
+            for (nint* to = (nint*)rows, end = to + count; to < end; to += 4, pair += four)
+            {
+                Vector128.Store(pair, to);
+                Vector128.Store(pair + two, to + 2);
+            }
+            return;
+        }
+        if (IsGathered && Strips(line, x, y, count, buffer, rows, End(image))) return;
         for (int i = 0; i < count; i++)
         {
             rows[i] = line + (long)x * stepX;
@@ -153,34 +167,65 @@ internal readonly struct GemmGeometry
             y = 0;
             line += ((long)ImageHeight - (long)height * _shape.StrideY) * pitch;
         }
-        if (IsGathered) Gather(image, count, buffer, rows);
+        if (IsGathered) Gather(count, buffer, rows, End(image));
+    }
+
+    /// <summary>Behind the last element that may be read.</summary>
+    private unsafe byte* End<T>(T* image) where T : unmanaged =>
+        (byte*)(image + (long)_shape.Batch * ImageHeight * ImageWidth * _shape.Channels) + (IsCopied ? Slack : 0);
+
+    private bool IsContiguous => _shape.Group == 1 && _shape.DilationX == 1;
+
+    /// <summary>
+    /// Gathers windows that overlap from line to line in narrow images: of each column the runs of all lines one behind the other, where each window lies in one piece. False if that would take
+    /// more room than the windows.
+    /// </summary>
+    private unsafe bool Strips<T>(T* line, int x, int y, int count, T* buffer, T** rows, byte* end) where T : unmanaged
+    {
+        int width = _shape.OutWidth, lines = (x + count - 1) / width * _shape.StrideY + _shape.KernelHeight, run = _shape.KernelWidth * _shape.Channels;
+        if (!IsContiguous || _shape.DilationY != 1 || y + (x + count - 1) / width >= _shape.OutHeight || (long)width * lines * run > (long)count * Segment) return false;
+        nint pitch = (nint)ImageWidth * _shape.Channels * _elementBytes;
+        for (int column = 0; column < width; column++)
+            CopyRuns((byte*)(line + column * _shape.StrideX * _shape.Channels), (byte*)(buffer + column * lines * run), run * _elementBytes, pitch, lines, end);
+        T* strip = buffer;
+        for (int i = 0; i < count; i++)
+        {
+            rows[i] = strip + x * lines * run;
+            if (++x < width) continue;
+            x = 0;
+            strip += _shape.StrideY * run;
+        }
+        return true;
     }
 
     /// <summary>Gathers the windows that <paramref name="rows"/> point to, <see cref="Segment"/> elements each, and points there.</summary>
-    private unsafe void Gather<T>(T* image, int count, T* buffer, T** rows) where T : unmanaged
+    private unsafe void Gather<T>(int count, T* buffer, T** rows, byte* end) where T : unmanaged
     {
         int depth = _shape.ChannelsPerGroup, kernelHeight = _shape.KernelHeight, kernelWidth = _shape.KernelWidth, segment = Segment;
-        bool contiguous = depth == _shape.Channels && _shape.DilationX == 1;
+        bool contiguous = IsContiguous;
         nint run = (contiguous ? kernelWidth : 1) * depth * _elementBytes, line = (nint)OuterStride * _elementBytes, column = (nint)_shape.DilationX * _shape.Channels * _elementBytes;
-        nint span = (kernelHeight - 1) * line + ((run + RunUnit - 1) & -RunUnit);
-        byte* end = (byte*)(image + (long)_shape.Batch * ImageHeight * ImageWidth * _shape.Channels) + (IsCopied ? Slack : 0);
         for (int i = 0; i < count; i++, buffer += segment)
         {
             byte* from = (byte*)rows[i], to = (byte*)buffer;
             rows[i] = buffer;
-            if (contiguous && from + span <= end)
-            {
-                // Runs in steps of 16 bytes; what a run writes too much is written over by the next.
-                for (int ky = kernelHeight; ky > 0; ky--, from += line, to += run)
-                {
-                    Vector128.Store(Vector128.Load(from), to);
-                    for (nint k = RunUnit; k < run; k += RunUnit) Vector128.Store(Vector128.Load(from + k), to + k);
-                }
-            }
+            if (contiguous) CopyRuns(from, to, run, line, kernelHeight, end);
             else
                 for (int ky = kernelHeight; ky > 0; ky--, from += line)
-                    for (int kx = 0; kx < (contiguous ? 1 : kernelWidth); kx++, to += run) Copy(from + kx * column, to, run);
+                    for (int kx = 0; kx < kernelWidth; kx++, to += run) Copy(from + kx * column, to, run);
         }
+    }
+
+    /// <summary>Copies <paramref name="count"/> runs that lie <paramref name="pitch"/> bytes apart one behind the other: in steps of 16 bytes where those may be read; what a run writes too much is written over by the next.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void CopyRuns(byte* from, byte* to, nint run, nint pitch, int count, byte* end)
+    {
+        if (from + (count - 1) * pitch + ((run + RunUnit - 1) & -RunUnit) > end)
+            for (; count > 0; count--, from += pitch, to += run) Copy(from, to, run);
+        else if (run <= RunUnit)
+            for (; count > 0; count--, from += pitch, to += run) Vector128.Store(Vector128.Load(from), to);
+        else
+            for (; count > 0; count--, from += pitch, to += run)
+                for (nint k = 0; k < run; k += RunUnit) Vector128.Store(Vector128.Load(from + k), to + k);
     }
 
     /// <summary>Runs are short here (a few elements to some tens): words first, then what is left.</summary>

@@ -39,6 +39,16 @@ internal static class NeonRequantize
     public static Vector128<sbyte> NarrowFittingUpper(Vector64<sbyte> lower, Vector128<int> low, Vector128<int> high, Vector128<short> zeroPoint) =>
         AdvSimd.ExtractNarrowingSaturateUpper(lower, AdvSimd.AddSaturate(AdvSimd.Arm64.UnzipEven(low.AsInt16(), high.AsInt16()), zeroPoint));
 
+    /// <summary>As <see cref="NarrowFitting"/> for a zero point of −128, but 128 more: 0 to 255.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector64<byte> NarrowUnsigned(Vector128<int> low, Vector128<int> high) =>
+        AdvSimd.ExtractNarrowingSaturateUnsignedLower(AdvSimd.Arm64.UnzipEven(low.AsInt16(), high.AsInt16()));
+
+    /// <summary>As <see cref="NarrowUnsigned"/>, into the upper half.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<byte> NarrowUnsignedUpper(Vector64<byte> lower, Vector128<int> low, Vector128<int> high) =>
+        AdvSimd.ExtractNarrowingSaturateUnsignedUpper(lower, AdvSimd.Arm64.UnzipEven(low.AsInt16(), high.AsInt16()));
+
     /// <summary>
     /// Whether every scaled sum fits 16 bits: with |x| ≤ 128 a sum is at most |bias| + 128 · Σ|w|, and scaled at most that times
     /// multiplier / 2^31, rounded.

@@ -1,4 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using static System.Runtime.Intrinsics.Arm.AdvSimd;
 using static System.Runtime.Intrinsics.Arm.AdvSimd.Arm64;
@@ -8,33 +10,48 @@ namespace EdgeRuntime.Kernels;
 
 /// <summary>
 /// Int8 products by SDOT: c[4 columns] += u[4 columns × 4 k] · x[4 k of one row], the row's quadruplet chosen by element, so
-/// that one 16-byte load of a row serves four k-groups. The 8×8 tile has 16 accumulators: 64 SDOT for 12 loads.
-/// Panel: [k/4][8 columns][4 k]. The products are exact: each SDOT adds four of at most 2^14 to 32 bits.
+/// that one 16-byte load of a row serves four k-groups. The 6×16 tile has 24 accumulators: 96 SDOT for 14 loads, and all 32 registers are in use.
+/// Panel: [k/4][columns][4 k], 16 columns or, of a panel with 8 or fewer, 8; then the weights of <see cref="Int8NeonWeights.Extras"/>, whose number and offsets
+/// stand before the panel's weights. The products are exact: each SDOT adds four of at most 2^14 to 32 bits.
 /// </summary>
 public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
 {
-    private const int HeaderBytes = 16 * 8;
+    internal const int Nr = 16;
+
+    private const int HeaderBytes = 16 * Nr;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } =
-        new("conv-s8-gemm-neondot-8x8", "convolution-s8", CpuFeature.Neon | CpuFeature.NeonDot, "SDOT by element, 8×8 tiles, rows read in place or from a padded copy");
+        new("conv-s8-gemm-neondot-6x16", "convolution-s8", CpuFeature.Neon | CpuFeature.NeonDot, "SDOT by element, 6×16 tiles, rows read in place or from a padded copy");
 
     /// <inheritdoc/>
-    protected override int PanelColumns => 8;
+    protected override int PanelColumns => Nr;
+
+    /// <inheritdoc/>
+    private protected override int TileRows => 6;
 
     /// <inheritdoc/>
     protected override int DepthUnit => 4;
 
     /// <inheritdoc/>
-    private protected override long WeightBytes(in GemmGeometry g) => (4L + g.Depth) * 8;
+    private protected override long WeightBytes(in GemmGeometry g) => (4L + g.Depth) * Nr;
 
     /// <inheritdoc/>
     private protected override void PackWeights(in GemmGeometry g, in Int8NeonWeights weights, Span<byte> destination)
     {
-        for (int segment = 0; segment < g.OuterCount * g.InnerCount; segment++)
-            for (int k = 0; k < g.Segment; k++)
-                for (int column = 0; column < weights.Columns; column++)
-                    destination[32 + (segment * g.Segment + k) / 4 * 32 + column * 4 + k % 4] = (byte)weights[column, segment, k];
+        int columns = weights.Columns <= Nr / 2 ? Nr / 2 : Nr;
+        Span<int> extras = MemoryMarshal.Cast<byte, int>(destination[..(4 * Nr)]);
+        destination = destination[(4 * Nr)..];
+        for (int column = 0; column < weights.Columns; column++)
+        {
+            for (int segment = 0; segment < g.OuterCount * g.InnerCount; segment++)
+                for (int k = 0; k < g.Segment; k++)
+                    destination[(segment * g.Segment + k) / 4 * 4 * columns + column * 4 + k % 4] = (byte)weights[column, segment, k];
+            for (int i = 0; i < 4 * weights.Extras.Length; i++)
+                destination[(g.Depth + i / 4 * 4) * columns + column * 4 + i % 4] = (byte)weights.Rest(column, 4 * weights.Extras[i / 4] + i % 4);
+        }
+        extras[0] = weights.Extras.Length;
+        for (int i = 0; i < weights.Extras.Length; i++) extras[1 + i] = (int)g.OffsetOf(4 * weights.Extras[i]);
     }
 
     /// <inheritdoc/>
@@ -42,28 +59,36 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
 
     internal override void Multiply(in Int8NeonBlock block)
     {
-        int rows = block.RowCount, row = rows & ~7;
+        if (block.Columns <= Nr / 2) Run<N1>(block);
+        else Run<N2>(block);
+    }
+
+    private static void Run<TVectors>(in Int8NeonBlock block) where TVectors : struct, ICount
+    {
+        if (block.Finish == Int8NeonFinish.Unsigned) Run<TVectors, N2>(block);
+        else if (block.Finish == Int8NeonFinish.Clamped) Run<TVectors, N1>(block);
+        else Run<TVectors, N0>(block);
+    }
+
+    private static void Run<TVectors, TFinish>(in Int8NeonBlock block) where TVectors : struct, ICount where TFinish : struct, ICount
+    {
+        int rows = block.RowCount, row = rows / 6 * 6;
         // The last tile may reach back over rows that are done, and write the same values again.
-        if (rows - row > 4 && rows > 8) row += 8;
-        if (row > 0) Run<N8>(block, 0, row);
-        if (rows - row > 1 && rows >= 4) Run<N4>(block, row, rows);
-        else for (; row < rows; row++) Tile1(block, row);
+        if (rows - row > 4 && rows > 6) row += 6;
+        if (row > 0) Tile<N6, TVectors, TFinish>(block, 0, row);
+        if (rows - row > 1 && rows >= 4) Tile<N4, TVectors, TFinish>(block, row, rows);
+        else for (; row < rows; row++) Tile1<TVectors>(block, row);
     }
 
-    private static void Run<TRows>(in Int8NeonBlock block, int first, int stop) where TRows : struct, ICount
-    {
-        if (block.Finish == Int8NeonFinish.Clamped) Tile<TRows, N1>(block, first, stop);
-        else Tile<TRows, N0>(block, first, stop);
-    }
-
-    /// <summary>8 or 4 rows × 8 columns: 16 bytes of each row meet four k-groups of the panel.</summary>
+    /// <summary>6 or 4 rows × 8 columns once or twice: 16 bytes of each row meet four k-groups of the panel.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Tile<TRows, TClamped>(in Int8NeonBlock block, int first, int stop) where TRows : struct, ICount where TClamped : struct, ICount
+    private static void Tile<TRows, TVectors, TFinish>(in Int8NeonBlock block, int first, int stop)
+        where TRows : struct, ICount where TVectors : struct, ICount where TFinish : struct, ICount
     {
-        int segments = block.OuterCount * block.InnerCount, sixteens = block.Segment >> 4, fours = (block.Segment & 15) >> 2;
-        bool careful = block.Finish == Int8NeonFinish.Careful || block.Columns < 8;
-        int* panel = (int*)block.Panel;
-        nint pitch = (nint)block.OutputPitch;
+        int* panel = (int*)block.Panel, extras = panel + 3 * Nr;
+        int segments = block.OuterCount * block.InnerCount, beyond = *extras, sixteens = block.Segment >> 4, fours = (block.Segment & 15) >> 2;
+        bool careful = block.Finish == Int8NeonFinish.Careful || block.Columns < 8 * TVectors.Value;
+        nint pitch = (nint)block.OutputPitch, two = 2 * pitch;
         sbyte** end = block.Rows + Math.Min(stop, block.RowCount), last = block.Rows + block.RowCount - TRows.Value;
         sbyte* y = block.Output + first * pitch;
         for (sbyte** r = block.Rows + first; r < end; r += TRows.Value)
@@ -73,142 +98,153 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
                 y -= (r - last) * pitch;
                 r = last;
             }
-            sbyte* p0 = r[0], p1 = r[1], p2 = r[2], p3 = r[3];
-            sbyte* p4 = TRows.Value > 4 ? r[4] : null, p5 = TRows.Value > 4 ? r[5] : null, p6 = TRows.Value > 4 ? r[6] : null, p7 = TRows.Value > 4 ? r[7] : null;
-            sbyte* b = (sbyte*)panel + HeaderBytes;
+            sbyte* p0 = r[0], p1 = r[1], p2 = r[2], p3 = r[3], p4 = TRows.Value > 4 ? r[4] : null, p5 = TRows.Value > 4 ? r[5] : null;
             // Pairs of loads: as copies of the first the others would be moves, one for each register.
-            (Vector128<int> c0, Vector128<int> d0) = LoadPairVector128(panel);
-            (Vector128<int> c1, Vector128<int> d1) = LoadPairVector128(panel);
-            (Vector128<int> c2, Vector128<int> d2) = LoadPairVector128(panel);
-            (Vector128<int> c3, Vector128<int> d3) = LoadPairVector128(panel);
-            Vector128<int> c4 = default, c5 = default, c6 = default, c7 = default, d4 = default, d5 = default, d6 = default, d7 = default;
-            if (TRows.Value > 4) (c4, d4) = LoadPairVector128(panel);
-            if (TRows.Value > 4) (c5, d5) = LoadPairVector128(panel);
-            if (TRows.Value > 4) (c6, d6) = LoadPairVector128(panel);
-            if (TRows.Value > 4) (c7, d7) = LoadPairVector128(panel);
+            (Vector128<int> a0, Vector128<int> b0) = LoadPairVector128(panel);
+            (Vector128<int> a1, Vector128<int> b1) = LoadPairVector128(panel);
+            (Vector128<int> a2, Vector128<int> b2) = LoadPairVector128(panel);
+            (Vector128<int> a3, Vector128<int> b3) = LoadPairVector128(panel);
+            Vector128<int> a4 = default, b4 = default, a5 = default, b5 = default, c0 = default, d0 = default, c1 = default, d1 = default;
+            Vector128<int> c2 = default, d2 = default, c3 = default, d3 = default, c4 = default, d4 = default, c5 = default, d5 = default;
+            if (TRows.Value > 4) (a4, b4) = LoadPairVector128(panel);
+            if (TRows.Value > 4) (a5, b5) = LoadPairVector128(panel);
+            if (TVectors.Value > 1) (c0, d0) = LoadPairVector128(panel + 8);
+            if (TVectors.Value > 1) (c1, d1) = LoadPairVector128(panel + 8);
+            if (TVectors.Value > 1) (c2, d2) = LoadPairVector128(panel + 8);
+            if (TVectors.Value > 1) (c3, d3) = LoadPairVector128(panel + 8);
+            if (TVectors.Value > 1 && TRows.Value > 4) (c4, d4) = LoadPairVector128(panel + 8);
+            if (TVectors.Value > 1 && TRows.Value > 4) (c5, d5) = LoadPairVector128(panel + 8);
+            sbyte* w = (sbyte*)panel + HeaderBytes;
             nint k = 0;
             for (int segment = 0; ;)
             {
-                for (int n = sixteens; n != 0; n--, k += 16, b += 128)
+                for (int n = sixteens; n != 0; n--, k += 16, w += 128 * TVectors.Value)
                 {
-                    (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
-                    Vector128<sbyte> x0 = LoadVector128(p0 + k), x1 = LoadVector128(p1 + k), x2 = LoadVector128(p2 + k), x3 = LoadVector128(p3 + k), x4 = default, x5 = default, x6 = default, x7 = default;
-                    if (TRows.Value > 4) (x4, x5, x6, x7) = (LoadVector128(p4 + k), LoadVector128(p5 + k), LoadVector128(p6 + k), LoadVector128(p7 + k));
-                    (c0, d0) = (DotProductBySelectedQuadruplet(c0, u, x0, 0), DotProductBySelectedQuadruplet(d0, v, x0, 0));
-                    (c1, d1) = (DotProductBySelectedQuadruplet(c1, u, x1, 0), DotProductBySelectedQuadruplet(d1, v, x1, 0));
-                    (c2, d2) = (DotProductBySelectedQuadruplet(c2, u, x2, 0), DotProductBySelectedQuadruplet(d2, v, x2, 0));
-                    (c3, d3) = (DotProductBySelectedQuadruplet(c3, u, x3, 0), DotProductBySelectedQuadruplet(d3, v, x3, 0));
-                    if (TRows.Value > 4) (c4, d4) = (DotProductBySelectedQuadruplet(c4, u, x4, 0), DotProductBySelectedQuadruplet(d4, v, x4, 0));
-                    if (TRows.Value > 4) (c5, d5) = (DotProductBySelectedQuadruplet(c5, u, x5, 0), DotProductBySelectedQuadruplet(d5, v, x5, 0));
-                    if (TRows.Value > 4) (c6, d6) = (DotProductBySelectedQuadruplet(c6, u, x6, 0), DotProductBySelectedQuadruplet(d6, v, x6, 0));
-                    if (TRows.Value > 4) (c7, d7) = (DotProductBySelectedQuadruplet(c7, u, x7, 0), DotProductBySelectedQuadruplet(d7, v, x7, 0));
-                    (u, v) = (LoadVector128(b + 32), LoadVector128(b + 48));
-                    (c0, d0) = (DotProductBySelectedQuadruplet(c0, u, x0, 1), DotProductBySelectedQuadruplet(d0, v, x0, 1));
-                    (c1, d1) = (DotProductBySelectedQuadruplet(c1, u, x1, 1), DotProductBySelectedQuadruplet(d1, v, x1, 1));
-                    (c2, d2) = (DotProductBySelectedQuadruplet(c2, u, x2, 1), DotProductBySelectedQuadruplet(d2, v, x2, 1));
-                    (c3, d3) = (DotProductBySelectedQuadruplet(c3, u, x3, 1), DotProductBySelectedQuadruplet(d3, v, x3, 1));
-                    if (TRows.Value > 4) (c4, d4) = (DotProductBySelectedQuadruplet(c4, u, x4, 1), DotProductBySelectedQuadruplet(d4, v, x4, 1));
-                    if (TRows.Value > 4) (c5, d5) = (DotProductBySelectedQuadruplet(c5, u, x5, 1), DotProductBySelectedQuadruplet(d5, v, x5, 1));
-                    if (TRows.Value > 4) (c6, d6) = (DotProductBySelectedQuadruplet(c6, u, x6, 1), DotProductBySelectedQuadruplet(d6, v, x6, 1));
-                    if (TRows.Value > 4) (c7, d7) = (DotProductBySelectedQuadruplet(c7, u, x7, 1), DotProductBySelectedQuadruplet(d7, v, x7, 1));
-                    (u, v) = (LoadVector128(b + 64), LoadVector128(b + 80));
-                    (c0, d0) = (DotProductBySelectedQuadruplet(c0, u, x0, 2), DotProductBySelectedQuadruplet(d0, v, x0, 2));
-                    (c1, d1) = (DotProductBySelectedQuadruplet(c1, u, x1, 2), DotProductBySelectedQuadruplet(d1, v, x1, 2));
-                    (c2, d2) = (DotProductBySelectedQuadruplet(c2, u, x2, 2), DotProductBySelectedQuadruplet(d2, v, x2, 2));
-                    (c3, d3) = (DotProductBySelectedQuadruplet(c3, u, x3, 2), DotProductBySelectedQuadruplet(d3, v, x3, 2));
-                    if (TRows.Value > 4) (c4, d4) = (DotProductBySelectedQuadruplet(c4, u, x4, 2), DotProductBySelectedQuadruplet(d4, v, x4, 2));
-                    if (TRows.Value > 4) (c5, d5) = (DotProductBySelectedQuadruplet(c5, u, x5, 2), DotProductBySelectedQuadruplet(d5, v, x5, 2));
-                    if (TRows.Value > 4) (c6, d6) = (DotProductBySelectedQuadruplet(c6, u, x6, 2), DotProductBySelectedQuadruplet(d6, v, x6, 2));
-                    if (TRows.Value > 4) (c7, d7) = (DotProductBySelectedQuadruplet(c7, u, x7, 2), DotProductBySelectedQuadruplet(d7, v, x7, 2));
-                    (u, v) = (LoadVector128(b + 96), LoadVector128(b + 112));
-                    (c0, d0) = (DotProductBySelectedQuadruplet(c0, u, x0, 3), DotProductBySelectedQuadruplet(d0, v, x0, 3));
-                    (c1, d1) = (DotProductBySelectedQuadruplet(c1, u, x1, 3), DotProductBySelectedQuadruplet(d1, v, x1, 3));
-                    (c2, d2) = (DotProductBySelectedQuadruplet(c2, u, x2, 3), DotProductBySelectedQuadruplet(d2, v, x2, 3));
-                    (c3, d3) = (DotProductBySelectedQuadruplet(c3, u, x3, 3), DotProductBySelectedQuadruplet(d3, v, x3, 3));
-                    if (TRows.Value > 4) (c4, d4) = (DotProductBySelectedQuadruplet(c4, u, x4, 3), DotProductBySelectedQuadruplet(d4, v, x4, 3));
-                    if (TRows.Value > 4) (c5, d5) = (DotProductBySelectedQuadruplet(c5, u, x5, 3), DotProductBySelectedQuadruplet(d5, v, x5, 3));
-                    if (TRows.Value > 4) (c6, d6) = (DotProductBySelectedQuadruplet(c6, u, x6, 3), DotProductBySelectedQuadruplet(d6, v, x6, 3));
-                    if (TRows.Value > 4) (c7, d7) = (DotProductBySelectedQuadruplet(c7, u, x7, 3), DotProductBySelectedQuadruplet(d7, v, x7, 3));
+                    Vector128<sbyte> x0 = LoadVector128(p0 + k), x1 = LoadVector128(p1 + k), x2 = LoadVector128(p2 + k), x3 = LoadVector128(p3 + k), x4 = default, x5 = default;
+                    if (TRows.Value > 4) (x4, x5) = (LoadVector128(p4 + k), LoadVector128(p5 + k));
+                    Step<TRows>(0, w, 0, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
+                    if (TVectors.Value > 1) Step<TRows>(0, w, 32, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
+                    Step<TRows>(1, w, 32 * TVectors.Value, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
+                    if (TVectors.Value > 1) Step<TRows>(1, w, 96, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
+                    Step<TRows>(2, w, 64 * TVectors.Value, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
+                    if (TVectors.Value > 1) Step<TRows>(2, w, 160, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
+                    Step<TRows>(3, w, 96 * TVectors.Value, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
+                    if (TVectors.Value > 1) Step<TRows>(3, w, 224, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
                 }
-                for (int n = fours; n != 0; n--, k += 4, b += 32)
+                for (int n = fours; n != 0; n--, k += 4, w += 32 * TVectors.Value)
                 {
-                    (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
-                    Vector64<sbyte> x0 = Load4(p0 + k), x1 = Load4(p1 + k), x2 = Load4(p2 + k), x3 = Load4(p3 + k), x4 = default, x5 = default, x6 = default, x7 = default;
-                    if (TRows.Value > 4) (x4, x5, x6, x7) = (Load4(p4 + k), Load4(p5 + k), Load4(p6 + k), Load4(p7 + k));
-                    (c0, d0) = (DotProductBySelectedQuadruplet(c0, u, x0, 0), DotProductBySelectedQuadruplet(d0, v, x0, 0));
-                    (c1, d1) = (DotProductBySelectedQuadruplet(c1, u, x1, 0), DotProductBySelectedQuadruplet(d1, v, x1, 0));
-                    (c2, d2) = (DotProductBySelectedQuadruplet(c2, u, x2, 0), DotProductBySelectedQuadruplet(d2, v, x2, 0));
-                    (c3, d3) = (DotProductBySelectedQuadruplet(c3, u, x3, 0), DotProductBySelectedQuadruplet(d3, v, x3, 0));
-                    if (TRows.Value > 4) (c4, d4) = (DotProductBySelectedQuadruplet(c4, u, x4, 0), DotProductBySelectedQuadruplet(d4, v, x4, 0));
-                    if (TRows.Value > 4) (c5, d5) = (DotProductBySelectedQuadruplet(c5, u, x5, 0), DotProductBySelectedQuadruplet(d5, v, x5, 0));
-                    if (TRows.Value > 4) (c6, d6) = (DotProductBySelectedQuadruplet(c6, u, x6, 0), DotProductBySelectedQuadruplet(d6, v, x6, 0));
-                    if (TRows.Value > 4) (c7, d7) = (DotProductBySelectedQuadruplet(c7, u, x7, 0), DotProductBySelectedQuadruplet(d7, v, x7, 0));
+                    Vector128<sbyte> x0 = Load4(p0 + k), x1 = Load4(p1 + k), x2 = Load4(p2 + k), x3 = Load4(p3 + k), x4 = default, x5 = default;
+                    if (TRows.Value > 4) (x4, x5) = (Load4(p4 + k), Load4(p5 + k));
+                    Step<TRows>(0, w, 0, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
+                    if (TVectors.Value > 1) Step<TRows>(0, w, 32, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
                 }
                 if (++segment == segments) break;
                 k = (nint)(segment / block.InnerCount) * block.OuterStride + (nint)(segment % block.InnerCount) * block.InnerStride;
             }
+            for (int i = 1; i <= beyond; i++, w += 32 * TVectors.Value)
+            {
+                k = extras[i];
+                Vector128<sbyte> x0 = Load4(p0 + k), x1 = Load4(p1 + k), x2 = Load4(p2 + k), x3 = Load4(p3 + k), x4 = default, x5 = default;
+                if (TRows.Value > 4) (x4, x5) = (Load4(p4 + k), Load4(p5 + k));
+                Step<TRows>(0, w, 0, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
+                if (TVectors.Value > 1) Step<TRows>(0, w, 32, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
+            }
             if (careful)
             {
                 int* sums = (int*)block.Edge;
-                Int8NeonEpilogue.Keep(sums, c0, d0, c1, d1, c2, d2, c3, d3);
-                if (TRows.Value > 4) Int8NeonEpilogue.Keep(sums + 32, c4, d4, c5, d5, c6, d6, c7, d7);
-                Int8NeonEpilogue.Careful(block, (int)(r - block.Rows), TRows.Value);
+                Int8NeonEpilogue.Keep<TVectors>(sums, a0, b0, c0, d0, a1, b1, c1, d1);
+                Int8NeonEpilogue.Keep<TVectors>(sums + 2 * Nr, a2, b2, c2, d2, a3, b3, c3, d3);
+                if (TRows.Value > 4) Int8NeonEpilogue.Keep<TVectors>(sums + 4 * Nr, a4, b4, c4, d4, a5, b5, c5, d5);
+                Int8NeonEpilogue.Careful<TVectors>(block, (int)(r - block.Rows), TRows.Value);
                 y += TRows.Value * pitch;
                 continue;
             }
-            Int8NeonEpilogue e = new(block);
-            y = e.Store<TClamped>(y, pitch, c0, d0, c1, d1);
-            y = e.Store<TClamped>(y, pitch, c2, d2, c3, d3);
+            Int8NeonEpilogue e = Int8NeonEpilogue.Of<TVectors>(block);
+            e.Store<TVectors, TFinish>(y, 0, a0, b0, c0, d0);
+            e.Store<TVectors, TFinish>(y, pitch, a1, b1, c1, d1);
+            y += two;
+            e.Store<TVectors, TFinish>(y, 0, a2, b2, c2, d2);
+            e.Store<TVectors, TFinish>(y, pitch, a3, b3, c3, d3);
+            y += two;
             if (TRows.Value == 4) continue;
-            y = e.Store<TClamped>(y, pitch, c4, d4, c5, d5);
-            y = e.Store<TClamped>(y, pitch, c6, d6, c7, d7);
+            e.Store<TVectors, TFinish>(y, 0, a4, b4, c4, d4);
+            e.Store<TVectors, TFinish>(y, pitch, a5, b5, c5, d5);
+            y += two;
         }
     }
 
-    /// <summary>One row: eight accumulators, one per quarter of 16 k and four columns, hide the latency of the sums.</summary>
-    private static void Tile1(in Int8NeonBlock block, int row)
+    /// <summary>Eight columns of a k-group for all rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step<TRows>([ConstantExpected] byte group, sbyte* w, int at, Vector128<sbyte> x0, Vector128<sbyte> x1, Vector128<sbyte> x2, Vector128<sbyte> x3, Vector128<sbyte> x4, Vector128<sbyte> x5,
+        ref Vector128<int> a0, ref Vector128<int> b0, ref Vector128<int> a1, ref Vector128<int> b1, ref Vector128<int> a2, ref Vector128<int> b2,
+        ref Vector128<int> a3, ref Vector128<int> b3, ref Vector128<int> a4, ref Vector128<int> b4, ref Vector128<int> a5, ref Vector128<int> b5) where TRows : struct, ICount
     {
-        sbyte* p = block.Rows[row], b = (sbyte*)block.Panel + HeaderBytes;
-        Vector128<int> c0 = LoadVector128((int*)block.Panel), d0 = LoadVector128((int*)block.Panel + 4);
-        Vector128<int> c1 = default, d1 = default, c2 = default, d2 = default, c3 = default, d3 = default;
+        // Two loads, which the compiler joins: a pair's address would have to be computed.
+        Vector128<sbyte> u = LoadVector128(w + at), v = LoadVector128(w + at + 16);
+        a0 = DotProductBySelectedQuadruplet(a0, u, x0, group);
+        b0 = DotProductBySelectedQuadruplet(b0, v, x0, group);
+        a1 = DotProductBySelectedQuadruplet(a1, u, x1, group);
+        b1 = DotProductBySelectedQuadruplet(b1, v, x1, group);
+        a2 = DotProductBySelectedQuadruplet(a2, u, x2, group);
+        b2 = DotProductBySelectedQuadruplet(b2, v, x2, group);
+        a3 = DotProductBySelectedQuadruplet(a3, u, x3, group);
+        b3 = DotProductBySelectedQuadruplet(b3, v, x3, group);
+        if (TRows.Value == 4) return;
+        a4 = DotProductBySelectedQuadruplet(a4, u, x4, group);
+        b4 = DotProductBySelectedQuadruplet(b4, v, x4, group);
+        a5 = DotProductBySelectedQuadruplet(a5, u, x5, group);
+        b5 = DotProductBySelectedQuadruplet(b5, v, x5, group);
+    }
+
+    /// <summary>One row: the even and odd k-groups have accumulators of their own, which hides the latency of the sums.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Tile1<TVectors>(in Int8NeonBlock block, int row) where TVectors : struct, ICount
+    {
+        sbyte* p = block.Rows[row], w = (sbyte*)block.Panel + HeaderBytes;
+        int* panel = (int*)block.Panel, extras = panel + 3 * Nr;
+        (Vector128<int> a0, Vector128<int> b0) = LoadPairVector128(panel);
+        (Vector128<int> c0, Vector128<int> d0) = LoadPairVector128(panel + 8);
+        Vector128<int> a1 = default, b1 = default, c1 = default, d1 = default;
         sbyte* a = p, end = p + block.Segment;
         for (int outer = 0, inner = 0; ; a = p + (nint)outer * block.OuterStride + (nint)inner * block.InnerStride, end = a + block.Segment)
         {
-            for (; a <= end - 16; a += 16, b += 128)
+            for (; a <= end - 16; a += 16, w += 128 * TVectors.Value)
             {
                 Vector128<sbyte> x = LoadVector128(a);
-                (Vector128<sbyte> u0, Vector128<sbyte> v0) = LoadPairVector128(b);
-                Vector128<sbyte> u1 = LoadVector128(b + 32), v1 = LoadVector128(b + 48);
-                Vector128<sbyte> u2 = LoadVector128(b + 64), v2 = LoadVector128(b + 80);
-                Vector128<sbyte> u3 = LoadVector128(b + 96), v3 = LoadVector128(b + 112);
-                c0 = DotProductBySelectedQuadruplet(c0, u0, x, 0); d0 = DotProductBySelectedQuadruplet(d0, v0, x, 0);
-                c1 = DotProductBySelectedQuadruplet(c1, u1, x, 1); d1 = DotProductBySelectedQuadruplet(d1, v1, x, 1);
-                c2 = DotProductBySelectedQuadruplet(c2, u2, x, 2); d2 = DotProductBySelectedQuadruplet(d2, v2, x, 2);
-                c3 = DotProductBySelectedQuadruplet(c3, u3, x, 3); d3 = DotProductBySelectedQuadruplet(d3, v3, x, 3);
+                Step1<TVectors>(0, w, 0, x, ref a0, ref b0, ref c0, ref d0);
+                Step1<TVectors>(1, w, 32 * TVectors.Value, x, ref a1, ref b1, ref c1, ref d1);
+                Step1<TVectors>(2, w, 64 * TVectors.Value, x, ref a0, ref b0, ref c0, ref d0);
+                Step1<TVectors>(3, w, 96 * TVectors.Value, x, ref a1, ref b1, ref c1, ref d1);
             }
-            for (; a < end; a += 4, b += 32)
-            {
-                (Vector128<sbyte> u, Vector128<sbyte> v) = LoadPairVector128(b);
-                Vector64<sbyte> x = Load4(a);
-                c0 = DotProductBySelectedQuadruplet(c0, u, x, 0); d0 = DotProductBySelectedQuadruplet(d0, v, x, 0);
-            }
+            for (; a < end; a += 4, w += 32 * TVectors.Value) Step1<TVectors>(0, w, 0, Load4(a), ref a0, ref b0, ref c0, ref d0);
             if (++inner < block.InnerCount) continue;
             inner = 0;
             if (++outer == block.OuterCount) break;
         }
-        c0 = (c0 + c1) + (c2 + c3);
-        d0 = (d0 + d1) + (d2 + d3);
-        if (block.Finish != Int8NeonFinish.Careful && block.Columns == 8)
+        for (int i = 1; i <= *extras; i++, w += 32 * TVectors.Value) Step1<TVectors>(0, w, 0, Load4(p + extras[i]), ref a0, ref b0, ref c0, ref d0);
+        (a0, b0, c0, d0) = (a0 + a1, b0 + b1, c0 + c1, d0 + d1);
+        if (block.Finish != Int8NeonFinish.Careful && block.Columns == 8 * TVectors.Value)
         {
-            new Int8NeonEpilogue(block).Store(block.Output + row * block.OutputPitch, c0, d0);
+            Int8NeonEpilogue.Of<TVectors>(block).Store<TVectors, N1>(block.Output, row * (nint)block.OutputPitch, a0, b0, c0, d0);
             return;
         }
-        int* sums = (int*)block.Edge;
-        Vector128.Store(c0, sums);
-        Vector128.Store(d0, sums + 4);
-        Int8NeonEpilogue.Careful(block, row, 1);
+        Int8NeonEpilogue.Keep<TVectors>((int*)block.Edge, a0, b0, c0, d0, a0, b0, c0, d0);
+        Int8NeonEpilogue.Careful<TVectors>(block, row, 1);
+    }
+
+    /// <summary>All columns of a k-group for one row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step1<TVectors>([ConstantExpected] byte group, sbyte* w, int at, Vector128<sbyte> x, ref Vector128<int> a, ref Vector128<int> b, ref Vector128<int> c, ref Vector128<int> d) where TVectors : struct, ICount
+    {
+        Vector128<sbyte> u = LoadVector128(w + at), v = LoadVector128(w + at + 16);
+        a = DotProductBySelectedQuadruplet(a, u, x, group);
+        b = DotProductBySelectedQuadruplet(b, v, x, group);
+        if (TVectors.Value == 1) return;
+        (u, v) = (LoadVector128(w + at + 32), LoadVector128(w + at + 48));
+        c = DotProductBySelectedQuadruplet(c, u, x, group);
+        d = DotProductBySelectedQuadruplet(d, v, x, group);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector64<sbyte> Load4(sbyte* p) => Vector64.CreateScalarUnsafe(*(float*)p).AsSByte();
+    private static Vector128<sbyte> Load4(sbyte* p) => Vector128.CreateScalarUnsafe(*(float*)p).AsSByte();
 }

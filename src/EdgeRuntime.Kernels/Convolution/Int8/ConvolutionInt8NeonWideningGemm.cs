@@ -54,8 +54,13 @@ public sealed unsafe class ConvolutionInt8NeonWideningGemm : ConvolutionInt8Neon
     private protected override void PackWeights(in GemmGeometry g, in Int8NeonWeights weights, Span<byte> destination)
     {
         int columns = weights.Columns <= Nr / 2 ? Nr / 2 : Nr, groupBytes = 8 * columns;
-        byte[] groups = new byte[g.Depth * columns];
+        byte[] groups = new byte[(g.Depth + 8 * weights.Extras.Length) * columns];
         Arrange(g, weights, columns, groups);
+        for (int i = 0; i < 8 * weights.Extras.Length * weights.Columns; i++)
+        {
+            int column = i % weights.Columns, k = i / weights.Columns;
+            groups[g.Depth * columns + (k / 2 * columns + column) * 2 + k % 2] = (byte)weights.Rest(column, 8 * weights.Extras[k / 8] + k % 8);
+        }
         List<(int Kind, int First, int Second)> blocks = Blocks(groups, groupBytes);
         // Kind 0, 1, 2: 4, 3 and 2 products a sum; 3: the single group; 4: 8 products; 5: 1.
         Span<int> counts = MemoryMarshal.Cast<byte, int>(destination[..(4 * Nr)]);
@@ -69,7 +74,7 @@ public sealed unsafe class ConvolutionInt8NeonWideningGemm : ConvolutionInt8Neon
             for (int i = 0; i < (second < 0 ? 1 : 2); i++, at += groupBytes)
             {
                 int group = i == 0 ? first : second;
-                offsets[i] = g.OffsetOf(8 * group);
+                offsets[i] = g.OffsetOf(8 * (8 * group < g.Depth ? group : weights.Extras[group - g.Depth / 8]));
                 groups.AsSpan(group * groupBytes, groupBytes).CopyTo(destination[at..]);
             }
         }

@@ -118,7 +118,12 @@ internal static unsafe class Int8NeonWideningTile
             int* m = (int*)panel + Nr;
             Vector128<int> m0 = LoadVector128(m), m1 = LoadVector128(m + 4), m2 = TVectors.Value > 1 ? LoadVector128(m + 8) : default, m3 = TVectors.Value > 1 ? LoadVector128(m + 12) : default;
             Vector128<short> zeroPoint = block.ZeroPoint;
-            if (finish == Int8NeonFinish.Plain)
+            if (finish == Int8NeonFinish.Unsigned)
+            {
+                Store<TVectors>(y, UnsignedBytes<TVectors>(c00, c01, c02, c03, m0, m1, m2, m3) ^ block.Min);
+                if (TRows.Value > 1) Store<TVectors>(y + pitch, UnsignedBytes<TVectors>(c10, c11, c12, c13, m0, m1, m2, m3) ^ block.Min);
+            }
+            else if (finish == Int8NeonFinish.Plain)
             {
                 Store<TVectors>(y, Bytes<TVectors>(c00, c01, c02, c03, m0, m1, m2, m3, zeroPoint));
                 if (TRows.Value > 1) Store<TVectors>(y + pitch, Bytes<TVectors>(c10, c11, c12, c13, m0, m1, m2, m3, zeroPoint));
@@ -417,6 +422,16 @@ internal static unsafe class Int8NeonWideningTile
         Vector64<sbyte> first = NeonRequantize.NarrowFitting(MultiplyRoundedDoublingSaturateHigh(c0, m0), MultiplyRoundedDoublingSaturateHigh(c1, m1), zeroPoint);
         return TVectors.Value == 1 ? first.ToVector128Unsafe()
             : NeonRequantize.NarrowFittingUpper(first, MultiplyRoundedDoublingSaturateHigh(c2, m2), MultiplyRoundedDoublingSaturateHigh(c3, m3), zeroPoint);
+    }
+
+    /// <summary>As <see cref="Bytes"/> for a zero point of −128, whose bit is still to be inverted.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<sbyte> UnsignedBytes<TVectors>(Vector128<int> c0, Vector128<int> c1, Vector128<int> c2, Vector128<int> c3,
+        Vector128<int> m0, Vector128<int> m1, Vector128<int> m2, Vector128<int> m3) where TVectors : struct, ICount
+    {
+        Vector64<byte> first = NeonRequantize.NarrowUnsigned(MultiplyRoundedDoublingSaturateHigh(c0, m0), MultiplyRoundedDoublingSaturateHigh(c1, m1));
+        return (TVectors.Value == 1 ? first.ToVector128Unsafe()
+            : NeonRequantize.NarrowUnsignedUpper(first, MultiplyRoundedDoublingSaturateHigh(c2, m2), MultiplyRoundedDoublingSaturateHigh(c3, m3))).AsSByte();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -4,7 +4,7 @@ namespace EdgeRuntime.Kernels;
 internal static class NeonGemmCost
 {
     /// <summary>SDOT: 32 products per cycle (two instructions of 16) on a Cortex-A76.</summary>
-    public static double Dot(in ConvolutionShape shape) => Tiles(shape, 4, 8, 8, 32, 60);
+    public static double Dot(in ConvolutionShape shape) => Tiles(shape, 4, 16, 6, 32, 60);
 
     /// <summary>SMULL and SMLAL: 8 products per cycle on a Cortex-A72.</summary>
     public static double Widening(in ConvolutionShape shape) => Tiles(shape, 8, 16, 2, 8, 40);

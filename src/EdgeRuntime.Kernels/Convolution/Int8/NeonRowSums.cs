@@ -7,7 +7,7 @@ namespace EdgeRuntime.Kernels;
 internal static unsafe class NeonRowSums
 {
     /// <summary>Sums every multiplied element of each row, surplus included, as the multiplication does. Segments are multiples of 4.</summary>
-    public static void Compute(in Int8NeonBlock block)
+    public static void Compute(in Int8NeonBlock block, int* sums)
     {
         for (int i = 0; i < block.RowCount; i++)
         {
@@ -20,7 +20,7 @@ internal static unsafe class NeonRowSums
                     for (; x + 16 <= end; x += 16) total = AdvSimd.AddPairwiseWideningAndAdd(total, AdvSimd.AddPairwiseWidening(AdvSimd.LoadVector128(x)));
                     for (; x < end; x++) tail += *x;
                 }
-            block.Sums[i] = AdvSimd.Arm64.AddAcross(total).ToScalar() + tail;
+            sums[i] = AdvSimd.Arm64.AddAcross(total).ToScalar() + tail;
         }
     }
 }

@@ -1,0 +1,86 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+
+namespace EdgeRuntime.Kernels;
+
+/// <summary>
+/// Input rows for depthwise windows of three rows, four at a time and zipped: [quad][column][channel][row]. Quad q has rows 2q to 2q + 3 of the padded image; a strip is as many quads as are made
+/// at once. ST4 does the zipping.
+/// </summary>
+internal readonly unsafe struct DepthwiseQuads
+{
+    private readonly ConvolutionShape _shape;
+    private readonly int _left, _columns, _right;
+
+    /// <summary>Quads of about <paramref name="stripBytes"/> bytes make a strip.</summary>
+    public DepthwiseQuads(in ConvolutionShape s, int stripBytes)
+    {
+        _shape = s;
+        int needed = (s.OutWidth - 1) * s.StrideX + s.KernelWidth;
+        _left = Math.Min(s.PadLeft, needed);
+        _columns = Math.Min(s.Width, needed - _left);
+        _right = needed - _left - _columns;
+        Pitch = (nint)needed * s.Channels * 4;
+        Strip = (int)Math.Max(1, stripBytes / Pitch);
+    }
+
+    /// <summary>Bytes of a quad.</summary>
+    public nint Pitch { get; }
+
+    /// <summary>Quads of a strip.</summary>
+    public int Strip { get; }
+
+    /// <summary>Bytes for a strip, and behind it a row of padding; a multiple of 64.</summary>
+    public long Bytes => (Strip * Pitch + (long)_shape.Width * _shape.Channels + 63) & ~63L;
+
+    /// <summary>Writes what stays: the row of padding, and the padded columns of <paramref name="count"/> quads.</summary>
+    public void FillBorder(sbyte* strip, int count, sbyte padding)
+    {
+        new Span<sbyte>(strip + Strip * Pitch, _shape.Width * _shape.Channels).Fill(padding);
+        int left = _left * _shape.Channels * 4, right = _right * _shape.Channels * 4;
+        Vector128<sbyte> value = Vector128.Create(padding);
+        for (count = Math.Min(count, Strip); count > 0; count--, strip += Pitch)
+        {
+            Fill(strip, left, value);
+            Fill(strip + Pitch - right, right, value);
+        }
+    }
+
+    /// <summary>Writes <paramref name="count"/> quads of image <paramref name="n"/>, the first being number <paramref name="quad"/>, between their padded columns.</summary>
+    public void Zip(sbyte* input, int n, int quad, int count, sbyte* strip)
+    {
+        sbyte* border = strip + Strip * Pitch, to = strip + _left * _shape.Channels * 4;
+        nint pitch = (nint)_shape.Width * _shape.Channels, bytes = (nint)_columns * _shape.Channels;
+        int y = 2 * quad - _shape.PadTop;
+        sbyte* x = input + ((long)n * _shape.Height + y) * pitch;
+        for (; count > 0; count--, y += 2, x += 2 * pitch, to += Pitch)
+            if (y >= 0 && y + 3 < _shape.Height) Zip(x, x + pitch, x + 2 * pitch, x + 3 * pitch, bytes, to);
+            else Zip(IsInside(y) ? x : border, IsInside(y + 1) ? x + pitch : border, IsInside(y + 2) ? x + 2 * pitch : border, IsInside(y + 3) ? x + 3 * pitch : border, bytes, to);
+    }
+
+    private bool IsInside(int row) => (uint)row < (uint)_shape.Height;
+
+    /// <summary>Bytes are a multiple of 32: eight channels or more.</summary>
+    private static void Fill(sbyte* to, int bytes, Vector128<sbyte> value)
+    {
+        for (sbyte* end = to + bytes; to < end; to += 32)
+        {
+            Vector128.Store(value, to);
+            Vector128.Store(value, to + 16);
+        }
+    }
+
+    private static void Zip(sbyte* x0, sbyte* x1, sbyte* x2, sbyte* x3, nint bytes, sbyte* to)
+    {
+        nint i = 0;
+        for (; i <= bytes - 32; i += 32, to += 128)
+        {
+            nint j = i + 16;
+            AdvSimd.Arm64.StoreVectorAndZip(to, (Vector128.Load(x0 + i), Vector128.Load(x1 + i), Vector128.Load(x2 + i), Vector128.Load(x3 + i)));
+            AdvSimd.Arm64.StoreVectorAndZip(to + 64, (Vector128.Load(x0 + j), Vector128.Load(x1 + j), Vector128.Load(x2 + j), Vector128.Load(x3 + j)));
+        }
+        for (; i <= bytes - 16; i += 16, to += 64)
+            AdvSimd.Arm64.StoreVectorAndZip(to, (Vector128.Load(x0 + i), Vector128.Load(x1 + i), Vector128.Load(x2 + i), Vector128.Load(x3 + i)));
+        for (; i < bytes; i++, to += 4) (to[0], to[1], to[2], to[3]) = (x0[i], x1[i], x2[i], x3[i]);
+    }
+}
