@@ -1,7 +1,7 @@
 namespace EdgeRuntime.Kernels;
 
 /// <summary>What a kernel is, for selection, tests, benchmarks and <c>edged doctor</c>.</summary>
-/// <param name="Id">Stable and unique, for example <c>conv-s8-gemm-neondot-8x8</c>.</param>
+/// <param name="Id">Stable and unique, for example <c>conv-s8-gemm-neondot-6x16</c>.</param>
 /// <param name="Family">The family it competes in, for example <c>convolution-s8</c>.</param>
 /// <param name="Requires">Instruction sets it executes.</param>
 /// <param name="Summary">One line on how it works and when it is the right one.</param>
