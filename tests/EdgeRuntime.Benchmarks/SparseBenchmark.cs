@@ -1,13 +1,15 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using EdgeRuntime.Kernels;
 
 namespace EdgeRuntime.Benchmarks;
 
 /// <summary>
-/// <c>sparse [--write FILE]</c>: the best dense kernel against the best sparse one, on both sides of the break-even of each
-/// pattern, and whether the catalog's rule takes the faster, which it must (exit code 1). Rounds alternate, smallest times, one thread.
+/// <c>sparse [--json FILE] [--write FILE]</c>: the best dense kernel against the best sparse one, on both sides of the break-even of each
+/// pattern, and whether the catalog's rule takes the faster, which it must (exit code 1). Rounds alternate, smallest times, one thread:
+/// of all runs that were given the same FILE of JSON, as other work on a machine comes in spells of minutes.
 /// <c>sparse once TYPE PATTERN ZEROS LAYER dense|sparse FEATURES</c>: one run of one layer (by number), for counting instructions.
 /// </summary>
 internal static class SparseBenchmark
@@ -53,6 +55,7 @@ internal static class SparseBenchmark
                     Compare(rows, layer, name, shape, first, second, zeros, isInt8: false);
                     Compare(rows, layer, name, shape, first, second, zeros, isInt8: true);
                 }
+        if (Options.Text(args, "--json") is { } kept) rows = Smallest(rows, kept);
         foreach (Row r in rows)
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{r.Layer,-20} {r.Type} {r.Pattern,-13} {r.Zeros,4:P0} dense {r.Dense,9:F1} us  sparse {r.Sparse,9:F1} us  {r.Ratio,5:F2}×  {(r.Chosen ? "sparse" : "dense ")} {(r.IsRight ? "" : "WRONG")}"));
         int right = rows.Count(r => r.IsRight);
@@ -60,12 +63,21 @@ internal static class SparseBenchmark
             $"The rule took the faster kernel, or one within 5 % of it, in {right} of {rows.Count} comparisons; the worst choice costs {rows.Max(r => r.Chosen ? r.Sparse / r.Dense : r.Dense / r.Sparse) - 1:P0}.");
         string table = Speeds(rows) + "\n" + BreakEvens(rows) + "\n" + verdict + "\n";
         Console.WriteLine(table);
-        if (args.Length == 2 && args[0] == "--write") MarkdownTable.Replace(args[1], "sparse", table);
+        if (Options.Text(args, "--write") is { } target) MarkdownTable.Replace(target, "sparse", table);
         if (right < LeastRight * rows.Count)
         {
             Console.Error.WriteLine($"the rule must take the faster kernel in {LeastRight:P0} of the comparisons");
             Environment.ExitCode = 1;
         }
+    }
+
+    /// <summary>With the smaller times of those that <paramref name="file"/> holds, which is brought up to date.</summary>
+    private static List<Row> Smallest(List<Row> rows, string file)
+    {
+        List<Row> before = File.Exists(file) ? JsonSerializer.Deserialize<List<Row>>(File.ReadAllText(file))! : rows;
+        rows = [.. rows.Zip(before, (a, b) => a with { Dense = Math.Min(a.Dense, b.Dense), Sparse = Math.Min(a.Sparse, b.Sparse) })];
+        File.WriteAllText(file, JsonSerializer.Serialize(rows));
+        return rows;
     }
 
     private static string Speeds(List<Row> rows)
