@@ -1,6 +1,5 @@
 using EdgeRuntime.Kernels;
 using EdgeRuntime.Model;
-using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Inference;
 

@@ -1,9 +1,4 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
-using static System.Runtime.Intrinsics.Arm.AdvSimd;
-using static System.Runtime.Intrinsics.Arm.AdvSimd.Arm64;
-using static System.Runtime.Intrinsics.Arm.Dp;
 
 namespace EdgeRuntime.Kernels;
 

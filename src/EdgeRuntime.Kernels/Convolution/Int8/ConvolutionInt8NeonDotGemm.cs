@@ -175,7 +175,7 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
 
     /// <summary>Eight columns of a k-group for all rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step<TRows>([ConstantExpected] byte group, sbyte* w, int at, Vector128<sbyte> x0, Vector128<sbyte> x1, Vector128<sbyte> x2, Vector128<sbyte> x3, Vector128<sbyte> x4, Vector128<sbyte> x5,
+    private static void Step<TRows>([ConstantExpected(Max = (byte)15)] byte group, sbyte* w, int at, Vector128<sbyte> x0, Vector128<sbyte> x1, Vector128<sbyte> x2, Vector128<sbyte> x3, Vector128<sbyte> x4, Vector128<sbyte> x5,
         ref Vector128<int> a0, ref Vector128<int> b0, ref Vector128<int> a1, ref Vector128<int> b1, ref Vector128<int> a2, ref Vector128<int> b2,
         ref Vector128<int> a3, ref Vector128<int> b3, ref Vector128<int> a4, ref Vector128<int> b4, ref Vector128<int> a5, ref Vector128<int> b5) where TRows : struct, ICount
     {
@@ -234,7 +234,7 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
 
     /// <summary>All columns of a k-group for one row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step1<TVectors>([ConstantExpected] byte group, sbyte* w, int at, Vector128<sbyte> x, ref Vector128<int> a, ref Vector128<int> b, ref Vector128<int> c, ref Vector128<int> d) where TVectors : struct, ICount
+    private static void Step1<TVectors>([ConstantExpected(Max = (byte)15)] byte group, sbyte* w, int at, Vector128<sbyte> x, ref Vector128<int> a, ref Vector128<int> b, ref Vector128<int> c, ref Vector128<int> d) where TVectors : struct, ICount
     {
         Vector128<sbyte> u = LoadVector128(w + at), v = LoadVector128(w + at + 16);
         a = DotProductBySelectedQuadruplet(a, u, x, group);
