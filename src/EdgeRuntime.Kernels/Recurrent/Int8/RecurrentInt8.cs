@@ -69,8 +69,6 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
 
     private static int Panels(in RecurrentCellShape s) => (s.Hidden + P.Units - 1) / P.Units;
 
-    private static int Together(RecurrentCell cell) => cell switch { RecurrentCell.Lstm => 4, RecurrentCell.GruResetAfter => 3, _ => 2 };
-
     private static int Steps(int length) => (length + P.Step - 1) / P.Step;
 
     private static long Round(long bytes) => (bytes + 63) / 64 * 64;
@@ -85,7 +83,7 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
     /// <summary>For each direction the panels of W, those of R's gates that are computed together, and those of the gate that is computed after them.</summary>
     private static long Pack(RecurrentCellShape s, RecurrentInt8Parameters? p, RecurrentInt8Weights weights, Span<byte> to)
     {
-        int together = Together(s.Cell), index = 0;
+        int together = s.Together, index = 0;
         Span<int> starts = to.IsEmpty ? [] : MemoryMarshal.Cast<byte, int>(to[TableBytes..]);
         long at = TableBytes + Round(sizeof(int) * (long)s.Directions * Parts * Panels(s));
         for (int d = 0; d < s.Directions; d++)
@@ -155,7 +153,7 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
     {
         RecurrentCellShape s = call.Shape;
         bool two = s.Cell == RecurrentCell.GruResetBefore, late = two && stage % 2 == 1;
-        int step = two ? stage / 2 : stage, gates = late ? 1 : Together(s.Cell), panels = Panels(s), padded = panels * P.Units;
+        int step = two ? stage / 2 : stage, gates = late ? 1 : s.Together, panels = Panels(s), padded = panels * P.Units;
         sbyte* converted = null, resets = (sbyte*)(call.Scratch + ResetOffset(s));
         short* updates = (short*)(call.Scratch + UpdateOffset(s));
         for (int portion = first; portion < end; portion++)
