@@ -4,11 +4,11 @@
 # archive of busybox, .NET and the tests. Some 90 million instructions a second of an idle core: half an hour for what it runs by default.
 #
 #   dotnet build tests/EdgeRuntime.Kernels.Tests -c Release; dotnet build tests/EdgeRuntime.Conformance -c Release
-#   tests/emulated-x64.sh --tools FOLDER                         the int8 kernels for AVX-VNNI and AVX-512, one by one, and whole networks
+#   tests/emulated-x64.sh --tools FOLDER                         the kernels for AVX-VNNI and AVX-512, one by one, and whole networks
 #   tests/emulated-x64.sh --tools FOLDER PROJECT [options]       tests of one project, for example Kernels.Tests -class NAME
 #
 # FOLDER (or EDGE_ARM64_TOOLS) has launcher/, which runs xunit tests in one process. DOTNET_Enable* and EDGE_TEST_KERNELS are passed on:
-# DOTNET_EnableAVX512=0 leaves AVX2 and AVX-VNNI; EDGE_TEST_KERNELS=avx2,avx512 takes the int8 kernels with such names.
+# DOTNET_EnableAVX512=0 leaves AVX2 and AVX-VNNI; EDGE_TEST_KERNELS=avx2,avx512 takes the kernels with such names.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 tools=${EDGE_ARM64_TOOLS:-}
@@ -17,7 +17,7 @@ tools=${EDGE_ARM64_TOOLS:-}
 tests() { printf "run '%s'" "$1"; shift; printf " '%s'" "$@"; echo; }
 if [ $# -gt 0 ]; then commands=$(tests "$@"); else
     networks=$(tests Conformance -verbose -class EdgeRuntime.Conformance.IntegerDigestTests)
-    commands="$(tests Kernels.Tests -verbose $(printf -- '-class EdgeRuntime.Kernels.Tests.%s ' ConvolutionInt8ConformanceTests ConvolutionInt4OutputTests RecurrentInt8ConformanceTests ElementwiseConformanceTests))
+    commands="$(tests Kernels.Tests -verbose $(printf -- '-class EdgeRuntime.Kernels.Tests.%s ' ConvolutionInt8ConformanceTests ConvolutionInt4OutputTests RecurrentInt8ConformanceTests ElementwiseConformanceTests ConvolutionFloat32ConformanceTests MatrixProductConformanceTests))
 $networks
 (export DOTNET_EnableAVX512=0; $networks; exit \$failed) || failed=1
 (export DOTNET_EnableAVXVNNI=0; $networks; exit \$failed) || failed=1"

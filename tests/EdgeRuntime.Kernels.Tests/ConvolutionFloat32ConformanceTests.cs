@@ -8,8 +8,6 @@ namespace EdgeRuntime.Kernels.Tests;
 /// </summary>
 public sealed unsafe class ConvolutionFloat32ConformanceTests
 {
-    private static readonly CpuFeatures Cpu = CpuFeatures.Detect();
-
     /// <summary>Tile edges, first layers, borders, strides, dilations, groups, one-dimensional and tiny shapes.</summary>
     private static IEnumerable<ConvolutionShape> Shapes()
     {
@@ -60,7 +58,7 @@ public sealed unsafe class ConvolutionFloat32ConformanceTests
         (int Top, int Left, int Bottom, int Right) pad = default) =>
         Dense(height, width, channels, channels, kernelHeight, kernelWidth, strideY, strideX, pad) with { Group = channels };
 
-    public static TheoryData<string> Kernels() => [.. ConvolutionFloat32Kernels.All.Where(k => Cpu.Has(k.Descriptor.Requires)).Select(k => k.Descriptor.Id)];
+    public static TheoryData<string> Kernels() => [.. ChosenKernels.Ids(ConvolutionFloat32Kernels.All.Select(k => k.Descriptor))];
 
     [Theory]
     [MemberData(nameof(Kernels))]

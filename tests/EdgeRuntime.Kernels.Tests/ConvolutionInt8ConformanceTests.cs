@@ -11,9 +11,6 @@ public sealed class ConvolutionInt8ConformanceTests
     /// <summary>What the reference gives for a seed, with zeros added or not: the same for every kernel.</summary>
     private static readonly Dictionary<(int Seed, bool HasZeros), sbyte[]> Expected = [];
 
-    /// <summary>For emulated processors, which are slow: parts of ids, one of which a kernel's must have.</summary>
-    private static readonly string[] Only = (Environment.GetEnvironmentVariable("EDGE_TEST_KERNELS") ?? "-").Split(',');
-
     // Kernels whose only unverifiable part on this processor is one instruction run on its emulation too.
     private static IEnumerable<ConvolutionInt8Kernel> Kernels => Vector256.IsHardwareAccelerated
         ? [.. ConvolutionInt8Kernels.All, new ConvolutionInt8Gemm<Int8DotAvxVnni<EmulatedDot>, Vector256<int>>(), new ConvolutionInt8Gemv<Int8GemvAvxVnni<EmulatedDot>>(),
@@ -30,7 +27,7 @@ public sealed class ConvolutionInt8ConformanceTests
         {
             bool emulated = i++ >= ConvolutionInt8Kernels.All.Count;
             if (emulated ? cpu.Has(CpuFeature.AvxVnni) : !cpu.Has(kernel.Descriptor.Requires) || kernel is ConvolutionInt8Reference) continue;
-            if (Array.Exists(Only, part => kernel.Descriptor.Id.Contains(part, StringComparison.Ordinal))) data.Add(kernel.Descriptor.Id + (emulated ? " emulated" : ""), i - 1);
+            if (ChosenKernels.IsNamed(kernel.Descriptor)) data.Add(kernel.Descriptor.Id + (emulated ? " emulated" : ""), i - 1);
         }
         return data;
     }

@@ -13,8 +13,7 @@ public sealed unsafe class ElementwiseConformanceTests
     private static readonly int[] Counts = [0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 257, 1001];
     private static readonly float[] Special = [float.NaN, float.PositiveInfinity, float.NegativeInfinity, 0f, -0f, float.MaxValue, float.MinValue, float.Epsilon, 0.5f, -0.5f, 1.5f, 2.5f, 1e-30f, 3e9f, -3e9f];
 
-    public static TheoryData<string> Kernels() =>
-        [.. ElementwiseKernels.All.Where(k => CpuFeatures.Detect().Has(k.Descriptor.Requires)).Select(k => k.Descriptor.Id)];
+    public static TheoryData<string> Kernels() => [.. ChosenKernels.Ids(ElementwiseKernels.All.Select(k => k.Descriptor))];
 
     [Theory]
     [MemberData(nameof(Kernels))]

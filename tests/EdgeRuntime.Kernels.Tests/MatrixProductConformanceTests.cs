@@ -5,7 +5,7 @@ namespace EdgeRuntime.Kernels.Tests;
 /// <summary>Every matrix product kernel against the reference, between guard pages.</summary>
 public sealed unsafe class MatrixProductConformanceTests
 {
-    public static TheoryData<string> Ids => [.. MatrixProductKernels.All.Where(k => CpuFeatures.Detect().Has(k.Descriptor.Requires)).Select(k => k.Descriptor.Id)];
+    public static TheoryData<string> Ids => [.. ChosenKernels.Ids(MatrixProductKernels.All.Select(k => k.Descriptor))];
 
     [Theory, MemberData(nameof(Ids))]
     public void EqualsTheReference(string id)

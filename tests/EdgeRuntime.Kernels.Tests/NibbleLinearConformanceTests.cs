@@ -5,7 +5,7 @@ namespace EdgeRuntime.Kernels.Tests;
 /// <summary>Float products with weights of 4 and 8 bits stay within the stated bound of the definition.</summary>
 public sealed unsafe class NibbleLinearConformanceTests
 {
-    public static TheoryData<string> Cases() => [.. NibbleLinearKernels.All.Where(k => CpuFeatures.Detect().Has(k.Descriptor.Requires)).Select(k => k.Descriptor.Id)];
+    public static TheoryData<string> Cases() => [.. ChosenKernels.Ids(NibbleLinearKernels.All.Select(k => k.Descriptor))];
 
     [Theory]
     [MemberData(nameof(Cases))]

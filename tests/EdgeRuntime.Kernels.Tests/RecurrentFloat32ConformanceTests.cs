@@ -5,8 +5,7 @@ namespace EdgeRuntime.Kernels.Tests;
 /// <summary>Every float recurrent kernel computes what the reference does, within the bound that grows with the layer, in guarded memory.</summary>
 public sealed unsafe class RecurrentFloat32ConformanceTests
 {
-    public static TheoryData<string> Cases() =>
-        [.. RecurrentFloat32Kernels.All.Skip(1).Where(k => CpuFeatures.Detect().Has(k.Descriptor.Requires)).Select(k => k.Descriptor.Id)];
+    public static TheoryData<string> Cases() => [.. ChosenKernels.Ids(RecurrentFloat32Kernels.All.Skip(1).Select(k => k.Descriptor))];
 
     [Theory]
     [MemberData(nameof(Cases))]
