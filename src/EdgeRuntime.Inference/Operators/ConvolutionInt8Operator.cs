@@ -13,17 +13,14 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
     private ConvolutionInt8Call _call;
 
     private ConvolutionInt8Operator(Node node, KernelChoice<ConvolutionInt8Kernel> choice, in ConvolutionShape shape, ConvolutionInt8Parameters parameters,
-        Int8Weights weights, PrepareContext context) : base(node, choice.Kernel.Descriptor.Id, choice.Reason, shape)
+        PrepareContext context) : base(node, choice.Kernel.Descriptor.Id, choice.Reason, shape)
     {
         _kernel = choice.Kernel;
-        _parameters = parameters;
-        // What kernels made of the weights when they were compared is kept; a copy for another shape begins anew.
-        if (parameters.Weights.IsEmpty) parameters.Weights = weights.Values;
         EstimatedCycles = _kernel.EstimateCycles(shape, parameters);
         ScratchBytes = _kernel.ScratchBytes(shape, context.Workers);
         Stages = _kernel.Stages(shape);
         ConvolutionShape s = shape;
-        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s, parameters), to => _kernel.Pack(s, parameters, weights.Values, to), context, s);
+        _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s, parameters), to => _kernel.Pack(s, parameters, parameters.Weights.Span, to), context, s);
         _call = new ConvolutionInt8Call
         {
             Shape = shape,
@@ -35,7 +32,7 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
             Max = parameters.Max,
             Packed = _packed.Pointer,
         };
-        parameters.Weights = default;
+        _parameters = _kernel.WithoutWeights(parameters);
     }
 
     public override long WeightBytes => _packed.Bytes;
@@ -52,7 +49,7 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
         Int8Weights weights = Weights(node);
         ConvolutionInt8Parameters parameters = Parameters(node, shape, weights);
         ConvolutionShape counted = shape with { Units = WeightUnits.Of<sbyte>(weights.Values, shape.OutChannels) };
-        return new(node, KernelCatalog.Select(counted, parameters, context.Cpu, context.Wish(node)), counted, parameters, weights, context);
+        return new(node, KernelCatalog.Select(counted, parameters, context.Cpu, context.Wish(node)), counted, parameters, context);
     }
 
     public override int Portions(int stage) => _kernel.Portions(Shape, stage);
@@ -73,7 +70,7 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
     public override object? PlanBand(in ConvolutionShape band) => _kernel.Plan(band);
 
     public override LayerOperator Repack(in ConvolutionShape band, PrepareContext context) =>
-        new ConvolutionInt8Operator(Node, new(_kernel, Reason), band, _parameters, Weights(Node), context.WithoutPanels());
+        new ConvolutionInt8Operator(Node, new(_kernel, Reason), band, _parameters with { Weights = Weights(Node).Values }, context.WithoutPanels());
 
     public override void RunBand(in ConvolutionShape band, object? plan, byte* input, byte* output, byte* scratch)
     {

@@ -124,6 +124,6 @@ internal sealed unsafe class DynamicProduct : RowProduct
             Max = sbyte.MaxValue,
             Weights = weights.Values,
         };
-        return ConvolutionInt4Kernel.CanPack(shape, parameters) ? parameters : parameters.WithoutGroups();
+        return ConvolutionInt4Kernel.CanPack(shape, parameters) ? parameters : parameters with { WeightBits = 8, WeightGroup = 0, WeightMultipliers = [] };
     }
 }

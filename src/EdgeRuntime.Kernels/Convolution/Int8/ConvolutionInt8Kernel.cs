@@ -27,19 +27,6 @@ public sealed record ConvolutionInt8Parameters
     /// <summary>For weights of 4 bits in groups: the multipliers [O, ⌈Depth / WeightGroup⌉], 1 to 16; else empty.</summary>
     public byte[] WeightMultipliers { get; init; } = [];
 
-    /// <summary>The same weights, known as int8 only.</summary>
-    public ConvolutionInt8Parameters WithoutGroups() => new()
-    {
-        InputZeroPoint = InputZeroPoint,
-        WeightZeroPoints = WeightZeroPoints,
-        Bias = Bias,
-        Multipliers = Multipliers,
-        Shift = Shift,
-        OutputZeroPoint = OutputZeroPoint,
-        Min = Min,
-        Max = Max,
-    };
-
     /// <summary>Biases [O].</summary>
     public required int[] Bias { get; init; }
 
@@ -58,27 +45,24 @@ public sealed record ConvolutionInt8Parameters
     /// <summary>Largest output integer.</summary>
     public required int Max { get; init; }
 
-    private ReadOnlyMemory<sbyte> _weights;
+    private readonly ReadOnlyMemory<sbyte> _weights;
 
-    /// <summary>
-    /// The weights [O,kH,kW,C/group] for kernels whose layout or cost depends on their values; empty if not known. Set to empty when
-    /// packing is done, so that they are not kept; the cost is.
-    /// </summary>
+    // Of one set of weights.
+    private readonly Dictionary<Type, object> _derived = [];
+
+    /// <summary>The weights [O,kH,kW,C/group] for kernels whose layout or cost depends on their values; empty if not known.</summary>
     public ReadOnlyMemory<sbyte> Weights
     {
         get => _weights;
-        set => (_weights, Runs, DepthwiseChannels) = (value, null, null);
+        init => (_weights, _derived) = (value, []);
     }
 
-    /// <summary>What <see cref="ConvolutionInt8Runs"/> made of the weights, for windows of so many segments, and its cycles for one position.</summary>
-    internal Int8Runs[]? Runs;
-
-    internal int RunSegments;
-
-    internal double RunCycles;
-
-    /// <summary>How floats compute a depthwise convolution with these weights: empty if they can't.</summary>
-    internal DepthwiseFloatChannel[]? DepthwiseChannels;
+    /// <summary>What a kernel derives from the weights, a type of its own: made once, as support, cost, size and contents ask for it in turn.</summary>
+    internal T Derived<T>(Func<ConvolutionInt8Parameters, T> make) where T : class
+    {
+        if (!_derived.TryGetValue(typeof(T), out object? state)) _derived.Add(typeof(T), state = make(this));
+        return (T)state;
+    }
 }
 
 /// <summary>One execution of an int8 convolution. All pointers are valid for the extents that the shape implies.</summary>
@@ -124,6 +108,9 @@ public abstract class ConvolutionInt8Kernel : Kernel
 
     /// <summary>Brings weights [O,kH,kW,C/group], biases, multipliers and folded zero-point terms to this kernel's layout.</summary>
     public abstract void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination);
+
+    /// <summary>The parameters to keep when weights are packed: without these, but with what <see cref="EstimateCycles"/> needs of them.</summary>
+    public virtual ConvolutionInt8Parameters WithoutWeights(ConvolutionInt8Parameters parameters) => parameters with { Weights = default };
 
     /// <summary>Bytes of scratch for one execution on <paramref name="workers"/> workers.</summary>
     public abstract long ScratchBytes(in ConvolutionShape shape, int workers);

@@ -37,15 +37,9 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
         double positions = plan.Shape.Positions, columns = plan.PaddedColumns, tiles = Math.Ceiling(positions / Rows) * plan.Units;
         // A single row leaves most of a tile empty: that is a matter of ConvolutionInt8Gemv, and not worth a look at the weights.
         if (positions <= 1) return 4 * (400 + plan.Units * plan.DepthSteps * (CyclesPerStep + CyclesPerRun) + tiles * 50);
-        if (!parameters.Weights.IsEmpty)
-        {
-            Int8Runs[] panels = Panels(plan, parameters);
-            parameters.RunCycles = 0;
-            for (int i = 0; i < panels.Length; i++)
-                parameters.RunCycles += plan.PanelColumns(i).Count / Lanes * (panels[i].Steps * CyclesPerStep + panels[i].Count * CyclesPerRun);
-        }
+        double cycles = Kept(plan, parameters).Cycles;
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        return 400 + positions * parameters.RunCycles + positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles + tiles * 50 + converted;
+        return 400 + positions * cycles + positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles + tiles * 50 + converted;
     }
 
     /// <inheritdoc/>
@@ -53,6 +47,14 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
     {
         ConvolutionInt8Plan plan = new(shape, TileSize);
         return PanelStart(plan) + Panels(plan, parameters).Select((p, i) => PanelBytes(p, plan.PanelColumns(i).Count)).Sum();
+    }
+
+    /// <summary>The cycles of the runs are kept, not the runs.</summary>
+    public override ConvolutionInt8Parameters WithoutWeights(ConvolutionInt8Parameters parameters)
+    {
+        ConvolutionInt8Parameters kept = base.WithoutWeights(parameters);
+        kept.Derived(_ => new Runs { Cycles = parameters.Derived(_ => new Runs()).Cycles });
+        return kept;
     }
 
     /// <summary>Layout: as all direct kernels to the multipliers; where each panel begins (int64); then the panels, 64-byte aligned.</summary>
@@ -127,11 +129,15 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
         else ConvolutionInt8AccumulateRuns<N3, TVectors>.Run(tile, row);
     }
 
-    /// <summary>The runs of all panels; kept with the parameters, as cost, size and contents ask for them in turn.</summary>
-    private static Int8Runs[] Panels(in ConvolutionInt8Plan plan, ConvolutionInt8Parameters parameters)
+    private static Int8Runs[] Panels(in ConvolutionInt8Plan plan, ConvolutionInt8Parameters parameters) => Kept(plan, parameters).Panels;
+
+    /// <summary>The runs of all panels, found anew for windows of other segments while the weights are known.</summary>
+    private static Runs Kept(in ConvolutionInt8Plan plan, ConvolutionInt8Parameters parameters)
     {
-        if (parameters.Runs is { } kept && parameters.RunSegments == plan.Segments) return kept;
+        Runs kept = parameters.Derived(_ => new Runs());
+        if (kept.Segments == plan.Segments || parameters.Weights.IsEmpty) return kept;
         Int8Runs[] panels = new Int8Runs[plan.Panels];
+        kept.Cycles = 0;
         ReadOnlySpan<sbyte> weights = parameters.Weights.Span;
         for (int p = 0; p < panels.Length; p++)
         {
@@ -147,9 +153,10 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
                 }
             }
             panels[p] = Int8Runs.Pack(steps, columns);
+            kept.Cycles += columns / Lanes * (panels[p].Steps * CyclesPerStep + panels[p].Count * CyclesPerRun);
         }
-        (parameters.Runs, parameters.RunSegments) = (panels, plan.Segments);
-        return panels;
+        (kept.Panels, kept.Segments) = (panels, plan.Segments);
+        return kept;
     }
 
     private static long PanelStart(in ConvolutionInt8Plan plan) => (plan.PanelOffset + plan.Panels * sizeof(long) + 63) / 64 * 64;
@@ -157,4 +164,12 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
     private static int HeaderBytes(int steps) => ((PanelHeader + steps) * sizeof(int) + 63) / 64 * 64;
 
     private static long PanelBytes(Int8Runs runs, int columns) => (HeaderBytes(runs.Steps) + runs.Steps * columns * 4L + 63) / 64 * 64;
+
+    /// <summary>What the weights make: the runs of each panel, for windows of so many segments, and their cycles for one position.</summary>
+    private sealed class Runs
+    {
+        public Int8Runs[] Panels = [];
+        public int Segments;
+        public double Cycles;
+    }
 }

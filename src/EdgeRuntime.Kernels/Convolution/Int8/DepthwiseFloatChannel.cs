@@ -12,12 +12,16 @@ internal readonly record struct DepthwiseFloatChannel(int WeightZero, int Factor
     /// <summary>Each channel; null if one can't be. Kept with the parameters, as support and contents ask for it.</summary>
     public static DepthwiseFloatChannel[]? All(ConvolutionInt8Parameters p)
     {
-        if (p.DepthwiseChannels is { } kept) return kept.Length == 0 ? null : kept;
+        DepthwiseFloatChannel[] channels = p.Derived(Describe);
+        return channels.Length == 0 ? null : channels;
+    }
+
+    private static DepthwiseFloatChannel[] Describe(ConvolutionInt8Parameters p)
+    {
         DepthwiseFloatChannel[] channels = new DepthwiseFloatChannel[p.Bias.Length];
         for (int c = 0; c < channels.Length; c++)
-            if (!TryDescribe(p, c, out channels[c])) channels = [];
-        p.DepthwiseChannels = channels;
-        return channels.Length == 0 ? null : channels;
+            if (!TryDescribe(p, c, out channels[c])) return [];
+        return channels;
     }
 
     private static bool TryDescribe(ConvolutionInt8Parameters p, int c, out DepthwiseFloatChannel channel)
