@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// Rows that became int8 while the network runs, with int8 weights, by the products of recurrent cells: panels of 4 vectors of outputs meet eight rows while
+/// Rows or windows that became int8 while the network runs, with int8 weights, by the products of recurrent cells: panels of 4 vectors of outputs meet eight rows while
 /// they are in the cache. Each panel begins with its outputs' sums of weights.
 /// </summary>
 /// <typeparam name="P">The product.</typeparam>
@@ -15,13 +15,17 @@ internal sealed unsafe class DynamicLinear<P> : Kernel, IDynamicKernel where P :
     public override KernelDescriptor Descriptor { get; } = new($"linear-s8-dynamic-{P.Name}", "linear-s8-dynamic", P.Requires,
         $"int8 rows × int8 weights to floats, {MaxGates * P.Units} outputs a panel" + (P.NeedsSmallWeights ? "; weights above -128" : ""));
 
-    /// <summary>Products of rows with int8 weights.</summary>
-    public bool SupportsDynamic(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => (shape with { Group = 1 }).IsPointwise && parameters.WeightBits == 8
+    /// <summary>Products with int8 weights.</summary>
+    public bool SupportsDynamic(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => parameters.WeightBits == 8
         && parameters.WeightMultipliers.Length + parameters.WeightZeroPoints.Length == 0 && !(P.NeedsSmallWeights && parameters.Weights.Span.Contains(sbyte.MinValue));
 
-    /// <summary>Products; results; converted rows.</summary>
-    public double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
-        500 + (double)shape.Positions * (shape.OutChannels * (shape.Depth / P.ProductsPerCycle + 1) + shape.Channels / 4.0);
+    /// <summary>Products and results of whole vectors; windows put together; rows converted.</summary>
+    public double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
+    {
+        int vectors = shape.Group * ((shape.OutPerGroup + P.Units - 1) / P.Units);
+        double window = shape.IsPointwise ? 0 : 20 + shape.Depth / 8.0;
+        return 500 + (double)shape.Positions * (vectors * P.Units * (shape.Depth / P.ProductsPerCycle + 1) + shape.Group * (window + shape.Depth / 4.0));
+    }
 
     /// <inheritdoc/>
     public long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => new Layout(shape).PackedBytes;
@@ -45,22 +49,33 @@ internal sealed unsafe class DynamicLinear<P> : Kernel, IDynamicKernel where P :
     }
 
     /// <inheritdoc/>
-    public long ScratchBytes(in ConvolutionShape shape, int workers) => workers * RowsTogether * Layout.VectorBytes(shape);
+    public long ScratchBytes(in ConvolutionShape shape, int workers)
+    {
+        GemmGeometry g = Geometry(shape);
+        return g.CopyBytes + workers * WorkerBytes(g, shape);
+    }
 
     /// <inheritdoc/>
-    public int Stages(in ConvolutionShape shape) => 1;
+    public int Stages(in ConvolutionShape shape) => Geometry(shape).Stages;
 
     /// <inheritdoc/>
-    public int Portions(in ConvolutionShape shape, int stage) => new Layout(shape).Portions;
+    public int Portions(in ConvolutionShape shape, int stage) => stage < Geometry(shape).Stages - 1 ? Geometry(shape).CopyRows : new Layout(shape).Portions;
 
     /// <inheritdoc/>
     public void RunFloat(in ConvolutionDynamicCall call, int stage, int first, int end, int worker)
     {
         ConvolutionShape s = call.Integers.Shape;
+        GemmGeometry g = Geometry(s);
+        if (stage < g.Stages - 1)
+        {
+            g.CopyPadded(call.Integers.Input, (sbyte*)call.Integers.Scratch, (sbyte)call.Integers.InputZeroPoint, first, end);
+            return;
+        }
         Layout layout = new(s);
         int steps = (s.Depth + P.Step - 1) / P.Step;
         nint vectorBytes = (nint)Layout.VectorBytes(s);
-        byte* vectors = call.Integers.Scratch + worker * RowsTogether * vectorBytes;
+        byte* gathered = call.Integers.Scratch + g.CopyBytes + worker * WorkerBytes(g, s), window = gathered + g.GatherBytes, vectors = window + Layout.WindowBytes(s);
+        sbyte** rows = stackalloc sbyte*[RowsTogether];
         int* sums = stackalloc int[MaxGates * P.Units];
         for (int row = 0; row < s.Positions; row += RowsTogether)
         {
@@ -68,8 +83,9 @@ internal sealed unsafe class DynamicLinear<P> : Kernel, IDynamicKernel where P :
             for (int portion = first; portion < end; portion++)
             {
                 int group = portion / layout.Panels;
+                if (converted != group) g.Locate(g.IsCopied ? (sbyte*)call.Integers.Scratch : call.Integers.Input, group, row, some, (sbyte*)gathered, rows);
                 for (int i = 0; i < some && converted != group; i++)
-                    P.Convert(call.Integers.Input + (nint)(row + i) * s.Channels + group * s.Depth, vectors + i * vectorBytes, s.Depth, call.RowZeros[(row + i) * call.RowStep]);
+                    P.Convert(InOnePiece(g, rows[i], (sbyte*)window), vectors + i * vectorBytes, s.Depth, call.RowZeros[(row + i) * call.RowStep]);
                 converted = group;
                 (int output, int gates, int units, long at) = layout.Panel(portion);
                 byte* panel = call.Integers.Packed + at;
@@ -81,6 +97,18 @@ internal sealed unsafe class DynamicLinear<P> : Kernel, IDynamicKernel where P :
                 }
             }
         }
+    }
+
+    private static GemmGeometry Geometry(in ConvolutionShape shape) => new(shape, 1, 1, 1);
+
+    private static long WorkerBytes(in GemmGeometry g, in ConvolutionShape s) => g.GatherBytes + Layout.WindowBytes(s) + RowsTogether * Layout.VectorBytes(s);
+
+    /// <summary>The elements of a row, copied to <paramref name="window"/> if they lie apart.</summary>
+    private static sbyte* InOnePiece(in GemmGeometry g, sbyte* row, sbyte* window)
+    {
+        if (g.OuterCount * g.InnerCount == 1) return row;
+        for (int k = 0; k < g.Depth; k += g.Segment) Buffer.MemoryCopy(row + g.OffsetOf(k), window + k, g.Segment, g.Segment);
+        return window;
     }
 
     /// <summary>Of each group's outputs: panels of all gates, one of what whole vectors are left, one of what is left of a vector.</summary>
@@ -115,6 +143,8 @@ internal sealed unsafe class DynamicLinear<P> : Kernel, IDynamicKernel where P :
         }
 
         public static int SumsBytes(int gates) => (gates * P.Units * sizeof(int) + 63) / 64 * 64;
+
+        public static long WindowBytes(in ConvolutionShape s) => (s.Depth + 63) / 64 * 64;
 
         public static long VectorBytes(in ConvolutionShape s) => (s.Depth + P.Step) * (long)P.ElementBytes / 64 * 64 + 128;
 

@@ -7,8 +7,12 @@ internal sealed unsafe class ConvolutionInt4Reference : ConvolutionInt4Kernel
     public override KernelDescriptor Descriptor { get; } =
         new("conv-s8s4-reference", "convolution-s8", CpuFeature.None, "plain loops over nibble weights, for processors without vectors");
 
-    /// <inheritdoc/>
-    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => 5.0 * shape.MultiplyAccumulates;
+    /// <summary>Products, those with what fills up panels and chunks included.</summary>
+    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
+    {
+        GemmGeometry g = Geometry(shape);
+        return 5.0 * g.Rows * g.Groups * g.Panels * Int4Block.Columns * g.Depth;
+    }
 
     internal override int NibbleIndex(int k, int column) => k * Int4Block.Columns + column;
 
