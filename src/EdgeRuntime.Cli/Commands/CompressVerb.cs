@@ -47,6 +47,8 @@ public sealed class CompressVerb(ModelSource source) : Verb
     public override int Run(VerbCall call)
     {
         string target = call.Required("--output");
+        AtomicFile.CheckFolder(target);
+        if (call.Text("--report") is { } page) AtomicFile.CheckFolder(page);
         RuntimeProfile? profile = SessionFlags.Profile(call);
         Recipe? recipe = call.Text("--recipe") is { } wish ? Recipe.Load(wish) : call.Has("--calibrate") ? Recipe.Load(DefaultRecipe) : null;
         if (recipe is { NeedsTraining: true } && !call.Has("--train"))

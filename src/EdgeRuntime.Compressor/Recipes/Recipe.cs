@@ -87,7 +87,15 @@ public sealed class Recipe
         catch (Exception e) when (e is JsonException or ArgumentException)
         {
             string known = pass.Options.Count == 0 ? "it has no options" : $"its options: {string.Join(", ", pass.Options)}";
-            throw new RecipeException($"{place} ({pass.Name})", $"{e.Message} ({known})", e);
+            throw new RecipeException($"{place} ({pass.Name})", $"{Say(e)} ({known})", e);
         }
+    }
+
+    /// <summary>What is wrong with an option, in place of what the serializer says of its own types.</summary>
+    private static string Say(Exception e)
+    {
+        if (e is not JsonException { Path: ['$', '.', .. string option] }) return e.Message;
+        if (e.Message.Contains("could not be mapped", StringComparison.Ordinal)) return $"no option \"{option}\"";
+        return e.Message.Contains("could not be converted", StringComparison.Ordinal) ? $"\"{option}\" has a value of the wrong kind" : e.Message;
     }
 }

@@ -107,7 +107,8 @@ public sealed class InputSamples
     private int[]? OrderOf(string? layout)
     {
         int[] sample = SampleDimensions();
-        int[] wanted = Squeeze(_input.Shape.Dimensions);
+        int[] wanted = Squeeze(_input.Shape.Dimensions), rows = sample.Length > 0 ? [] : Squeeze(_data.Shape.Dimensions[1..]);
+        if (!wanted.AsSpan().EndsWith(rows)) throw Bad($"{_data} holds no samples of {_input.Shape} stacked on the first axis");
         if (sample.Length < 2 || wanted.Length < 2 || sample.AsSpan().SequenceEqual(wanted)) return null;
         if (_input.Shape.Rank == 4 && _input.Shape[0] == 1)
         {
@@ -119,7 +120,7 @@ public sealed class InputSamples
         throw Bad($"samples of [{string.Join(",", sample)}] don't fit {_input.Shape}; if only the order of dimensions differs, say so with --data-layout nhwc or nchw");
     }
 
-    /// <summary>The trailing dimensions of the file that make up one sample, without ones; empty where none do, as in flat files.</summary>
+    /// <summary>The trailing dimensions of the file that make up one sample, without ones; empty where none do, as in flat files and those of rows, some of which make a sample.</summary>
     private int[] SampleDimensions()
     {
         var d = _data.Shape.Dimensions;

@@ -3,10 +3,19 @@ namespace EdgeRuntime.Model;
 /// <summary>Replaces files whole: readers see the old contents or the new, never a part.</summary>
 public static class AtomicFile
 {
+    /// <summary>Fails early where <see cref="Write"/> would after long work.</summary>
+    /// <exception cref="DirectoryNotFoundException">There is no folder for <paramref name="path"/>.</exception>
+    public static void CheckFolder(string path)
+    {
+        if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))))
+            throw new DirectoryNotFoundException($"there is no folder {Path.GetDirectoryName(path)} to write {Path.GetFileName(path)} in; make it first");
+    }
+
     /// <summary>Writes a temporary file beside <paramref name="path"/>, flushes it to the medium and renames it.</summary>
     /// <exception cref="IOException">The file can't be written; <paramref name="path"/> is then as it was.</exception>
     public static void Write(string path, Action<Stream> write)
     {
+        CheckFolder(path);
         string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
