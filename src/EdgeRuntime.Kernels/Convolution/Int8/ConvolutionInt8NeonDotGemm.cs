@@ -65,7 +65,8 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
 
     private static void Run<TVectors>(in Int8NeonBlock block) where TVectors : struct, ICount
     {
-        if (block.Finish == Int8NeonFinish.Unsigned) Run<TVectors, N2>(block);
+        if (block.Finish == Int8NeonFinish.Careful || block.Columns < 8 * TVectors.Value) Run<TVectors, N3>(block);
+        else if (block.Finish == Int8NeonFinish.Unsigned) Run<TVectors, N2>(block);
         else if (block.Finish == Int8NeonFinish.Clamped) Run<TVectors, N1>(block);
         else Run<TVectors, N0>(block);
     }
@@ -80,97 +81,124 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
         else for (; row < rows; row++) Tile1<TVectors>(block, row);
     }
 
-    /// <summary>6 or 4 rows × 8 columns once or twice: 16 bytes of each row meet four k-groups of the panel.</summary>
+    /// <summary>6 or 4 rows × 8 columns once or twice.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Tile<TRows, TVectors, TFinish>(in Int8NeonBlock block, int first, int stop)
         where TRows : struct, ICount where TVectors : struct, ICount where TFinish : struct, ICount
     {
-        int* panel = (int*)block.Panel, extras = panel + 3 * Nr;
-        int segments = block.OuterCount * block.InnerCount, beyond = *extras, sixteens = block.Segment >> 4, fours = (block.Segment & 15) >> 2;
-        bool careful = block.Finish == Int8NeonFinish.Careful || block.Columns < 8 * TVectors.Value;
-        nint pitch = (nint)block.OutputPitch, two = 2 * pitch;
-        sbyte** end = block.Rows + Math.Min(stop, block.RowCount), last = block.Rows + block.RowCount - TRows.Value;
-        sbyte* y = block.Output + first * pitch;
-        for (sbyte** r = block.Rows + first; r < end; r += TRows.Value)
+        int* panel = (int*)block.Panel;
+        int pairs = block.Segment >> 5, segments = block.OuterCount * block.InnerCount;
+        bool more = (block.Segment & 31) != 0 || segments > 1 || panel[3 * Nr] > 0;
+        nint one = (nint)block.OutputPitch, two = 2 * one, three = 3 * one;
+        sbyte** end = block.Rows + Math.Min(stop, block.RowCount), last = block.Rows + block.RowCount - TRows.Value, r = block.Rows + first;
+        if (r > last) r = last;
+        for (sbyte* y = block.Output + (r - block.Rows) * one; ;)
         {
-            if (r > last)
-            {
-                y -= (r - last) * pitch;
-                r = last;
-            }
             sbyte* p0 = r[0], p1 = r[1], p2 = r[2], p3 = r[3], p4 = TRows.Value > 4 ? r[4] : null, p5 = TRows.Value > 4 ? r[5] : null;
-            // Pairs of loads: as copies of the first the others would be moves, one for each register.
-            (Vector128<int> a0, Vector128<int> b0) = LoadPairVector128(panel);
-            (Vector128<int> a1, Vector128<int> b1) = LoadPairVector128(panel);
-            (Vector128<int> a2, Vector128<int> b2) = LoadPairVector128(panel);
-            (Vector128<int> a3, Vector128<int> b3) = LoadPairVector128(panel);
-            Vector128<int> a4 = default, b4 = default, a5 = default, b5 = default, c0 = default, d0 = default, c1 = default, d1 = default;
-            Vector128<int> c2 = default, d2 = default, c3 = default, d3 = default, c4 = default, d4 = default, c5 = default, d5 = default;
-            if (TRows.Value > 4) (a4, b4) = LoadPairVector128(panel);
-            if (TRows.Value > 4) (a5, b5) = LoadPairVector128(panel);
-            if (TVectors.Value > 1) (c0, d0) = LoadPairVector128(panel + 8);
-            if (TVectors.Value > 1) (c1, d1) = LoadPairVector128(panel + 8);
-            if (TVectors.Value > 1) (c2, d2) = LoadPairVector128(panel + 8);
-            if (TVectors.Value > 1) (c3, d3) = LoadPairVector128(panel + 8);
-            if (TVectors.Value > 1 && TRows.Value > 4) (c4, d4) = LoadPairVector128(panel + 8);
-            if (TVectors.Value > 1 && TRows.Value > 4) (c5, d5) = LoadPairVector128(panel + 8);
+            // Loaded for each row: as copies of the first the others would be moves, one for each register.
+            LoadBiases<TVectors>(panel, out Vector128<int> a0, out Vector128<int> b0, out Vector128<int> c0, out Vector128<int> d0);
+            LoadBiases<TVectors>(panel, out Vector128<int> a1, out Vector128<int> b1, out Vector128<int> c1, out Vector128<int> d1);
+            LoadBiases<TVectors>(panel, out Vector128<int> a2, out Vector128<int> b2, out Vector128<int> c2, out Vector128<int> d2);
+            LoadBiases<TVectors>(panel, out Vector128<int> a3, out Vector128<int> b3, out Vector128<int> c3, out Vector128<int> d3);
+            Vector128<int> a4 = default, b4 = default, c4 = default, d4 = default, a5 = default, b5 = default, c5 = default, d5 = default;
+            if (TRows.Value > 4) LoadBiases<TVectors>(panel, out a4, out b4, out c4, out d4);
+            if (TRows.Value > 4) LoadBiases<TVectors>(panel, out a5, out b5, out c5, out d5);
             sbyte* w = (sbyte*)panel + HeaderBytes;
             nint k = 0;
             for (int segment = 0; ;)
             {
-                for (int n = sixteens; n != 0; n--, k += 16, w += 128 * TVectors.Value)
+                // The compiler would compute an address for each row if the second half were at k + 16.
+                for (int n = pairs; n != 0; n--, k += 16, w += 256 * TVectors.Value)
                 {
-                    Vector128<sbyte> x0 = LoadVector128(p0 + k), x1 = LoadVector128(p1 + k), x2 = LoadVector128(p2 + k), x3 = LoadVector128(p3 + k), x4 = default, x5 = default;
-                    if (TRows.Value > 4) (x4, x5) = (LoadVector128(p4 + k), LoadVector128(p5 + k));
-                    Step<TRows>(0, w, 0, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
-                    if (TVectors.Value > 1) Step<TRows>(0, w, 32, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
-                    Step<TRows>(1, w, 32 * TVectors.Value, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
-                    if (TVectors.Value > 1) Step<TRows>(1, w, 96, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
-                    Step<TRows>(2, w, 64 * TVectors.Value, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
-                    if (TVectors.Value > 1) Step<TRows>(2, w, 160, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
-                    Step<TRows>(3, w, 96 * TVectors.Value, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
-                    if (TVectors.Value > 1) Step<TRows>(3, w, 224, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
+                    Sixteen<TRows, TVectors>(LoadVector128(p0 + k), LoadVector128(p1 + k), LoadVector128(p2 + k), LoadVector128(p3 + k), TRows.Value > 4 ? LoadVector128(p4 + k) : default, TRows.Value > 4 ? LoadVector128(p5 + k) : default, w, 0, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                    k += 16;
+                    Sixteen<TRows, TVectors>(LoadVector128(p0 + k), LoadVector128(p1 + k), LoadVector128(p2 + k), LoadVector128(p3 + k), TRows.Value > 4 ? LoadVector128(p4 + k) : default, TRows.Value > 4 ? LoadVector128(p5 + k) : default, w, 128 * TVectors.Value, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
                 }
-                for (int n = fours; n != 0; n--, k += 4, w += 32 * TVectors.Value)
+                if (!more) break;
+                if ((block.Segment & 16) != 0)
                 {
-                    Vector128<sbyte> x0 = Load4(p0 + k), x1 = Load4(p1 + k), x2 = Load4(p2 + k), x3 = Load4(p3 + k), x4 = default, x5 = default;
-                    if (TRows.Value > 4) (x4, x5) = (Load4(p4 + k), Load4(p5 + k));
-                    Step<TRows>(0, w, 0, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
-                    if (TVectors.Value > 1) Step<TRows>(0, w, 32, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
+                    Sixteen<TRows, TVectors>(LoadVector128(p0 + k), LoadVector128(p1 + k), LoadVector128(p2 + k), LoadVector128(p3 + k), TRows.Value > 4 ? LoadVector128(p4 + k) : default, TRows.Value > 4 ? LoadVector128(p5 + k) : default, w, 0, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                    k += 16;
+                    w += 128 * TVectors.Value;
                 }
-                if (++segment == segments) break;
+                for (int n = block.Segment & 15; n != 0; n -= 4, k += 4, w += 32 * TVectors.Value)
+                    Four<TRows, TVectors>(Load4(p0 + k), Load4(p1 + k), Load4(p2 + k), Load4(p3 + k), TRows.Value > 4 ? Load4(p4 + k) : default, TRows.Value > 4 ? Load4(p5 + k) : default, w, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                if (++segment == segments)
+                {
+                    int* extras = panel + 3 * Nr;
+                    for (int i = 1; i <= *extras; i++, w += 32 * TVectors.Value)
+                    {
+                        k = extras[i];
+                        Four<TRows, TVectors>(Load4(p0 + k), Load4(p1 + k), Load4(p2 + k), Load4(p3 + k), TRows.Value > 4 ? Load4(p4 + k) : default, TRows.Value > 4 ? Load4(p5 + k) : default, w, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                    }
+                    break;
+                }
                 k = (nint)(segment / block.InnerCount) * block.OuterStride + (nint)(segment % block.InnerCount) * block.InnerStride;
             }
-            for (int i = 1; i <= beyond; i++, w += 32 * TVectors.Value)
-            {
-                k = extras[i];
-                Vector128<sbyte> x0 = Load4(p0 + k), x1 = Load4(p1 + k), x2 = Load4(p2 + k), x3 = Load4(p3 + k), x4 = default, x5 = default;
-                if (TRows.Value > 4) (x4, x5) = (Load4(p4 + k), Load4(p5 + k));
-                Step<TRows>(0, w, 0, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
-                if (TVectors.Value > 1) Step<TRows>(0, w, 32, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
-            }
-            if (careful)
+            if (TFinish.Value == (int)Int8NeonFinish.Careful)
             {
                 int* sums = (int*)block.Edge;
                 Int8NeonEpilogue.Keep<TVectors>(sums, a0, b0, c0, d0, a1, b1, c1, d1);
                 Int8NeonEpilogue.Keep<TVectors>(sums + 2 * Nr, a2, b2, c2, d2, a3, b3, c3, d3);
                 if (TRows.Value > 4) Int8NeonEpilogue.Keep<TVectors>(sums + 4 * Nr, a4, b4, c4, d4, a5, b5, c5, d5);
                 Int8NeonEpilogue.Careful<TVectors>(block, (int)(r - block.Rows), TRows.Value);
-                y += TRows.Value * pitch;
-                continue;
+                y += TRows.Value * one;
             }
-            Int8NeonEpilogue e = Int8NeonEpilogue.Of<TVectors>(block);
-            e.Store<TVectors, TFinish>(y, 0, a0, b0, c0, d0);
-            e.Store<TVectors, TFinish>(y, pitch, a1, b1, c1, d1);
-            y += two;
-            e.Store<TVectors, TFinish>(y, 0, a2, b2, c2, d2);
-            e.Store<TVectors, TFinish>(y, pitch, a3, b3, c3, d3);
-            y += two;
-            if (TRows.Value == 4) continue;
-            e.Store<TVectors, TFinish>(y, 0, a4, b4, c4, d4);
-            e.Store<TVectors, TFinish>(y, pitch, a5, b5, c5, d5);
-            y += two;
+            else
+            {
+                Int8NeonEpilogue e = Int8NeonEpilogue.Of<TVectors>(block, panel);
+                e.Store<TVectors, TFinish>(y, 0, a0, b0, c0, d0);
+                e.Store<TVectors, TFinish>(y, one, a1, b1, c1, d1);
+                e.Store<TVectors, TFinish>(y, two, a2, b2, c2, d2);
+                y += three;
+                e.Store<TVectors, TFinish>(y, 0, a3, b3, c3, d3);
+                if (TRows.Value > 4) e.Store<TVectors, TFinish>(y, one, a4, b4, c4, d4);
+                if (TRows.Value > 4) e.Store<TVectors, TFinish>(y, two, a5, b5, c5, d5);
+                y += TRows.Value > 4 ? three : one;
+            }
+            r += TRows.Value;
+            if (r <= last) continue;
+            if (r >= end) break;
+            y -= (r - last) * one;
+            r = last;
         }
+    }
+
+    /// <summary>The panel's biases for a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void LoadBiases<TVectors>(int* panel, out Vector128<int> a, out Vector128<int> b, out Vector128<int> c, out Vector128<int> d) where TVectors : struct, ICount
+    {
+        (c, d) = (default, default);
+        if (TVectors.Value > 1) (a, b, c, d) = Load4xVector128(panel);
+        else (a, b) = LoadPairVector128(panel);
+    }
+
+    /// <summary>16 k: 16 bytes of each row meet four k-groups, whose weights start <paramref name="at"/> bytes behind <paramref name="w"/>. The compiler inlines methods of up to 32 parameters.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Sixteen<TRows, TVectors>(Vector128<sbyte> x0, Vector128<sbyte> x1, Vector128<sbyte> x2, Vector128<sbyte> x3, Vector128<sbyte> x4, Vector128<sbyte> x5, sbyte* w, int at,
+        ref Vector128<int> a0, ref Vector128<int> b0, ref Vector128<int> c0, ref Vector128<int> d0, ref Vector128<int> a1, ref Vector128<int> b1, ref Vector128<int> c1, ref Vector128<int> d1,
+        ref Vector128<int> a2, ref Vector128<int> b2, ref Vector128<int> c2, ref Vector128<int> d2, ref Vector128<int> a3, ref Vector128<int> b3, ref Vector128<int> c3, ref Vector128<int> d3,
+        ref Vector128<int> a4, ref Vector128<int> b4, ref Vector128<int> c4, ref Vector128<int> d4, ref Vector128<int> a5, ref Vector128<int> b5, ref Vector128<int> c5, ref Vector128<int> d5) where TRows : struct, ICount where TVectors : struct, ICount
+    {
+        Step<TRows>(0, w, at, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
+        if (TVectors.Value > 1) Step<TRows>(0, w, at + 32, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
+        Step<TRows>(1, w, at + 32 * TVectors.Value, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
+        if (TVectors.Value > 1) Step<TRows>(1, w, at + 96, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
+        Step<TRows>(2, w, at + 64 * TVectors.Value, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
+        if (TVectors.Value > 1) Step<TRows>(2, w, at + 160, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
+        Step<TRows>(3, w, at + 96 * TVectors.Value, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
+        if (TVectors.Value > 1) Step<TRows>(3, w, at + 224, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
+    }
+
+    /// <summary>4 k.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Four<TRows, TVectors>(Vector128<sbyte> x0, Vector128<sbyte> x1, Vector128<sbyte> x2, Vector128<sbyte> x3, Vector128<sbyte> x4, Vector128<sbyte> x5, sbyte* w,
+        ref Vector128<int> a0, ref Vector128<int> b0, ref Vector128<int> c0, ref Vector128<int> d0, ref Vector128<int> a1, ref Vector128<int> b1, ref Vector128<int> c1, ref Vector128<int> d1,
+        ref Vector128<int> a2, ref Vector128<int> b2, ref Vector128<int> c2, ref Vector128<int> d2, ref Vector128<int> a3, ref Vector128<int> b3, ref Vector128<int> c3, ref Vector128<int> d3,
+        ref Vector128<int> a4, ref Vector128<int> b4, ref Vector128<int> c4, ref Vector128<int> d4, ref Vector128<int> a5, ref Vector128<int> b5, ref Vector128<int> c5, ref Vector128<int> d5) where TRows : struct, ICount where TVectors : struct, ICount
+    {
+        Step<TRows>(0, w, 0, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
+        if (TVectors.Value > 1) Step<TRows>(0, w, 32, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
     }
 
     /// <summary>Eight columns of a k-group for all rows.</summary>
@@ -225,7 +253,7 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
         (a0, b0, c0, d0) = (a0 + a1, b0 + b1, c0 + c1, d0 + d1);
         if (block.Finish != Int8NeonFinish.Careful && block.Columns == 8 * TVectors.Value)
         {
-            Int8NeonEpilogue.Of<TVectors>(block).Store<TVectors, N1>(block.Output, row * (nint)block.OutputPitch, a0, b0, c0, d0);
+            Int8NeonEpilogue.Of<TVectors>(block, panel).Store<TVectors, N1>(block.Output, row * (nint)block.OutputPitch, a0, b0, c0, d0);
             return;
         }
         Int8NeonEpilogue.Keep<TVectors>((int*)block.Edge, a0, b0, c0, d0, a0, b0, c0, d0);

@@ -32,11 +32,11 @@ internal readonly unsafe struct Int8NeonEpilogue
     private Int8NeonEpilogue(in Int8NeonBlock block, Vector128<int> m0, Vector128<int> m1, Vector128<int> m2, Vector128<int> m3) =>
         (_multiplier0, _multiplier1, _multiplier2, _multiplier3, _zeroPoint, _min, _max) = (m0, m1, m2, m3, block.ZeroPoint, block.Min, block.Max);
 
-    /// <summary>Takes the multipliers of the block's panel.</summary>
+    /// <summary>Takes the multipliers of the block's panel, which the caller has in a register.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Int8NeonEpilogue Of<TVectors>(in Int8NeonBlock block) where TVectors : struct, ICount
+    public static Int8NeonEpilogue Of<TVectors>(in Int8NeonBlock block, int* panel) where TVectors : struct, ICount
     {
-        int* m = (int*)block.Panel + Nr;
+        int* m = panel + Nr;
         return new(block, AdvSimd.LoadVector128(m), AdvSimd.LoadVector128(m + 4),
             TVectors.Value > 1 ? AdvSimd.LoadVector128(m + 8) : default, TVectors.Value > 1 ? AdvSimd.LoadVector128(m + 12) : default);
     }
