@@ -10,10 +10,9 @@ namespace EdgeRuntime.Kernels;
 /// </summary>
 public sealed unsafe class ConvolutionInt8NeonDotDepthwise : ConvolutionInt8Kernel
 {
-    /// <summary>Weights of a block: 3 columns × upper and lower row × 8 channels × 4 rows.</summary>
-    private const int WeightBytes = 192;
-
     private const int HeaderBytes = 64, StripBytes = 24576;
+
+    private const int ScalesBytes = DotDepthwiseTiles.ScalesBytes, PlainBytes = ScalesBytes + DotDepthwiseTiles.WeightBytes;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } =
@@ -40,8 +39,8 @@ public sealed unsafe class ConvolutionInt8NeonDotDepthwise : ConvolutionInt8Kern
     public override int Portions(in ConvolutionShape shape, int stage) => shape.Batch * Quads(shape);
 
     /// <summary>
-    /// Layout: a header (1 if scaled sums fit 16 bits; 1 if weights have zero points), then the blocks of eight channels, of which the last ends at the last channel: 8 biases,
-    /// 8 multipliers, <see cref="WeightBytes"/>; with zero points also whether weights are beyond int8, and what they have beyond it in as many bytes.
+    /// Layout: a header (1 if scaled sums fit 16 bits; 1 if weights have zero points), then the blocks of eight channels, of which the last ends at the last channel: 8 biases
+    /// twice, so that one load serves two output rows, 8 multipliers, <see cref="DotDepthwiseTiles.WeightBytes"/>; with zero points also whether weights are beyond int8, and what they have beyond it in as many bytes.
     /// </summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
     {
@@ -50,23 +49,23 @@ public sealed unsafe class ConvolutionInt8NeonDotDepthwise : ConvolutionInt8Kern
         for (int block = 0; block < Blocks(shape); block++)
         {
             Span<byte> target = destination.Slice(HeaderBytes + block * BlockBytes(asymmetric), BlockBytes(asymmetric));
-            Span<int> header = MemoryMarshal.Cast<byte, int>(target[..64]);
+            Span<int> header = MemoryMarshal.Cast<byte, int>(target[..ScalesBytes]);
             for (int lane = 0; lane < 8; lane++)
             {
                 int channel = Math.Min(block * 8, shape.Channels - 8) + lane, zero = asymmetric ? parameters.WeightZeroPoints[channel] : 0, sum = 0, magnitudes = 0;
                 for (int tap = 0; tap < 9; tap++)
                 {
-                    int weight = weights[channel * 9 + tap] - zero, centred = Math.Clamp(weight, sbyte.MinValue, sbyte.MaxValue), at = 64 + tap % 3 * 64 + lane * 4 + tap / 3;
+                    int weight = weights[channel * 9 + tap] - zero, centred = Math.Clamp(weight, sbyte.MinValue, sbyte.MaxValue), at = ScalesBytes + tap % 3 * 64 + lane * 4 + tap / 3;
                     sum += weight;
                     magnitudes += Math.Abs(weight);
                     target[at] = target[at + 32 + 1] = (byte)centred;
                     if (weight == centred) continue;
-                    target[64 + WeightBytes] = 1;
-                    target[at + 64 + WeightBytes] = target[at + 64 + WeightBytes + 32 + 1] = (byte)(weight - centred);
+                    target[PlainBytes] = 1;
+                    target[at + PlainBytes] = target[at + PlainBytes + 32 + 1] = (byte)(weight - centred);
                 }
-                header[lane] = parameters.Bias[channel] - parameters.InputZeroPoint * sum;
-                header[8 + lane] = parameters.Multipliers[channel];
-                fits &= NeonRequantize.Fits(header[lane], magnitudes, header[8 + lane]);
+                header[lane] = header[8 + lane] = parameters.Bias[channel] - parameters.InputZeroPoint * sum;
+                header[16 + lane] = parameters.Multipliers[channel];
+                fits &= NeonRequantize.Fits(header[lane], magnitudes, header[16 + lane]);
             }
         }
         Span<int> flags = MemoryMarshal.Cast<byte, int>(destination);
@@ -110,7 +109,7 @@ public sealed unsafe class ConvolutionInt8NeonDotDepthwise : ConvolutionInt8Kern
                 strip.Input = scratch + 4 * channel;
                 strip.Output = output + channel;
                 strip.Packed = packed;
-                if (blockBytes > 64 + WeightBytes && packed[64 + WeightBytes] != 0) Run<N1>(strip, s.StrideX, finish);
+                if (blockBytes > PlainBytes && packed[PlainBytes] != 0) Run<N1>(strip, s.StrideX, finish);
                 else Run<N0>(strip, s.StrideX, finish);
             }
         }
@@ -121,13 +120,14 @@ public sealed unsafe class ConvolutionInt8NeonDotDepthwise : ConvolutionInt8Kern
         if (stride == 1 && finish == Int8NeonFinish.Unsigned) DotDepthwiseTiles.Stride1<N2, TBeyond>(strip);
         else if (stride == 1 && finish == Int8NeonFinish.Plain) DotDepthwiseTiles.Stride1<N0, TBeyond>(strip);
         else if (stride == 1) DotDepthwiseTiles.Stride1<N1, TBeyond>(strip);
-        else if (finish == Int8NeonFinish.Clamped) DotDepthwiseTiles.Stride2<N1, TBeyond>(strip);
-        else DotDepthwiseTiles.Stride2<N0, TBeyond>(strip);
+        else if (finish == Int8NeonFinish.Unsigned) DotDepthwiseTiles.Stride2<N2, TBeyond>(strip);
+        else if (finish == Int8NeonFinish.Plain) DotDepthwiseTiles.Stride2<N0, TBeyond>(strip);
+        else DotDepthwiseTiles.Stride2<N1, TBeyond>(strip);
     }
 
     private static int Quads(in ConvolutionShape s) => s.StrideX == 1 ? (s.OutHeight + 1) / 2 : s.OutHeight;
 
     private static int Blocks(in ConvolutionShape s) => (s.Channels + 7) / 8;
 
-    private static int BlockBytes(bool asymmetric) => 64 + WeightBytes + (asymmetric ? 64 + WeightBytes : 0);
+    private static int BlockBytes(bool asymmetric) => asymmetric ? 2 * PlainBytes : PlainBytes;
 }

@@ -39,11 +39,10 @@ internal readonly unsafe struct DepthwiseQuads
         new Span<sbyte>(strip + Strip * Pitch, _shape.Width * _shape.Channels).Fill(padding);
         int left = _left * _shape.Channels * 4, right = _right * _shape.Channels * 4;
         Vector128<sbyte> value = Vector128.Create(padding);
-        for (count = Math.Min(count, Strip); count > 0; count--, strip += Pitch)
-        {
-            Fill(strip, left, value);
-            Fill(strip + Pitch - right, right, value);
-        }
+        // The right border of a quad and the left one of the next are one piece.
+        Fill(strip, left, value);
+        for (count = Math.Min(count, Strip); count > 1; count--, strip += Pitch) Fill(strip + Pitch - right, right + left, value);
+        Fill(strip + Pitch - right, right, value);
     }
 
     /// <summary>Writes <paramref name="count"/> quads of image <paramref name="n"/>, the first being number <paramref name="quad"/>, between their padded columns.</summary>
@@ -63,16 +62,27 @@ internal readonly unsafe struct DepthwiseQuads
     /// <summary>Bytes are a multiple of 32: eight channels or more.</summary>
     private static void Fill(sbyte* to, int bytes, Vector128<sbyte> value)
     {
-        for (sbyte* end = to + bytes; to < end; to += 32)
+        sbyte* end = to + bytes;
+        for (; to <= end - 128; to += 128)
         {
-            Vector128.Store(value, to);
-            Vector128.Store(value, to + 16);
+            Fill32(to, value);
+            Fill32(to + 32, value);
+            Fill32(to + 64, value);
+            Fill32(to + 96, value);
         }
+        for (; to < end; to += 32) Fill32(to, value);
+    }
+
+    private static void Fill32(sbyte* to, Vector128<sbyte> value)
+    {
+        Vector128.Store(value, to);
+        Vector128.Store(value, to + 16);
     }
 
     private static void Zip(sbyte* x0, sbyte* x1, sbyte* x2, sbyte* x3, nint bytes, sbyte* to)
     {
         nint i = 0;
+        // Pairs of loads would be moved to the registers that ST4 wants.
         for (; i <= bytes - 32; i += 32, to += 128)
         {
             nint j = i + 16;

@@ -15,7 +15,7 @@ internal unsafe struct DotDepthwiseStrip
     /// <summary>The first output row.</summary>
     public sbyte* Output;
 
-    /// <summary>Biases, multipliers, weights.</summary>
+    /// <summary>Biases twice, multipliers, weights.</summary>
     public byte* Packed;
 
     /// <summary>Bytes from quad to quad, from column to column, and from one output row to the next.</summary>
@@ -33,19 +33,30 @@ internal unsafe struct DotDepthwiseStrip
 /// </summary>
 internal static unsafe class DotDepthwiseTiles
 {
+    /// <summary>Bytes before the weights: biases twice, multipliers.</summary>
+    public const int ScalesBytes = 96;
+
+    /// <summary>Bytes of a block's weights: 3 columns × upper and lower row × 8 channels × 4 rows.</summary>
+    public const int WeightBytes = 192;
+
     /// <summary>Two output rows of a quad, three columns a turn.</summary>
     public static void Stride1<TFinish, TBeyond>(in DotDepthwiseStrip t) where TFinish : struct, ICount where TBeyond : struct, ICount
     {
         int* packed = (int*)t.Packed;
         Weights w = new(packed, 0), v = new(packed, 32);
         Epilogue e = new(t);
-        nint channels = t.Channels, step = t.Step, below = t.OutputPitch, pitch = t.Pitch, two = 2 * below;
+        nint channels = t.Channels, step = t.Step, above = -t.OutputPitch, pitch = t.Pitch, two = -2 * above;
         int width = t.Width;
-        sbyte* input = t.Input, output = t.Output;
+        // y is the lower row's place.
+        sbyte* input = t.Input, output = t.Output - above;
         for (int quads = t.Quads; quads > 0; quads--, input += pitch, output += two)
         {
-            if (quads == 1 && t.IsSingle) below = 0;
             sbyte* z = input, y = output;
+            if (quads == 1 && t.IsSingle)
+            {
+                y += above;
+                above = 0;
+            }
             (Vector128<sbyte> a0, Vector128<sbyte> a1) = LoadPairVector128(z);
             (Vector128<sbyte> b0, Vector128<sbyte> b1) = LoadPairVector128(z += step);
             Vector128<sbyte> c0, c1;
@@ -53,22 +64,22 @@ internal static unsafe class DotDepthwiseTiles
             for (; left >= 3; left -= 3)
             {
                 (c0, c1) = LoadPairVector128(z += step);
-                Pair<TFinish, TBeyond>(e, w, v, packed, y, below, a0, a1, b0, b1, c0, c1);
+                Pair<TFinish, TBeyond>(e, w, v, packed, y, above, a0, a1, b0, b1, c0, c1);
                 y += channels;
                 (a0, a1) = LoadPairVector128(z += step);
-                Pair<TFinish, TBeyond>(e, w, v, packed, y, below, b0, b1, c0, c1, a0, a1);
+                Pair<TFinish, TBeyond>(e, w, v, packed, y, above, b0, b1, c0, c1, a0, a1);
                 y += channels;
                 (b0, b1) = LoadPairVector128(z += step);
-                Pair<TFinish, TBeyond>(e, w, v, packed, y, below, c0, c1, a0, a1, b0, b1);
+                Pair<TFinish, TBeyond>(e, w, v, packed, y, above, c0, c1, a0, a1, b0, b1);
                 y += channels;
             }
             if (left == 0) continue;
             (c0, c1) = LoadPairVector128(z += step);
-            Pair<TFinish, TBeyond>(e, w, v, packed, y, below, a0, a1, b0, b1, c0, c1);
+            Pair<TFinish, TBeyond>(e, w, v, packed, y, above, a0, a1, b0, b1, c0, c1);
             if (left == 1) continue;
             y += channels;
             (a0, a1) = LoadPairVector128(z += step);
-            Pair<TFinish, TBeyond>(e, w, v, packed, y, below, b0, b1, c0, c1, a0, a1);
+            Pair<TFinish, TBeyond>(e, w, v, packed, y, above, b0, b1, c0, c1, a0, a1);
         }
     }
 
@@ -78,92 +89,84 @@ internal static unsafe class DotDepthwiseTiles
         int* packed = (int*)t.Packed;
         Weights w = new(packed, 0);
         Epilogue e = new(t);
-        nint channels = t.Channels, step = t.Step, below = t.OutputPitch, pitch = t.Pitch;
+        nint before = -t.Channels, two = 2 * t.Channels, step = t.Step, pitch = t.Pitch, outputPitch = t.OutputPitch;
         int width = t.Width;
-        sbyte* input = t.Input, output = t.Output;
-        for (int quads = t.Quads; quads > 0; quads--, input += pitch, output += below)
+        // y is the second output's place.
+        sbyte* input = t.Input, output = t.Output - before;
+        for (int quads = t.Quads; quads > 0; quads--, input += pitch, output += outputPitch)
         {
             sbyte* z = input, y = output;
             (Vector128<sbyte> a0, Vector128<sbyte> a1) = LoadPairVector128(z);
+            Vector128<int> p0, p1, q0, q1;
             Vector128<sbyte> b0, b1, c0, c1;
             int left = width;
-            for (; left >= 2; left -= 2)
+            for (; left >= 2; left -= 2, y += two)
             {
+                (p0, p1, q0, q1) = Load4xVector128(packed);
                 (b0, b1) = LoadPairVector128(z += step);
                 (c0, c1) = LoadPairVector128(z += step);
-                Single<TFinish, TBeyond>(e, w, packed, y, a0, a1, b0, b1, c0, c1);
-                y += channels;
+                Single<TBeyond>(w, packed, ref p0, ref p1, a0, a1, b0, b1, c0, c1);
                 (b0, b1) = LoadPairVector128(z += step);
                 (a0, a1) = LoadPairVector128(z += step);
-                Single<TFinish, TBeyond>(e, w, packed, y, c0, c1, b0, b1, a0, a1);
-                y += channels;
+                Single<TBeyond>(w, packed, ref q0, ref q1, c0, c1, b0, b1, a0, a1);
+                e.Store<TFinish>(y, before, p0, p1, q0, q1);
             }
             if (left == 0) continue;
+            (p0, p1) = LoadPairVector128(packed);
             (b0, b1) = LoadPairVector128(z += step);
             (c0, c1) = LoadPairVector128(z += step);
-            Single<TFinish, TBeyond>(e, w, packed, y, a0, a1, b0, b1, c0, c1);
+            Single<TBeyond>(w, packed, ref p0, ref p1, a0, a1, b0, b1, c0, c1);
+            // The first of two, and the same once more in its place.
+            e.Store<TFinish>(y + before, 0, p0, p1, p0, p1);
         }
     }
 
-    /// <summary>Columns a, b, c for an output row and the one below.</summary>
+    /// <summary>Columns a, b, c for an output row, <paramref name="above"/> elements behind <paramref name="y"/>, and the one below there.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Pair<TFinish, TBeyond>(in Epilogue e, in Weights w, in Weights v, int* packed, sbyte* y, nint below,
+    private static void Pair<TFinish, TBeyond>(in Epilogue e, in Weights w, in Weights v, int* packed, sbyte* y, nint above,
         Vector128<sbyte> a0, Vector128<sbyte> a1, Vector128<sbyte> b0, Vector128<sbyte> b1, Vector128<sbyte> c0, Vector128<sbyte> c1)
         where TFinish : struct, ICount where TBeyond : struct, ICount
     {
-        // Pairs of loads: copies would be moves, one for each register.
-        (Vector128<int> p0, Vector128<int> p1) = LoadPairVector128(packed);
-        (Vector128<int> q0, Vector128<int> q1) = LoadPairVector128(packed);
+        (Vector128<int> p0, Vector128<int> p1, Vector128<int> q0, Vector128<int> q1) = Load4xVector128(packed);
         p0 = DotProduct(p0, a0, w.A0); p1 = DotProduct(p1, a1, w.A1); q0 = DotProduct(q0, a0, v.A0); q1 = DotProduct(q1, a1, v.A1);
         p0 = DotProduct(p0, b0, w.B0); p1 = DotProduct(p1, b1, w.B1); q0 = DotProduct(q0, b0, v.B0); q1 = DotProduct(q1, b1, v.B1);
         p0 = DotProduct(p0, c0, w.C0); p1 = DotProduct(p1, c1, w.C1); q0 = DotProduct(q0, c0, v.C0); q1 = DotProduct(q1, c1, v.C1);
         if (TBeyond.Value > 0)
         {
-            Beyond(new Weights(packed, 256), ref p0, ref p1, a0, a1, b0, b1, c0, c1);
-            Beyond(new Weights(packed, 256 + 32), ref q0, ref q1, a0, a1, b0, b1, c0, c1);
+            Multiply(new Weights(packed, ScalesBytes + WeightBytes), ref p0, ref p1, a0, a1, b0, b1, c0, c1);
+            Multiply(new Weights(packed, ScalesBytes + WeightBytes + 32), ref q0, ref q1, a0, a1, b0, b1, c0, c1);
         }
-        // The lower row first: it may be the upper one's place.
-        if (TFinish.Value == (int)Int8NeonFinish.Unsigned)
-        {
-            e.StoreUnsigned(y, below, q0, q1, p0, p1);
-            return;
-        }
-        e.Store<TFinish>(y, below, q0, q1);
-        e.Store<TFinish>(y, 0, p0, p1);
+        e.Store<TFinish>(y, above, p0, p1, q0, q1);
     }
 
-    /// <summary>Columns a, b, c for one output row.</summary>
+    /// <summary>Columns a, b, c for one output.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Single<TFinish, TBeyond>(in Epilogue e, in Weights w, int* packed, sbyte* y,
-        Vector128<sbyte> a0, Vector128<sbyte> a1, Vector128<sbyte> b0, Vector128<sbyte> b1, Vector128<sbyte> c0, Vector128<sbyte> c1)
-        where TFinish : struct, ICount where TBeyond : struct, ICount
+    private static void Single<TBeyond>(in Weights w, int* packed, ref Vector128<int> p0, ref Vector128<int> p1,
+        Vector128<sbyte> a0, Vector128<sbyte> a1, Vector128<sbyte> b0, Vector128<sbyte> b1, Vector128<sbyte> c0, Vector128<sbyte> c1) where TBeyond : struct, ICount
     {
-        (Vector128<int> p0, Vector128<int> p1) = LoadPairVector128(packed);
+        Multiply(w, ref p0, ref p1, a0, a1, b0, b1, c0, c1);
+        if (TBeyond.Value > 0) Multiply(new Weights(packed, ScalesBytes + WeightBytes), ref p0, ref p1, a0, a1, b0, b1, c0, c1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Multiply(in Weights w, ref Vector128<int> p0, ref Vector128<int> p1,
+        Vector128<sbyte> a0, Vector128<sbyte> a1, Vector128<sbyte> b0, Vector128<sbyte> b1, Vector128<sbyte> c0, Vector128<sbyte> c1)
+    {
         p0 = DotProduct(p0, a0, w.A0); p1 = DotProduct(p1, a1, w.A1);
         p0 = DotProduct(p0, b0, w.B0); p1 = DotProduct(p1, b1, w.B1);
         p0 = DotProduct(p0, c0, w.C0); p1 = DotProduct(p1, c1, w.C1);
-        if (TBeyond.Value > 0) Beyond(new Weights(packed, 256), ref p0, ref p1, a0, a1, b0, b1, c0, c1);
-        e.Store<TFinish>(y, 0, p0, p1);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Beyond(in Weights w, ref Vector128<int> p0, ref Vector128<int> p1,
-        Vector128<sbyte> a0, Vector128<sbyte> a1, Vector128<sbyte> b0, Vector128<sbyte> b1, Vector128<sbyte> c0, Vector128<sbyte> c1)
-    {
-        p0 = DotProduct(DotProduct(DotProduct(p0, a0, w.A0), b0, w.B0), c0, w.C0);
-        p1 = DotProduct(DotProduct(DotProduct(p1, a1, w.A1), b1, w.B1), c1, w.C1);
-    }
-
-    /// <summary>A row's weights for three columns of eight channels.</summary>
+    /// <summary>A row's weights for three columns of eight channels, <paramref name="at"/> bytes behind the first.</summary>
     [method: MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly struct Weights(int* packed, int at)
     {
-        public readonly Vector128<sbyte> A0 = LoadVector128((sbyte*)packed + at + 64), A1 = LoadVector128((sbyte*)packed + at + 80);
-        public readonly Vector128<sbyte> B0 = LoadVector128((sbyte*)packed + at + 128), B1 = LoadVector128((sbyte*)packed + at + 144);
-        public readonly Vector128<sbyte> C0 = LoadVector128((sbyte*)packed + at + 192), C1 = LoadVector128((sbyte*)packed + at + 208);
+        public readonly Vector128<sbyte> A0 = LoadVector128((sbyte*)packed + ScalesBytes + at), A1 = LoadVector128((sbyte*)packed + ScalesBytes + at + 16);
+        public readonly Vector128<sbyte> B0 = LoadVector128((sbyte*)packed + ScalesBytes + at + 64), B1 = LoadVector128((sbyte*)packed + ScalesBytes + at + 80);
+        public readonly Vector128<sbyte> C0 = LoadVector128((sbyte*)packed + ScalesBytes + at + 128), C1 = LoadVector128((sbyte*)packed + ScalesBytes + at + 144);
     }
 
-    /// <summary>Requantises and stores eight channels.</summary>
+    /// <summary>Requantises and stores two outputs of eight channels.</summary>
     private readonly struct Epilogue
     {
         private readonly Vector128<int> _multiplier0, _multiplier1;
@@ -173,31 +176,26 @@ internal static unsafe class DotDepthwiseTiles
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Epilogue(in DotDepthwiseStrip t)
         {
-            _multiplier0 = LoadVector128((int*)t.Packed + 8);
-            _multiplier1 = LoadVector128((int*)t.Packed + 12);
+            _multiplier0 = LoadVector128((int*)t.Packed + 16);
+            _multiplier1 = LoadVector128((int*)t.Packed + 20);
             _zeroPoint = Vector128.Create((short)t.OutputZeroPoint);
             _min = Vector128.Create((sbyte)t.Min);
             _max = Vector128.Create((sbyte)t.Max);
         }
 
+        /// <summary>The first <paramref name="at"/> elements behind <paramref name="y"/>, the second there: that one before, as they may have one place, and as the register is needed as a half last.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Store<TFinish>(sbyte* y, nint at, Vector128<int> low, Vector128<int> high) where TFinish : struct, ICount
+        public void Store<TFinish>(sbyte* y, nint at, Vector128<int> p0, Vector128<int> p1, Vector128<int> q0, Vector128<int> q1) where TFinish : struct, ICount
         {
-            low = MultiplyRoundedDoublingSaturateHigh(low, _multiplier0);
-            high = MultiplyRoundedDoublingSaturateHigh(high, _multiplier1);
-            Vector64<sbyte> bytes = TFinish.Value == (int)Int8NeonFinish.Clamped ? Min(Max(NeonRequantize.Narrow(low, high, _zeroPoint), _min.GetLower()), _max.GetLower()) : NeonRequantize.NarrowFitting(low, high, _zeroPoint);
-            System.Runtime.Intrinsics.Arm.AdvSimd.Store(y + at, bytes);
-        }
-
-        /// <summary>Two rows of a zero point of −128, which is the least output too: the first <paramref name="at"/> elements behind <paramref name="y"/>, the second there.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void StoreUnsigned(sbyte* y, nint at, Vector128<int> low, Vector128<int> high, Vector128<int> nextLow, Vector128<int> nextHigh)
-        {
-            Vector64<byte> first = NeonRequantize.NarrowUnsigned(MultiplyRoundedDoublingSaturateHigh(low, _multiplier0), MultiplyRoundedDoublingSaturateHigh(high, _multiplier1));
-            Vector128<byte> both = NeonRequantize.NarrowUnsignedUpper(first, MultiplyRoundedDoublingSaturateHigh(nextLow, _multiplier0), MultiplyRoundedDoublingSaturateHigh(nextHigh, _multiplier1))
-                ^ _min.AsByte();
-            System.Runtime.Intrinsics.Arm.AdvSimd.Store((byte*)(y + at), both.GetLower());
-            StoreSelectedScalar((ulong*)y, both.AsUInt64(), 1);
+            p0 = MultiplyRoundedDoublingSaturateHigh(p0, _multiplier0);
+            p1 = MultiplyRoundedDoublingSaturateHigh(p1, _multiplier1);
+            q0 = MultiplyRoundedDoublingSaturateHigh(q0, _multiplier0);
+            q1 = MultiplyRoundedDoublingSaturateHigh(q1, _multiplier1);
+            Vector128<sbyte> bytes = TFinish.Value == (int)Int8NeonFinish.Unsigned ? NeonRequantize.NarrowUnsignedUpper(NeonRequantize.NarrowUnsigned(p0, p1), q0, q1).AsSByte() ^ _min
+                : TFinish.Value == (int)Int8NeonFinish.Plain ? NeonRequantize.NarrowFittingUpper(NeonRequantize.NarrowFitting(p0, p1, _zeroPoint), q0, q1, _zeroPoint)
+                : NeonRequantize.Clamp(NeonRequantize.NarrowUpper(NeonRequantize.Narrow(p0, p1, _zeroPoint), q0, q1, _zeroPoint), _min, _max);
+            StoreSelectedScalar((ulong*)y, bytes.AsUInt64(), 1);
+            System.Runtime.Intrinsics.Arm.AdvSimd.Store(y + at, bytes.GetLower());
         }
     }
 }
