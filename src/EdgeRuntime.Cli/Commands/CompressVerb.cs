@@ -34,6 +34,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
         new("--seed", "N", "seed of everything random (1)"),
         new("--recipe", "NAME|FILE", $"passes to apply: {string.Join(", ", Recipe.Shipped)}, or a JSON file ({DefaultRecipe} with --calibrate, else none)"),
         new("--profile", "NAME|FILE", "the board to compress for: weights are stored for its kernels too, its memory is checked"),
+        new("--stateful", null, "recurrent layers keep their states from run to run, for streams; TensorFlow Lite's do as they are"),
         new("--compact", null, "numbers for the names of inner layers, no scales that follow from others, of the recipe its name: a smaller file"),
         new("--report", "FILE", "where to write what every pass did: a page (.html, its figures as JSON beside it), or JSON"),
         new("--eval", "FILE", "labelled samples to measure accuracy with, for the page (those of --validate)"),
@@ -57,6 +58,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
             throw new UsageException($"recipe {recipe.Name} needs representative inputs; give some with --calibrate FILE");
         using OpenedModel model = source.Open(call.Arguments[0], call);
         Graph graph = model.Graph;
+        if (call.Has("--stateful")) KeepStates(graph);
         TrainingSamples? training = call.Has("--train") ? TrainingFlags.Load(call, graph, "--train", "--train-labels") : null;
         PassContext context = new()
         {
@@ -87,6 +89,13 @@ public sealed class CompressVerb(ModelSource source) : Verb
         if (call.IsJson) call.WriteJson(report, CompressJson.Default.CompressReport);
         else Print(report, call.Output);
         return 0;
+    }
+
+    private static void KeepStates(Graph graph)
+    {
+        Node[] recurrent = [.. graph.Nodes.Where(n => n.Type is OperatorType.Lstm or OperatorType.Gru)];
+        if (recurrent.Length == 0) throw new UsageException("--stateful: the network has no recurrent layers");
+        foreach (Node node in recurrent) node.Attributes.Set("stateful", 1);
     }
 
     private static Dataset? Evaluation(VerbCall call, Graph graph)

@@ -35,6 +35,7 @@ public sealed class RunVerb(ModelSource source) : Verb
         using OpenedModel model = source.Open(call.Arguments[0], call);
         string?[] inputFiles = NamedFiles.Assign(call, "--input", model.Graph.Inputs), outputFiles = NamedFiles.Assign(call, "--output", model.Graph.Outputs);
         using InferenceSession session = model.NewSession(SessionFlags.Read(call));
+        if (call.Has("--keep-state") && session.StateBytes == 0) throw new UsageException("--keep-state: no layer keeps a state; edge compress --stateful makes recurrent layers keep theirs");
         InputSamples?[] inputs = LoadInputs(call, session, inputFiles, out int samples);
         byte[][] outputs = [.. session.Outputs.Select(o => new byte[checked(o.ByteCount * samples)])];
         long[] ticks = new long[samples];
