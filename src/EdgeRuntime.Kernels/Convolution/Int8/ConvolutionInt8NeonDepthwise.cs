@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace EdgeRuntime.Kernels;
 
-/// <summary>Eight channels of some output rows of a depthwise convolution.</summary>
+/// <summary>A block of channels of some output rows of a depthwise convolution.</summary>
 internal unsafe struct Int8NeonDepthwiseRow
 {
     /// <summary>The window of the first output, in the padded image.</summary>
@@ -10,7 +10,7 @@ internal unsafe struct Int8NeonDepthwiseRow
 
     public sbyte* Output;
 
-    /// <summary>Blocks of eight channels: biases, multipliers (int32 × 8 each), weights.</summary>
+    /// <summary>A block of channels: biases, multipliers (int32), weights.</summary>
     public byte* Packed;
 
     public int Rows, Width, Channels, KernelHeight, KernelWidth, StrideX;
@@ -25,33 +25,46 @@ internal unsafe struct Int8NeonDepthwiseRow
 }
 
 /// <summary>
-/// Depthwise convolutions on eight channels at a time. Two forms, chosen when the weights are packed:
+/// Depthwise convolutions on eight or 16 channels at a time. Three forms, chosen when the weights are packed:
 /// <list type="bullet">
 /// <item>3×3, stride 1 or 2, symmetric weights: SMULL and SMLAL make sums of two products in 16 bits, or of three where a block's weights
 /// allow it, as in <see cref="ConvolutionInt8NeonWideningGemm"/>; weights stay in registers along a row, columns are read once.</item>
-/// <item>any window, factors of 1 and more, weights with zero points (w − v has 9 bits) or two −128 in one sum: 16-bit weights,
-/// SMLAL to 32 bits.</item>
+/// <item>any window and weights, 16 channels and more: <see cref="Int8NeonDepthwiseRuns"/>.</item>
+/// <item>the same, fewer channels: 16-bit weights, SMLAL to 32 bits.</item>
 /// </list>
-/// If the channels are no multiple of eight the last block overlaps the one before and computes the same values again.
+/// If the channels are no multiple of a block's the last block overlaps the one before and computes the same values again.
 /// </summary>
 public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
 {
     private const int HeaderBytes = 64, StripBytes = 16384, TripleAt = 64 + 9 * 8, LongRow = 12;
 
+    /// <summary>The forms, as the packed weights' header has them.</summary>
+    private enum Form
+    {
+        Bytes3x3,
+        Wide,
+        Runs,
+    }
+
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } =
-        new("conv-s8-depthwise-neon", "convolution-s8", CpuFeature.Neon, "depthwise: SMULL and SMLAL on eight channels, 3×3 with weights in registers");
+        new("conv-s8-depthwise-neon", "convolution-s8", CpuFeature.Neon, "depthwise: SMULL and SMLAL, 3×3 on eight channels with weights in registers, other windows on 16");
 
     /// <inheritdoc/>
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
         shape.IsDepthwise && shape.OutPerGroup == 1 && shape.Channels >= 8;
 
     /// <inheritdoc/>
-    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
-        200 + (double)shape.Positions * Blocks(shape) * (Is3x3(shape) ? 18 : 14 + 4 * shape.Depth) + (shape.IsPadded ? PaddedInput.Rows(shape) * (20 + PaddedInput.Pitch(shape) / 16.0) : 0);
+    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
+    {
+        double output = Is3x3(shape) ? 18.0 * Blocks(shape, 8) : HasRuns(shape) ? (10 + 3.5 * shape.Depth) * Blocks(shape, Int8NeonDepthwiseRuns.Lanes) : (14.0 + 4 * shape.Depth) * Blocks(shape, 8);
+        return 200 + shape.Positions * output + (shape.IsPadded ? PaddedInput.Rows(shape) * (20 + PaddedInput.Pitch(shape) / 16.0) : 0);
+    }
 
     /// <inheritdoc/>
-    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => HeaderBytes + (long)Blocks(shape) * BlockBytes(shape);
+    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => HeaderBytes + (long)Math.Max(
+        Is3x3(shape) || !HasRuns(shape) ? Blocks(shape, 8) * BlockBytes(shape) : 0,
+        HasRuns(shape) ? Blocks(shape, Int8NeonDepthwiseRuns.Lanes) * Int8NeonDepthwiseRuns.BlockBytes(shape.Depth, IsAsymmetric(parameters)) : 0);
 
     /// <inheritdoc/>
     public override long ScratchBytes(in ConvolutionShape shape, int workers) => shape.IsPadded ? (long)PaddedInput.Rows(shape) * PaddedInput.Pitch(shape) : 0;
@@ -63,46 +76,71 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
     public override int Portions(in ConvolutionShape shape, int stage) =>
         stage < Stages(shape) - 1 ? PaddedInput.Rows(shape.Canonical()) : shape.Batch * shape.Canonical().OutHeight;
 
-    /// <summary>Layout: a header (1 for the 16-bit form; 1 if scaled sums fit 16 bits), then the blocks: 8 biases, 8 multipliers, taps × 8 weights of 8 or 16 bits, and behind nine of 8 bits whether three corners make a sum, and biases and multipliers in <see cref="Int8NeonDepthwisePairs"/>'s order.</summary>
+    /// <summary>
+    /// Layout: a header (the form; 1 if scaled sums fit 16 bits; bytes of a block), then the blocks: those of <see cref="Int8NeonDepthwiseRuns"/>, or 8 biases, 8 multipliers, taps × 8 weights of 8 or 16 bits, and
+    /// behind nine of 8 bits whether three corners make a sum, and biases and multipliers in <see cref="Int8NeonDepthwisePairs"/>'s order.
+    /// </summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
     {
         destination.Clear();
         int taps = shape.Depth;
-        bool wide = !Is3x3(shape) || parameters.Shift != 0 || parameters.WeightZeroPoints.AsSpan().ContainsAnyExcept(0) || HasExtremePair(weights);
-        MemoryMarshal.Cast<byte, int>(destination)[0] = wide ? 1 : 0;
+        bool bytes = Is3x3(shape) && parameters.Shift == 0 && !IsAsymmetric(parameters) && !HasExtremePair(weights);
+        Form form = bytes ? Form.Bytes3x3 : HasRuns(shape) ? Form.Runs : Form.Wide;
+        int lanes = form == Form.Runs ? Int8NeonDepthwiseRuns.Lanes : 8, blockBytes = form == Form.Runs ? Int8NeonDepthwiseRuns.BlockBytes(taps, IsAsymmetric(parameters)) : BlockBytes(shape);
         bool fits = true;
-        for (int block = 0; block < Blocks(shape); block++)
+        Span<int> biases = stackalloc int[lanes], multipliers = stackalloc int[lanes];
+        for (int block = 0; block < Blocks(shape, lanes); block++)
         {
-            Span<byte> target = destination.Slice(HeaderBytes + block * BlockBytes(shape), BlockBytes(shape));
-            Span<int> header = MemoryMarshal.Cast<byte, int>(target[..64]);
-            Span<short> wideWeights = MemoryMarshal.Cast<byte, short>(target[64..]);
-            bool triple = !wide;
-            for (int lane = 0; lane < 8; lane++)
-            {
-                int channel = Math.Min(block * 8, shape.Channels - 8) + lane, sum = 0, magnitudes = 0;
-                int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[channel];
-                for (int tap = 0; tap < taps; tap++)
-                {
-                    int weight = weights[channel * taps + tap] - zero;
-                    sum += weight;
-                    magnitudes += Math.Abs(weight);
-                    if (wide) wideWeights[tap * 8 + lane] = (short)weight;
-                    else target[64 + tap * 8 + lane] = (byte)weight;
-                }
-                header[lane] = parameters.Bias[channel] - parameters.InputZeroPoint * sum;
-                header[8 + lane] = parameters.Multipliers[channel];
-                fits &= NeonRequantize.Fits(header[lane], magnitudes, header[8 + lane]);
-                if (triple) triple = Math.Abs((int)weights[channel * 9 + 2]) + Math.Abs((int)weights[channel * 9 + 6]) + Math.Abs((int)weights[channel * 9 + 8]) < 256;
-                if (wide) continue;
-                int place = lane / 2 + lane % 2 * 4;
-                Span<int> integers = MemoryMarshal.Cast<byte, int>(target);
-                integers[Int8NeonDepthwisePairs.Bias + place] = integers[Int8NeonDepthwisePairs.SecondBias + place] = header[lane];
-                integers[Int8NeonDepthwisePairs.Multiplier + place] = header[8 + lane];
-            }
-            if (triple) target[TripleAt] = 1;
+            int first = Math.Min(block * lanes, shape.Channels - lanes);
+            for (int lane = 0; lane < lanes; lane++) fits &= Constants(parameters, weights.Slice((first + lane) * taps, taps), first + lane, out biases[lane], out multipliers[lane]);
+            Span<byte> target = destination.Slice(HeaderBytes + block * blockBytes, blockBytes);
+            if (form == Form.Runs) Int8NeonDepthwiseRuns.Pack(shape.Canonical(), weights, parameters.WeightZeroPoints, first, biases, multipliers, target);
+            else PackBlock(form, weights, parameters.WeightZeroPoints, taps, first, biases, multipliers, target);
         }
-        MemoryMarshal.Cast<byte, int>(destination)[1] = fits ? 1 : 0;
+        Span<int> header = MemoryMarshal.Cast<byte, int>(destination);
+        (header[0], header[1], header[2]) = ((int)form, fits ? 1 : 0, blockBytes);
     }
+
+    /// <summary>A channel's bias, less the input's zero point, and multiplier; whether its scaled sums fit 16 bits.</summary>
+    private static bool Constants(ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, int channel, out int bias, out int multiplier)
+    {
+        int sum = 0, magnitudes = 0, zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[channel];
+        foreach (sbyte weight in weights)
+        {
+            sum += weight - zero;
+            magnitudes += Math.Abs(weight - zero);
+        }
+        bias = parameters.Bias[channel] - parameters.InputZeroPoint * sum;
+        multiplier = parameters.Multipliers[channel];
+        return NeonRequantize.Fits(bias, magnitudes, multiplier);
+    }
+
+    /// <summary>Eight channels of the forms that take them.</summary>
+    private static void PackBlock(Form form, ReadOnlySpan<sbyte> weights, ReadOnlySpan<int> zeros, int taps, int first, ReadOnlySpan<int> biases, ReadOnlySpan<int> multipliers, Span<byte> target)
+    {
+        Span<int> integers = MemoryMarshal.Cast<byte, int>(target);
+        Span<short> wide = MemoryMarshal.Cast<byte, short>(target[64..]);
+        biases.CopyTo(integers);
+        multipliers.CopyTo(integers[8..]);
+        bool triple = form == Form.Bytes3x3;
+        for (int lane = 0; lane < 8; lane++)
+        {
+            ReadOnlySpan<sbyte> w = weights.Slice((first + lane) * taps, taps);
+            if (form == Form.Wide)
+            {
+                for (int tap = 0; tap < taps; tap++) wide[tap * 8 + lane] = (short)(w[tap] - (zeros.Length == 0 ? 0 : zeros[first + lane]));
+                continue;
+            }
+            for (int tap = 0; tap < taps; tap++) target[64 + tap * 8 + lane] = (byte)w[tap];
+            triple &= Math.Abs((int)w[2]) + Math.Abs((int)w[6]) + Math.Abs((int)w[8]) < 256;
+            int place = lane / 2 + lane % 2 * 4;
+            integers[Int8NeonDepthwisePairs.Bias + place] = integers[Int8NeonDepthwisePairs.SecondBias + place] = biases[lane];
+            integers[Int8NeonDepthwisePairs.Multiplier + place] = multipliers[lane];
+        }
+        if (triple) target[TripleAt] = 1;
+    }
+
+    private static bool IsAsymmetric(ConvolutionInt8Parameters parameters) => parameters.WeightZeroPoints.AsSpan().ContainsAnyExcept(0);
 
     /// <summary>Whether a channel has −128 twice, which may overflow a 16-bit sum.</summary>
     private static bool HasExtremePair(ReadOnlySpan<sbyte> weights)
@@ -140,7 +178,9 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
             Min = call.Min,
             Max = call.Max,
         };
-        bool wide = ((int*)call.Packed)[0] != 0, plain = ((int*)call.Packed)[1] != 0 && call.Min == sbyte.MinValue && call.Max == sbyte.MaxValue;
+        Form form = (Form)((int*)call.Packed)[0];
+        bool plain = ((int*)call.Packed)[1] != 0 && call.Shift == 0 && call.Min == sbyte.MinValue && call.Max == sbyte.MaxValue;
+        int blockBytes = ((int*)call.Packed)[2], lanes = form == Form.Runs ? Int8NeonDepthwiseRuns.Lanes : 8;
         // The cache lines that a strip reads stay in the first-level cache until all blocks of channels that share them have passed.
         int strip = (int)Math.Max(1, (StripBytes / (pitch / s.Channels * Math.Min(s.Channels, 64)) - s.KernelHeight) / s.StrideY);
         for (int row = first; row < end; row += task.Rows)
@@ -149,12 +189,14 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
             task.Rows = Math.Min(Math.Min(strip, end - row), height - y);
             sbyte* input = image + ((long)n * imageHeight + (long)y * s.StrideY) * pitch, output = call.Output + row * task.OutputPitch;
             task.Packed = call.Packed + HeaderBytes;
-            for (int block = 0; block < s.Channels; block += 8, task.Packed += BlockBytes(s))
+            for (int block = 0; block < s.Channels; block += lanes, task.Packed += blockBytes)
             {
-                int channel = Math.Min(block, s.Channels - 8);
+                int channel = Math.Min(block, s.Channels - lanes);
                 task.Input = input + channel;
                 task.Output = output + channel;
-                if (wide) Int8NeonDepthwiseTiles.General(task);
+                if (form == Form.Wide) Int8NeonDepthwiseTiles.General(task);
+                else if (form == Form.Runs && plain) Int8NeonDepthwiseRuns.Run<N1>(task);
+                else if (form == Form.Runs) Int8NeonDepthwiseRuns.Run<N0>(task);
                 else if (plain) Run<N1>(task, s.StrideX);
                 else Run<N0>(task, s.StrideX);
             }
@@ -174,7 +216,10 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
 
     private static bool Is3x3(in ConvolutionShape s) => s.KernelHeight == 3 && s.KernelWidth == 3 && s.DilationX == 1 && s.StrideX <= 2;
 
-    private static int Blocks(in ConvolutionShape s) => (s.Channels + 7) / 8;
+    /// <summary>Whether the channels fill a block of <see cref="Int8NeonDepthwiseRuns"/>.</summary>
+    private static bool HasRuns(in ConvolutionShape s) => s.Channels >= Int8NeonDepthwiseRuns.Lanes;
+
+    private static int Blocks(in ConvolutionShape s, int lanes) => (s.Channels + lanes - 1) / lanes;
 
     private static int BlockBytes(in ConvolutionShape s) => (64 + 16 * s.Depth + 63) & ~63;
 }
