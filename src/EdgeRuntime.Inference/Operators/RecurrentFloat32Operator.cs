@@ -11,6 +11,8 @@ namespace EdgeRuntime.Inference;
 /// </summary>
 internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
 {
+    private const int Gathering = -1, Functions = -2;
+
     private readonly RecurrentFloat32Kernel _kernel;
     private readonly RowProducts _inputs;
 
@@ -21,8 +23,8 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
     private readonly NativeBuffer _states;
     private readonly long _productScratch;
 
-    // The kernel's; before each of them, where it does not multiply, the states are gathered and multiplied.
-    private readonly int _stepStages;
+    // The kernel's; before each of them, where it does not multiply, the states are gathered, then the products' stages.
+    private readonly (int Part, int Stage)[] _stepStages;
     private RecurrentFloat32Call _call;
     private float* _firstHidden, _firstCell, _lastHidden, _lastCell, _gathered;
 
@@ -32,15 +34,16 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
         _kernel = choice.Kernel;
         _inputs = inputs;
         _parts = parts;
-        _sums = new float*[parts.Length];
         Shape = shape;
         RecurrentCellShape s = shape;
+        _sums = new float*[s.StagesOfStep];
         bool given = s.IsProductGiven;
         float[] recurrent = given ? [] : s.Rank > 0 ? FloatConstants.Of(node, RecurrentShape.R) : Recurrent(node, Sizes);
         float[] second = s.Rank > 0 ? FloatConstants.Of(node, RecurrentShape.R2) : [];
         _packed = new PackedWeights(node, KernelId, _kernel.PackedBytes(s), to => _kernel.Pack(s, recurrent, second, given ? [] : FloatConstants.Of(node, RecurrentShape.RecurrentBias), to), context);
-        _stepStages = parts.Length == 0 ? s.StagesOfStep : parts.Sum(p => p.Stages + 2);
-        InnerStages = inputs.Stages + s.Steps * _stepStages;
+        IEnumerable<int> StagesOf(int part) => given ? [Gathering, .. Enumerable.Range(0, parts[part].Stages), Functions] : [Functions];
+        _stepStages = [.. Enumerable.Range(0, s.StagesOfStep).SelectMany(part => StagesOf(part).Select(stage => (part, stage)))];
+        InnerStages = inputs.Stages + s.Steps * _stepStages.Length;
         EstimatedCycles = inputs.Cycles + s.Steps * parts.Sum(p => p.Cycles) + _kernel.EstimateCycles(s);
         _productScratch = NativeBuffer.Align(parts.Append(inputs).Max(p => p.ScratchBytes));
         ScratchBytes = _productScratch + inputs.OutputBytes + parts.Sum(p => p.OutputBytes) + (given ? GatheredBytes : 0) + _kernel.ScratchBytes(s);
@@ -112,10 +115,8 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
     protected override int InnerPortions(int stage)
     {
         if (stage < _inputs.Stages) return _inputs.Portions(stage);
-        stage -= _inputs.Stages;
-        if (_parts.Length == 0) return _kernel.Portions(Shape, stage);
-        (int part, stage) = PartOf(stage % _stepStages);
-        return stage == 0 ? 1 : stage <= _parts[part].Stages ? _parts[part].Portions(stage - 1) : _kernel.Portions(Shape, part);
+        (_, int part, stage) = At(stage);
+        return stage == Gathering ? 1 : stage == Functions ? _kernel.Portions(Shape, part) : _parts[part].Portions(stage);
     }
 
     protected override void RunInner(int stage, int first, int end, int worker)
@@ -125,21 +126,14 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
             _inputs.Run(stage, first, end, worker);
             return;
         }
-        stage -= _inputs.Stages;
-        if (_parts.Length == 0)
-        {
-            _kernel.Run(_call, stage, first, end);
-            return;
-        }
-        (int step, stage) = Math.DivRem(stage, _stepStages);
-        (int part, stage) = PartOf(stage);
-        if (stage == 0) Gather(step, isReset: part == 1);
-        else if (stage <= _parts[part].Stages) _parts[part].Run(stage - 1, first, end, worker);
+        (int step, int part, stage) = At(stage);
+        if (stage == Gathering) Gather(step, isReset: part == 1);
+        else if (stage != Functions) _parts[part].Run(stage, first, end, worker);
         else
         {
             RecurrentFloat32Call call = _call;
             call.Sums = _sums[part];
-            _kernel.Run(call, step * _parts.Length + part, first, end);
+            _kernel.Run(call, step * _sums.Length + part, first, end);
         }
     }
 
@@ -157,8 +151,12 @@ internal sealed unsafe class RecurrentFloat32Operator : RecurrentOperator
         if (_lastCell != null) Copy(_call.Cell, _lastCell, Sizes.State.ElementCount);
     }
 
-    /// <summary>Which part a stage of a step belongs to, and which of its stages it is.</summary>
-    private (int Part, int Stage) PartOf(int stage) => stage < _parts[0].Stages + 2 ? (0, stage) : (1, stage - _parts[0].Stages - 2);
+    /// <summary>The step that a stage behind those of the inputs belongs to, the part of it, and what it does there.</summary>
+    private (int Step, int Part, int Stage) At(int stage)
+    {
+        (int step, stage) = Math.DivRem(stage - _inputs.Stages, _stepStages.Length);
+        return (step, _stepStages[stage].Part, _stepStages[stage].Stage);
+    }
 
     /// <summary>The states before a step, or r·h, as rows [N, D·H].</summary>
     private void Gather(int step, bool isReset)
