@@ -53,6 +53,9 @@ internal static class ConvolutionShapes
         }
         yield return Square(25, 5, 64, 64, 3, 1, 1) with { Group = 64 };
         yield return Square(3, 3, 256, 256, 3, 1, 1) with { Group = 256 };
+        // Rows of which few fit the nearest cache.
+        foreach (int c in (int[])[8, 16])
+            foreach (int stride in (int[])[1, 2, 1, 2]) yield return Square(24, 70, c, c, 3, stride, 1) with { Group = c };
     }
 
     private static ConvolutionShape Square(int height, int width, int channels, int outChannels, int kernel, int stride, int pad) =>

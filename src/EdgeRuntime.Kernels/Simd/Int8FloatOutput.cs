@@ -27,6 +27,11 @@ internal readonly unsafe struct Int8FloatOutput : IInt8Sink<Vector256<int>>
     public static Vector256<int> Round(Vector256<float> sum, Vector256<float> scale, in Int8FloatOutput constants) =>
         Fma.MultiplyAdd(sum, scale, constants._zero).AsInt32() - Vector256.Create(Whole).AsInt32();
 
+    /// <summary>The same of integer sums, for 8 channels whose scales are at <paramref name="scales"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Round(Vector256<int> sum, float* scales, in Int8FloatOutput constants) =>
+        Fma.MultiplyAdd(Avx.ConvertToVector256Single(sum), Vector256.Load(scales), constants._zero).AsInt32() - Vector256.Create(Whole).AsInt32();
+
     /// <summary>Packs, clamps and stores results of 8 or 16 channels of a position (a) and, if <paramref name="both"/>, of another (b).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store<TVectors>(Vector256<int> a0, Vector256<int> a1, sbyte* output, bool both, Vector256<int> b0, Vector256<int> b1, sbyte* next, in Int8FloatOutput constants)

@@ -1,12 +1,12 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// Depthwise 3×3 convolutions in floats (AVX2 with FMA). Products of bytes and their sums are whole numbers below 2^24, which floats
-/// hold exactly, and one fused multiplication does what VPMADDWD does together with VPADDD and the interleaving of taps; the last of
-/// them requantises (see <see cref="ExactFloatScale"/>: proved for each channel when weights are packed). Vectors run over 16 channels, or
-/// over two pixels of 8. Each input row is converted once, into one of three rows that stay in the nearest cache.
+/// Depthwise 3×3 convolutions (AVX2): input rows are zipped in pairs once, VPMADDWD multiplies two taps, and sums are requantised in floats while they are in
+/// registers (<see cref="ExactFloatScale"/>: proved for each channel when weights are packed). Vectors run over 16 channels, or over two pixels of 8. Of 12
+/// products 3 are with zero; floats would need none of those, but can be multiplied by two of the core's four vector units only.
 /// </summary>
 public sealed unsafe class ConvolutionInt8Depthwise3x3 : ConvolutionInt8Kernel
 {
@@ -14,41 +14,53 @@ public sealed unsafe class ConvolutionInt8Depthwise3x3 : ConvolutionInt8Kernel
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = new("conv-s8-depthwise3x3-avx2", "convolution-s8", CpuFeature.Avx2,
-        "depthwise 3×3 of stride 1 or 2, exact in floats where the weights allow; multiples of 16 channels, or 8");
+        "depthwise 3×3 of stride 1 or 2 on pairs of rows (VPMADDWD), requantised in floats where that is exact; multiples of 16 channels, or 8");
 
-    /// <summary>The shapes of mobile networks, weights known, no channel whose sums or steps of rounding floats can't hold.</summary>
+    /// <summary>The shapes of mobile networks, weights known, no channel that floats can't requantise.</summary>
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         bool fits = shape.IsDepthwise && shape.OutPerGroup == 1 && shape.KernelHeight == WindowRows && shape.KernelWidth == WindowRows && shape.StrideX is 1 or 2
             && shape.StrideY == shape.StrideX && shape.DilationX == 1 && shape.DilationY == 1 && (shape.Channels % Lanes == 0 || IsFlat(shape));
-        return fits && parameters.Weights.Length == shape.Channels * Taps && DepthwiseFloatChannel.All(parameters) is not null;
+        return fits && parameters.Weights.Length == shape.Channels * Taps && ExactFloatScale.OfDepthwise(parameters) is not null;
     }
 
-    /// <summary>Products and requantisation of a vector; converting a pixel's 16 channels.</summary>
+    /// <summary>Products and requantisation of a vector; zipping a column; what a row and a chunk take besides: as measured on a Zen 3 core.</summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         Layout layout = new(shape);
         double vectors = (double)shape.Batch * shape.OutHeight * layout.Chunks * layout.Columns;
         double rows = (double)shape.Batch * ((shape.OutHeight - 1) * shape.StrideY + WindowRows);
-        return 200 + vectors * 14 + rows * layout.Chunks * (layout.RowElements / Lanes * 2 + 10);
+        return vectors * 10.5 + layout.Chunks * (100 + rows * (layout.RowElements / Lanes * 2.1 + 5));
     }
 
     /// <inheritdoc/>
     public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => new Layout(shape).Chunks * (long)Layout.ChunkBytes;
 
-    /// <summary>Layout: for each chunk of 16 channels, for each half of it: 9 weights, bias (less the input's zero point), scale; 8 floats of each.</summary>
+    /// <summary>
+    /// Layout: for each chunk of 16 channels: biases (less the input's zero point), scales; then for windows that begin in an even row, and for those
+    /// that begin in an odd one: for each column of the first pair of rows, of the second, the weights of both rows; all of 16 channels.
+    /// </summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
     {
         destination.Clear();
-        Span<float> packed = MemoryMarshal.Cast<byte, float>(destination);
-        DepthwiseFloatChannel[] channels = DepthwiseFloatChannel.All(parameters) ?? throw new InvalidOperationException("the kernel does not support these weights");
+        ExactFloatScale[] scales = ExactFloatScale.OfDepthwise(parameters) ?? throw new InvalidOperationException("the kernel does not support these weights");
         for (int lane = 0; lane < new Layout(shape).Chunks * Lanes; lane++)
         {
-            int c = lane % shape.Channels;
-            Span<float> half = packed.Slice(lane / Half * Layout.HalfFloats, Layout.HalfFloats);
-            for (int t = 0; t < Taps; t++) half[t * Half + lane % Half] = channels[c].Factor * (weights[c * Taps + t] - channels[c].WeightZero);
-            half[Taps * Half + lane % Half] = channels[c].Bias;
-            half[(Taps + 1) * Half + lane % Half] = channels[c].Scale;
+            int c = lane % shape.Channels, zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[c], factor = scales[c].Factor, sum = 0;
+            Span<byte> chunk = destination.Slice(lane / Lanes * Layout.ChunkBytes, Layout.ChunkBytes);
+            Span<short> pairs = MemoryMarshal.Cast<byte, short>(chunk)[(2 * Layout.HeaderInts)..];
+            for (int t = 0; t < Taps; t++)
+            {
+                int weight = weights[c * Taps + t] - zero;
+                sum += weight;
+                for (int odd = 0; odd < 2; odd++)
+                {
+                    int row = t / WindowRows + odd, column = t % WindowRows;
+                    pairs[((odd * 2 + row / 2) * WindowRows + column) * 2 * Lanes + lane % Lanes * 2 + row % 2] = (short)(factor * weight);
+                }
+            }
+            MemoryMarshal.Cast<byte, int>(chunk)[lane % Lanes] = factor * (parameters.Bias[c] - parameters.InputZeroPoint * sum);
+            MemoryMarshal.Cast<byte, float>(chunk)[Lanes + lane % Lanes] = scales[c].Scale;
         }
     }
 
@@ -64,30 +76,35 @@ public sealed unsafe class ConvolutionInt8Depthwise3x3 : ConvolutionInt8Kernel
         ConvolutionShape s = call.Shape;
         Layout layout = new(s);
         int height = s.OutHeight;
-        float* rows = (float*)(call.Scratch + (long)worker * layout.WorkerBytes);
+        int* rows = (int*)(call.Scratch + (long)worker * layout.WorkerBytes);
         layout.FillBorders(rows, call.InputZeroPoint);
         while (first < end)
         {
             int image = first / height, row = first % height, count = Math.Min(height - row, end - first);
             for (int chunk = 0; chunk < layout.Chunks; chunk++)
-                if (layout.IsFlat) DepthwiseFloatRows<N2, N8>.Run(call, layout, rows, chunk, image, row, count);
-                else if (s.StrideX == 1) DepthwiseFloatRows<N1, N16>.Run(call, layout, rows, chunk, image, row, count);
-                else DepthwiseFloatRows<N2, N16>.Run(call, layout, rows, chunk, image, row, count);
+                if (layout.IsFlat) DepthwisePairRows<N2, N8>.Run(call, layout, rows, chunk, image, row, count);
+                else if (s.StrideX == 1) DepthwisePairRows<N1, N16>.Run(call, layout, rows, chunk, image, row, count);
+                else DepthwisePairRows<N2, N16>.Run(call, layout, rows, chunk, image, row, count);
             first += count;
         }
     }
 
     private static bool IsFlat(in ConvolutionShape shape) => shape.Channels == Half && shape.StrideX == 1 && shape.OutWidth % 2 == 0;
 
-    /// <summary>The converted rows of a shape, [column][channels of a chunk] with borders; two pixels of 8 channels count as one column of 16.</summary>
+    /// <summary>The zipped rows of a shape, [column][channels of a chunk][two rows] with borders; two pixels of 8 channels count as one column of 16.</summary>
     internal readonly struct Layout
     {
-        public const int HalfFloats = (Taps + 2) * Half, ChunkBytes = 2 * HalfFloats * sizeof(float);
+        public const int HeaderInts = 2 * Lanes, WeightInts = 2 * WindowRows * Lanes, ChunkBytes = (HeaderInts + 2 * WeightInts) * sizeof(int);
+
+        private const int RingBytes = 16 << 10, MostPairs = 32;
 
         public readonly bool IsFlat;
 
-        /// <summary>Chunks of channels; output vectors of a row; floats of a converted row, and before its first pixel.</summary>
+        /// <summary>Chunks of channels; output vectors of a row; pairs of elements of two zipped rows, and before their first pixel.</summary>
         public readonly int Chunks, Columns, RowElements, Left;
+
+        /// <summary>Zipped pairs that are kept, as many as stay in the nearest cache, and the output rows that lie in them.</summary>
+        public readonly int Pairs, BlockRows;
 
         private readonly int _right;
 
@@ -100,17 +117,22 @@ public sealed unsafe class ConvolutionInt8Depthwise3x3 : ConvolutionInt8Kernel
             Left = s.PadLeft * lanes;
             _right = s.PadRight * lanes;
             RowElements = Left + s.Width * lanes + _right;
+            int needed = (s.OutHeight - 1) * s.StrideY / 2 + 2;
+            Pairs = Math.Clamp(RingBytes / (RowElements * sizeof(int)), 2, Math.Min(needed, MostPairs));
+            BlockRows = (Pairs - 1) * 2 / s.StrideY;
         }
 
-        public int WorkerBytes => (WindowRows * RowElements * sizeof(float) + 63) / 64 * 64;
+        public int WorkerBytes => (Pairs * RowElements * sizeof(int) + 63) / 64 * 64;
 
         /// <summary>The borders at both sides, which no conversion touches.</summary>
-        public void FillBorders(float* rows, int zeroPoint)
+        public void FillBorders(int* rows, int zeroPoint)
         {
-            for (int i = 0; i < WindowRows; i++, rows += RowElements)
+            Vector256<short> zero = Vector256.Create((short)zeroPoint);
+            for (int i = 0; i < Pairs; i++)
             {
-                new Span<float>(rows, Left).Fill(zeroPoint);
-                new Span<float>(rows + RowElements - _right, _right).Fill(zeroPoint);
+                for (int k = Left; k > 0; k -= Half, rows += Half) zero.Store((short*)rows);
+                rows += RowElements - Left - _right;
+                for (int k = _right; k > 0; k -= Half, rows += Half) zero.Store((short*)rows);
             }
         }
     }

@@ -30,18 +30,13 @@ public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<
             {
                 (int first, int count) = plan.PanelColumns(panel);
                 bool fits = first + count <= plan.Shape.OutPerGroup;
-                for (int c = 0; c < count && fits; c++) fits = TryFind(plan, parameters, weights, group * plan.Shape.OutPerGroup + first + c, out scales[c]);
+                for (int c = 0; c < count && fits; c++)
+                {
+                    int channel = group * plan.Shape.OutPerGroup + first + c;
+                    fits = ExactFloatScale.TryFindForIntegers(parameters, channel, weights.Slice(channel * plan.Shape.Depth, plan.Shape.Depth), LargestFactor, out scales[c]);
+                }
                 if (fits) Scale(plan, scales.AsSpan(0, count), group, first, destination);
             }
-    }
-
-    private static bool TryFind(in ConvolutionInt8Plan plan, ConvolutionInt8Parameters p, ReadOnlySpan<sbyte> weights, int channel, out ExactFloatScale scale)
-    {
-        int zero = p.WeightZeroPoints.Length == 0 ? 0 : p.WeightZeroPoints[channel];
-        long magnitude = 0;
-        foreach (sbyte w in weights.Slice(channel * plan.Shape.Depth, plan.Shape.Depth)) magnitude += Math.Abs(w - zero);
-        long reach = Math.Abs((long)p.Bias[channel]) + Math.Max(127 - p.InputZeroPoint, p.InputZeroPoint + 128) * magnitude;
-        return ExactFloatScale.TryFindForIntegers(p.Multipliers[channel], p.Shift, reach, p.OutputZeroPoint, p.Min, p.Max, LargestFactor, out scale);
     }
 
     private static void Scale(in ConvolutionInt8Plan plan, ReadOnlySpan<ExactFloatScale> scales, int group, int first, Span<byte> destination)

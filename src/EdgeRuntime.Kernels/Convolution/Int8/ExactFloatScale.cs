@@ -36,6 +36,32 @@ internal readonly record struct ExactFloatScale(int Factor, float Scale)
         return TryFind(multiplier, shift, reach, Math.Min(reach, last), zeroPoint, min, max, (int)Math.Min(largestFactor, Requantize.AccumulatorLimit / Math.Max(reach, 1)), out found);
     }
 
+    /// <summary>As above for a channel of a convolution with these weights.</summary>
+    public static bool TryFindForIntegers(ConvolutionInt8Parameters p, int channel, ReadOnlySpan<sbyte> weights, int largestFactor, out ExactFloatScale found)
+    {
+        int zero = p.WeightZeroPoints.Length == 0 ? 0 : p.WeightZeroPoints[channel];
+        long magnitude = 0;
+        foreach (sbyte w in weights) magnitude += Math.Abs(w - zero);
+        long reach = Math.Abs((long)p.Bias[channel]) + Math.Max(127 - p.InputZeroPoint, p.InputZeroPoint + 128) * magnitude;
+        return TryFindForIntegers(p.Multipliers[channel], p.Shift, reach, p.OutputZeroPoint, p.Min, p.Max, largestFactor, out found);
+    }
+
+    /// <summary>For each channel of a depthwise convolution; null if there is none for one. Kept with the parameters, as support and contents ask for it.</summary>
+    public static ExactFloatScale[]? OfDepthwise(ConvolutionInt8Parameters p)
+    {
+        ExactFloatScale[] scales = p.Derived(FindForDepthwise);
+        return scales.Length == 0 ? null : scales;
+    }
+
+    private static ExactFloatScale[] FindForDepthwise(ConvolutionInt8Parameters p)
+    {
+        ExactFloatScale[] scales = new ExactFloatScale[p.Bias.Length];
+        int taps = p.Weights.Length / scales.Length;
+        for (int c = 0; c < scales.Length; c++)
+            if (!TryFindForIntegers(p, c, p.Weights.Span.Slice(c * taps, taps), LargestFactor, out scales[c])) return [];
+        return scales;
+    }
+
     private static bool TryFind(int multiplier, int shift, long reach, long floats, int zeroPoint, int min, int max, int largestFactor, out ExactFloatScale found)
     {
         long scaled = (long)multiplier << shift;
