@@ -1,101 +1,11 @@
-using Floats = EdgeRuntime.Kernels.FloatElementwise<EdgeRuntime.Kernels.Avx2Float, System.Runtime.Intrinsics.Vector256<float>>;
+using System.Runtime.Intrinsics;
 
 namespace EdgeRuntime.Kernels;
 
-/// <summary>The elementwise kernels of AVX2; int8 and conversions are in <see cref="Int8ElementwiseAvx2"/>, transposition in <see cref="TransposeAvx2"/>.</summary>
-internal unsafe class ElementwiseAvx2 : ElementwiseReference
+/// <summary>The elementwise kernels of AVX2.</summary>
+internal sealed class ElementwiseAvx2 : ElementwiseX86<Avx2Float, Vector256<float>>
 {
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } =
         new("elementwise-avx2", "elementwise", CpuFeature.Avx2, "256-bit vectors; integers equal to the reference bit for bit");
-
-    public override void AddInt8(in AddInt8Parameters p, sbyte* a, int stepA, sbyte* b, int stepB, sbyte* y, long count) =>
-        Int8ElementwiseAvx2.Run(new Int8ElementwiseAvx2.Adder(p), a, stepA, b, stepB, y, count);
-
-    public override void MulInt8(in MulInt8Parameters p, sbyte* a, int stepA, sbyte* b, int stepB, sbyte* y, long count)
-    {
-        if (p.Factor.Shift == 0) Int8ElementwiseAvx2.Run(new Int8ElementwiseAvx2.Multiplier(p), a, stepA, b, stepB, y, count);
-        else base.MulInt8(p, a, stepA, b, stepB, y, count);
-    }
-
-    public override void Lookup(byte* table, byte* x, byte* y, long count)
-    {
-        if (count < 64) base.Lookup(table, x, y, count);
-        else if (LookupAvx2.IsExclusiveOr(table)) LookupAvx2.ExclusiveOr(table[0], x, y, count);
-        else LookupAvx2.Run(table, x, y, count);
-    }
-
-    public override void Quantize(float* x, byte* y, long count, float scale, int zeroPoint, int min, int max) =>
-        ConversionAvx2.Quantize(x, y, count, scale, zeroPoint, min, max);
-
-    public override void Dequantize(byte* x, float* y, long count, float scale, int zeroPoint, bool isUnsigned) =>
-        ConversionAvx2.Dequantize(x, y, count, scale, zeroPoint, isUnsigned);
-
-    public override void Binarize(float* x, float* thresholds, ulong* y, long rows, int channels) => SignBits.Pack(x, thresholds, y, rows, channels);
-
-    public override void Binarize(sbyte* x, sbyte* thresholds, ulong* allowed, ulong* y, long rows, int channels) =>
-        SignBits.Pack(x, thresholds, allowed, y, rows, channels);
-
-    public override void AverageInt8(in AverageInt8Parameters p, sbyte** taps, int count, int channels, sbyte* y)
-    {
-        if (channels < 16 || p.Factor.Shift != 0) base.AverageInt8(p, taps, count, channels, y);
-        else Int8PoolingAvx2.Average(p, taps, count, channels, y);
-    }
-
-    public override void MaxInt8(sbyte** taps, int count, int channels, sbyte* y)
-    {
-        if (channels < 16) base.MaxInt8(taps, count, channels, y);
-        else Int8PoolingAvx2.Max(taps, count, channels, y);
-    }
-
-    /// <summary>A long row takes each of its at most 256 quotients once, and looks them up.</summary>
-    public override void SoftmaxInt8(SoftmaxInt8Parameters p, sbyte* x, sbyte* y, int count)
-    {
-        if (count < 300)
-        {
-            base.SoftmaxInt8(p, x, y, count);
-            return;
-        }
-        int max = sbyte.MinValue;
-        for (int i = 0; i < count; i++) max = Math.Max(max, x[i]);
-        long sum = 0;
-        for (int i = 0; i < count; i++) sum += p.Table[max - x[i]];
-        byte* outputs = stackalloc byte[256];
-        for (int q = sbyte.MinValue; q <= max; q++)
-        {
-            long quotient = (2L * p.Table[max - q] * p.InverseScale + 256 * sum) / (512 * sum);
-            outputs[(byte)q] = (byte)Math.Clamp(quotient + p.OutputZeroPoint, sbyte.MinValue, sbyte.MaxValue);
-        }
-        Lookup(outputs, (byte*)x, (byte*)y, count);
-    }
-
-    public override void Binary(BinaryOperation operation, float* a, int stepA, float* b, int stepB, float* y, long count, float min, float max)
-    {
-        switch (operation)
-        {
-            case BinaryOperation.Add: Floats.Binary<FloatAdd>(a, stepA, b, stepB, y, count, min, max); break;
-            case BinaryOperation.Sub: Floats.Binary<FloatSub>(a, stepA, b, stepB, y, count, min, max); break;
-            case BinaryOperation.Mul: Floats.Binary<FloatMul>(a, stepA, b, stepB, y, count, min, max); break;
-            default: Floats.Binary<FloatDiv>(a, stepA, b, stepB, y, count, min, max); break;
-        }
-    }
-
-    public override void Clip(float* x, float* y, long count, float min, float max) => Floats.Clip(x, y, count, min, max);
-
-    public override void Average(float** taps, int count, int channels, float* y, float scale) => Floats.Average(taps, count, channels, y, scale);
-
-    public override void Max(float** taps, int count, int channels, float* y) => Floats.Max(taps, count, channels, y);
-
-    public override void Softmax(float* x, float* y, int count, float beta) => Floats.Softmax(x, y, count, beta);
-
-    public override void Sigmoid(float* x, float* y, long count) => Floats.Unary<FloatSigmoid>(x, y, count);
-
-    public override void Tanh(float* x, float* y, long count) => Floats.Unary<FloatTanh>(x, y, count);
-
-    public override void Transpose(byte* x, byte* y, int rows, int columns, int elementBytes, int firstColumn, int endColumn)
-    {
-        if (elementBytes == 4) TransposeAvx2.Words((uint*)x, (uint*)y, rows, columns, firstColumn, endColumn);
-        else if (elementBytes == 1) TransposeAvx2.Bytes(x, y, rows, columns, firstColumn, endColumn);
-        else base.Transpose(x, y, rows, columns, elementBytes, firstColumn, endColumn);
-    }
 }

@@ -1,9 +1,9 @@
-using Floats = EdgeRuntime.Kernels.FloatElementwise<EdgeRuntime.Kernels.NeonFloat, System.Runtime.Intrinsics.Vector128<float>>;
+using System.Runtime.Intrinsics;
 
 namespace EdgeRuntime.Kernels;
 
 /// <summary>The elementwise kernels of ARM64; int8 and conversions are in <see cref="Int8ElementwiseNeon"/>, transposition in <see cref="TransposeNeon"/>.</summary>
-internal sealed unsafe class ElementwiseNeon : ElementwiseReference
+internal sealed unsafe class ElementwiseNeon : ElementwiseVectors<NeonFloat, Vector128<float>>
 {
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } =
@@ -27,11 +27,6 @@ internal sealed unsafe class ElementwiseNeon : ElementwiseReference
     public override void Dequantize(byte* x, float* y, long count, float scale, int zeroPoint, bool isUnsigned) =>
         ConversionNeon.Dequantize(x, y, count, scale, zeroPoint, isUnsigned);
 
-    public override void Binarize(float* x, float* thresholds, ulong* y, long rows, int channels) => SignBits.Pack(x, thresholds, y, rows, channels);
-
-    public override void Binarize(sbyte* x, sbyte* thresholds, ulong* allowed, ulong* y, long rows, int channels) =>
-        SignBits.Pack(x, thresholds, allowed, y, rows, channels);
-
     public override void AverageInt8(in AverageInt8Parameters p, sbyte** taps, int count, int channels, sbyte* y)
     {
         if (channels < 16) base.AverageInt8(p, taps, count, channels, y);
@@ -43,29 +38,6 @@ internal sealed unsafe class ElementwiseNeon : ElementwiseReference
         if (channels < 16) base.MaxInt8(taps, count, channels, y);
         else Int8PoolingNeon.Max(taps, count, channels, y);
     }
-
-    public override void Binary(BinaryOperation operation, float* a, int stepA, float* b, int stepB, float* y, long count, float min, float max)
-    {
-        switch (operation)
-        {
-            case BinaryOperation.Add: Floats.Binary<FloatAdd>(a, stepA, b, stepB, y, count, min, max); break;
-            case BinaryOperation.Sub: Floats.Binary<FloatSub>(a, stepA, b, stepB, y, count, min, max); break;
-            case BinaryOperation.Mul: Floats.Binary<FloatMul>(a, stepA, b, stepB, y, count, min, max); break;
-            default: Floats.Binary<FloatDiv>(a, stepA, b, stepB, y, count, min, max); break;
-        }
-    }
-
-    public override void Clip(float* x, float* y, long count, float min, float max) => Floats.Clip(x, y, count, min, max);
-
-    public override void Average(float** taps, int count, int channels, float* y, float scale) => Floats.Average(taps, count, channels, y, scale);
-
-    public override void Max(float** taps, int count, int channels, float* y) => Floats.Max(taps, count, channels, y);
-
-    public override void Softmax(float* x, float* y, int count, float beta) => Floats.Softmax(x, y, count, beta);
-
-    public override void Sigmoid(float* x, float* y, long count) => Floats.Unary<FloatSigmoid>(x, y, count);
-
-    public override void Tanh(float* x, float* y, long count) => Floats.Unary<FloatTanh>(x, y, count);
 
     public override void Transpose(byte* x, byte* y, int rows, int columns, int elementBytes, int firstColumn, int endColumn)
     {
