@@ -153,6 +153,7 @@ internal static unsafe class TransposeAvx2
         ];
 
     /// <summary>8×8 words.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Block(float* x, float* y, nint stepX, nint stepY)
     {
         Vector256<float> a = Avx.LoadVector256(x), b = Avx.LoadVector256(x + stepX), c = Avx.LoadVector256(x + 2 * stepX), d = Avx.LoadVector256(x + 3 * stepX);

@@ -7,6 +7,9 @@ namespace EdgeRuntime.Kernels;
 /// <summary>Requantize.Apply on 8 lanes without a left shift; see <see cref="RequantizeAvx512"/> for the arithmetic.</summary>
 internal static unsafe class RequantizeAvx2
 {
+    // Adding 1.5 · 2^23 to a float rounds it to a whole number, left in the low bits.
+    private const float Whole = 12582912f;
+
     /// <summary>Requantises a tile of doubled sums, rows of <c>PaddedColumns</c>.</summary>
     public static void Tile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
     {
@@ -30,36 +33,49 @@ internal static unsafe class RequantizeAvx2
     /// 2 · 256 + 1.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Unfit(int* multipliers)
+    private static Vector256<int> Unfit(int* multipliers) => Unfit(Vector256.Load(multipliers));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Unfit(Vector256<int> m)
     {
-        Vector256<int> m = Vector256.Load(multipliers), outside = Vector256.LessThan(m, Vector256.Create(1 << 17)) | Vector256.GreaterThan(m, Vector256.Create((1 << 24) - 1));
+        Vector256<int> outside = Vector256.LessThan(m, Vector256.Create(1 << 17)) | Vector256.GreaterThan(m, Vector256.Create((1 << 24) - 1));
         return Vector256.AndNot(outside | Vector256.Equals(m & Vector256.Create(255), Vector256<int>.Zero), Vector256.Equals(m, Vector256<int>.Zero));
     }
 
-    /// <summary>Requantises doubled sums of one channel, a multiple of 8.</summary>
-    public static void Channel(int* sums, int count, int multiplier, sbyte* output, in ConvolutionInt8Call call)
+    /// <summary>
+    /// Requantises doubled sums of four channels, rows <paramref name="pitch"/> apart: the results of a position are the bytes of a word. Does whole vectors of 8
+    /// positions.
+    /// </summary>
+    public static void FourChannels(int* sums, nint pitch, int count, int* multipliers, int* words, in ConvolutionInt8Call call)
     {
-        Vector256<int> multipliers = Vector256.Create(multiplier);
-        int i = 0;
-        if (Unfit((int*)&multipliers) == Vector256<int>.Zero)
+        Vector128<int> four = Vector128.Load(multipliers);
+        if (Unfit(Vector256.Create(four, four)) == Vector256<int>.Zero) FourChannels<N1>(sums, pitch, count, multipliers, words, call);
+        else FourChannels<N0>(sums, pitch, count, multipliers, words, call);
+    }
+
+    private static void FourChannels<TFloat>(int* sums, nint pitch, int count, int* multipliers, int* words, in ConvolutionInt8Call call) where TFloat : struct, ICount
+    {
+        Vector256<int> m0 = Factor<TFloat>(multipliers[0]), m1 = Factor<TFloat>(multipliers[1]), m2 = Factor<TFloat>(multipliers[2]), m3 = Factor<TFloat>(multipliers[3]);
+        Vector256<int> zero = TFloat.Value == 1 ? Vector256.Create(Whole + call.OutputZeroPoint).AsInt32() : Vector256.Create(call.OutputZeroPoint);
+        Vector256<sbyte> low = Vector256.Create((sbyte)call.Min), high = Vector256.Create((sbyte)call.Max);
+        Vector256<sbyte> order = Vector256.Create((sbyte)0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        for (int i = 0; i < count; i += 8, sums += 8)
         {
-            Factors<N1> factors = new((int*)&multipliers, call.OutputZeroPoint);
-            Vector256<sbyte> least = Vector256.Create((sbyte)call.Min), most = Vector256.Create((sbyte)call.Max);
-            for (; i + 32 <= count; i += 32)
-            {
-                Vector256<short> a = factors.Pack(factors.Scale(sums + i), factors.Scale(sums + i + 8)), b = factors.Pack(factors.Scale(sums + i + 16), factors.Scale(sums + i + 24));
-                factors.Order(Avx2.Min(Avx2.Max(Avx2.PackSignedSaturate(a, b), least), most)).Store(output + i);
-            }
-        }
-        Vector128<short> zero = Vector128.Create((short)call.OutputZeroPoint);
-        Vector128<sbyte> low = Vector128.Create((sbyte)call.Min), high = Vector128.Create((sbyte)call.Max);
-        for (; i < count; i += 8)
-        {
-            Vector256<int> scaled = Scale(Vector256.Load(sums + i), multipliers);
-            Vector128<short> words = Sse2.AddSaturate(Sse2.PackSignedSaturate(scaled.GetLower(), scaled.GetUpper()), zero);
-            *(long*)(output + i) = Vector128.Min(Vector128.Max(Sse2.PackSignedSaturate(words, words), low), high).AsInt64().ToScalar();
+            Vector256<short> a = Avx2.PackSignedSaturate(Result<TFloat>(sums, m0, zero), Result<TFloat>(sums + pitch, m1, zero));
+            Vector256<short> b = Avx2.PackSignedSaturate(Result<TFloat>(sums + 2 * pitch, m2, zero), Result<TFloat>(sums + 3 * pitch, m3, zero));
+            Avx2.Shuffle(Avx2.Min(Avx2.Max(Avx2.PackSignedSaturate(a, b), low), high), order).AsInt32().Store(words + i);
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Factor<TFloat>(int multiplier) where TFloat : struct, ICount =>
+        TFloat.Value == 1 ? Vector256.Create(multiplier * (1 / 4294967296f)).AsInt32() : Vector256.Create(multiplier);
+
+    /// <summary>8 results with the zero point, before clamping.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Result<TFloat>(int* doubled, Vector256<int> factor, Vector256<int> zero) where TFloat : struct, ICount => TFloat.Value == 1
+        ? Fma.MultiplyAdd(Avx.ConvertToVector256Single(Vector256.Load(doubled)), factor.AsSingle(), zero.AsSingle()).AsInt32() - Vector256.Create(Whole).AsInt32()
+        : Scale(Vector256.Load(doubled), factor) + zero;
 
     /// <summary>Two rows at a time, a last row alone twice; in floats if <typeparamref name="TFloat"/> is 1.</summary>
     private static void Columns16<TFloat>(in ConvolutionInt8Tile tile, int column, in ConvolutionInt8Call call) where TFloat : struct, ICount
@@ -112,9 +128,6 @@ internal static unsafe class RequantizeAvx2
     [method: MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly struct Factors<TFloat>(int* multipliers, int zeroPoint) where TFloat : struct, ICount
     {
-        // Adding 1.5 · 2^23 to a float rounds it to a whole number, left in the low bits.
-        private const float Whole = 12582912f;
-
         // Sums are doubled: 2^-32.
         private readonly Vector256<float> _real = TFloat.Value == 0 ? default : Avx.ConvertToVector256Single(Vector256.Load(multipliers)) * Vector256.Create(1 / 4294967296f);
         private readonly Vector256<float> _zero = TFloat.Value == 0 ? default : Vector256.Create(Whole + zeroPoint);

@@ -40,7 +40,7 @@ internal sealed unsafe class ConvolutionFloat32SparseRow<S, V> : ConvolutionFloa
     /// <inheritdoc/>
     public override long PackedBytes(in ConvolutionShape shape) => HeaderBytes(shape) + shape.Units!.Count(_rows, 1) * UnitBytes;
 
-    /// <summary>Layout: biases, the first unit of each group of channels and the end, then the units: a column's offset in bytes and its weights.</summary>
+    /// <summary>Layout: biases, the first unit of each group of channels and the end, then the units: weights and their column's offset in bytes.</summary>
     public override void Pack(in ConvolutionShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination) =>
         SparseFloat32Units.Pack(shape, _rows, sizeof(float), weights, bias, destination);
 
@@ -81,28 +81,28 @@ internal sealed unsafe class ConvolutionFloat32SparseRow<S, V> : ConvolutionFloa
         float a = 0, b = 0, c = 0, d = 0;
         for (; units + 24 < end; units += 32)
         {
-            a = MathF.FusedMultiplyAdd(*(float*)(units + 4), *(float*)(x + *(uint*)units), a);
-            b = MathF.FusedMultiplyAdd(*(float*)(units + 12), *(float*)(x + *(uint*)(units + 8)), b);
-            c = MathF.FusedMultiplyAdd(*(float*)(units + 20), *(float*)(x + *(uint*)(units + 16)), c);
-            d = MathF.FusedMultiplyAdd(*(float*)(units + 28), *(float*)(x + *(uint*)(units + 24)), d);
+            a = MathF.FusedMultiplyAdd(*(float*)units, *(float*)(x + *(uint*)(units + 4)), a);
+            b = MathF.FusedMultiplyAdd(*(float*)(units + 8), *(float*)(x + *(uint*)(units + 12)), b);
+            c = MathF.FusedMultiplyAdd(*(float*)(units + 16), *(float*)(x + *(uint*)(units + 20)), c);
+            d = MathF.FusedMultiplyAdd(*(float*)(units + 24), *(float*)(x + *(uint*)(units + 28)), d);
         }
-        for (; units < end; units += 8) a = MathF.FusedMultiplyAdd(*(float*)(units + 4), *(float*)(x + *(uint*)units), a);
+        for (; units < end; units += 8) a = MathF.FusedMultiplyAdd(*(float*)units, *(float*)(x + *(uint*)(units + 4)), a);
         return a + b + (c + d);
     }
 
     private static V Lanes(byte* x, byte* units, byte* end, V sum)
     {
         V a = sum, b = default, c = default, d = default;
-        nint step = 4 + 4 * S.Lanes;
+        nint width = 4 * S.Lanes, step = width + 4;
         for (; units + 3 * step < end; units += 4 * step)
         {
             byte* second = units + step, third = second + step, fourth = third + step;
-            a = S.Fma(S.Broadcast((float*)(x + *(uint*)units)), S.Load((float*)(units + 4)), a);
-            b = S.Fma(S.Broadcast((float*)(x + *(uint*)second)), S.Load((float*)(second + 4)), b);
-            c = S.Fma(S.Broadcast((float*)(x + *(uint*)third)), S.Load((float*)(third + 4)), c);
-            d = S.Fma(S.Broadcast((float*)(x + *(uint*)fourth)), S.Load((float*)(fourth + 4)), d);
+            a = S.Fma(S.Broadcast((float*)(x + *(uint*)(units + width))), S.Load((float*)units), a);
+            b = S.Fma(S.Broadcast((float*)(x + *(uint*)(second + width))), S.Load((float*)second), b);
+            c = S.Fma(S.Broadcast((float*)(x + *(uint*)(third + width))), S.Load((float*)third), c);
+            d = S.Fma(S.Broadcast((float*)(x + *(uint*)(fourth + width))), S.Load((float*)fourth), d);
         }
-        for (; units < end; units += step) a = S.Fma(S.Broadcast((float*)(x + *(uint*)units)), S.Load((float*)(units + 4)), a);
+        for (; units < end; units += step) a = S.Fma(S.Broadcast((float*)(x + *(uint*)(units + width))), S.Load((float*)units), a);
         return S.Add(S.Add(a, b), S.Add(c, d));
     }
 }

@@ -7,7 +7,7 @@ internal static class SparseFloat32Units
 {
     /// <summary>
     /// Layout: biases, padded to whole groups of <paramref name="rows"/> channels; the first unit of each group and the end;
-    /// then the units: the column times <paramref name="columnBytes"/>, and one weight for each channel.
+    /// then the units: one weight for each channel, and the column times <paramref name="columnBytes"/>.
     /// </summary>
     public static void Pack(in ConvolutionShape shape, int rows, int columnBytes, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination)
     {
@@ -25,8 +25,8 @@ internal static class SparseFloat32Units
                 for (int r = 0; r < count; r++) used |= weights[(first + r) * depth + k] != 0;
                 if (!used) continue;
                 Span<byte> at = units.Slice(unit++ * unitBytes, unitBytes);
-                MemoryMarshal.Write(at, k * columnBytes);
-                for (int r = 0; r < count; r++) MemoryMarshal.Write(at[(4 + 4 * r)..], weights[(first + r) * depth + k]);
+                MemoryMarshal.Write(at[(4 * rows)..], k * columnBytes);
+                for (int r = 0; r < count; r++) MemoryMarshal.Write(at[(4 * r)..], weights[(first + r) * depth + k]);
             }
             starts[group + 1] = unit;
         }

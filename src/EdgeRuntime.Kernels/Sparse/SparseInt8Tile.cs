@@ -3,79 +3,100 @@ using System.Runtime.CompilerServices;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// Sparse weights of one or four output channels times up to four vectors of positions. Weights are a stream of units, each
-/// an offset into the panel (bytes) and 4 bytes of weights for each channel.
+/// Sparse weights of some output channels times up to eight vectors of positions (four channels at a time: up to four). Weights are a stream of units, each
+/// 4 bytes of weights for each channel and an offset into the panel (bytes); all rows of units are in one loop, as in <see cref="SparseFloat32Tile{S, V}"/>.
 /// </summary>
 /// <typeparam name="S">The multiplication.</typeparam>
 /// <typeparam name="V">Its vector.</typeparam>
-internal static unsafe class SparseInt8Tile<S, V> where S : struct, ISparseInt8<V> where V : unmanaged
+/// <typeparam name="O">Its operands.</typeparam>
+internal static unsafe class SparseInt8Tile<S, V, O> where S : struct, ISparseInt8<V, O> where V : unmanaged where O : unmanaged
 {
-    /// <summary>One channel.</summary>
+    private static int Lanes => sizeof(V) / sizeof(int);
+
+    /// <summary>One channel at a time: sums of <typeparamref name="TVectors"/> vectors to rows <paramref name="pitch"/> apart.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void One<TVectors>(byte* panel, byte* units, byte* end, int bias, int* sums) where TVectors : struct, ICount
+    public static void One<TVectors>(byte* panel, byte* units, int* starts, int* bias, int rows, int* sums, nint pitch) where TVectors : struct, ICount
     {
-        V a0 = S.Create(bias), a1 = a0, a2 = a0, a3 = a0;
-        for (; units < end; units += 8)
+        byte* unit = units + 8L * *starts;
+        for (int* last = bias + rows; bias < last; bias++, sums += pitch)
         {
-            byte* x = panel + *(int*)units;
-            V w = S.Broadcast(units + 4);
-            a0 = S.MultiplyAdd(a0, x, w);
-            if (TVectors.Value > 1) a1 = S.MultiplyAdd(a1, x + sizeof(V), w);
-            if (TVectors.Value > 2) a2 = S.MultiplyAdd(a2, x + 2 * sizeof(V), w);
-            if (TVectors.Value > 3) a3 = S.MultiplyAdd(a3, x + 3 * sizeof(V), w);
+            byte* end = units + 8L * *++starts;
+            V a0 = S.Create(*bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+            for (; unit < end; unit += 8)
+            {
+                byte* x = panel + *(int*)(unit + 4);
+                O w = S.Broadcast(unit);
+                a0 = S.MultiplyAdd(a0, S.Load(x, 0), w);
+                if (TVectors.Value > 1) a1 = S.MultiplyAdd(a1, S.Load(x, 1), w);
+                if (TVectors.Value > 2) a2 = S.MultiplyAdd(a2, S.Load(x, 2), w);
+                if (TVectors.Value > 3) a3 = S.MultiplyAdd(a3, S.Load(x, 3), w);
+                if (TVectors.Value > 4) a4 = S.MultiplyAdd(a4, S.Load(x, 4), w);
+                if (TVectors.Value > 5) a5 = S.MultiplyAdd(a5, S.Load(x, 5), w);
+                if (TVectors.Value > 6) a6 = S.MultiplyAdd(a6, S.Load(x, 6), w);
+                if (TVectors.Value > 7) a7 = S.MultiplyAdd(a7, S.Load(x, 7), w);
+            }
+            Store<TVectors>(sums, a0, a1, a2, a3);
+            if (TVectors.Value > 4) S.Store(sums + 4 * Lanes, a4);
+            if (TVectors.Value > 5) S.Store(sums + 5 * Lanes, a5);
+            if (TVectors.Value > 6) S.Store(sums + 6 * Lanes, a6);
+            if (TVectors.Value > 7) S.Store(sums + 7 * Lanes, a7);
         }
-        Store<TVectors>(sums, a0, a1, a2, a3);
     }
 
-    /// <summary>Four channels, whose sums go to rows <paramref name="pitch"/> apart.</summary>
+    /// <summary>Four channels at a time.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Four<TVectors>(byte* panel, byte* units, byte* end, int* bias, int* sums, nint pitch) where TVectors : struct, ICount
+    public static void Four<TVectors>(byte* panel, byte* units, int* starts, int* bias, int rows, int* sums, nint pitch) where TVectors : struct, ICount
     {
-        V a0 = S.Create(bias[0]), a1 = a0, a2 = a0, a3 = a0;
-        V b0 = S.Create(bias[1]), b1 = b0, b2 = b0, b3 = b0;
-        V c0 = S.Create(bias[2]), c1 = c0, c2 = c0, c3 = c0;
-        V d0 = S.Create(bias[3]), d1 = d0, d2 = d0, d3 = d0;
-        for (; units < end; units += 20)
+        byte* unit = units + 20L * *starts;
+        for (int* last = bias + rows; bias < last; bias += 4)
         {
-            byte* x = panel + *(int*)units;
-            V x0 = S.Load(x), x1 = default, x2 = default, x3 = default;
-            if (TVectors.Value > 1) x1 = S.Load(x + sizeof(V));
-            if (TVectors.Value > 2) x2 = S.Load(x + 2 * sizeof(V));
-            if (TVectors.Value > 3) x3 = S.Load(x + 3 * sizeof(V));
-            V w = S.Broadcast(units + 4);
-            a0 = S.MultiplyAdd(a0, x0, w);
-            if (TVectors.Value > 1) a1 = S.MultiplyAdd(a1, x1, w);
-            if (TVectors.Value > 2) a2 = S.MultiplyAdd(a2, x2, w);
-            if (TVectors.Value > 3) a3 = S.MultiplyAdd(a3, x3, w);
-            w = S.Broadcast(units + 8);
-            b0 = S.MultiplyAdd(b0, x0, w);
-            if (TVectors.Value > 1) b1 = S.MultiplyAdd(b1, x1, w);
-            if (TVectors.Value > 2) b2 = S.MultiplyAdd(b2, x2, w);
-            if (TVectors.Value > 3) b3 = S.MultiplyAdd(b3, x3, w);
-            w = S.Broadcast(units + 12);
-            c0 = S.MultiplyAdd(c0, x0, w);
-            if (TVectors.Value > 1) c1 = S.MultiplyAdd(c1, x1, w);
-            if (TVectors.Value > 2) c2 = S.MultiplyAdd(c2, x2, w);
-            if (TVectors.Value > 3) c3 = S.MultiplyAdd(c3, x3, w);
-            w = S.Broadcast(units + 16);
-            d0 = S.MultiplyAdd(d0, x0, w);
-            if (TVectors.Value > 1) d1 = S.MultiplyAdd(d1, x1, w);
-            if (TVectors.Value > 2) d2 = S.MultiplyAdd(d2, x2, w);
-            if (TVectors.Value > 3) d3 = S.MultiplyAdd(d3, x3, w);
+            byte* end = units + 20L * *++starts;
+            V a0 = S.Create(bias[0]), a1 = a0, a2 = a0, a3 = a0;
+            V b0 = S.Create(bias[1]), b1 = b0, b2 = b0, b3 = b0;
+            V c0 = S.Create(bias[2]), c1 = c0, c2 = c0, c3 = c0;
+            V d0 = S.Create(bias[3]), d1 = d0, d2 = d0, d3 = d0;
+            for (; unit < end; unit += 20)
+            {
+                byte* x = panel + *(int*)(unit + 16);
+                O x0 = S.Load(x, 0), x1 = default, x2 = default, x3 = default;
+                if (TVectors.Value > 1) x1 = S.Load(x, 1);
+                if (TVectors.Value > 2) x2 = S.Load(x, 2);
+                if (TVectors.Value > 3) x3 = S.Load(x, 3);
+                O w = S.Broadcast(unit);
+                a0 = S.MultiplyAdd(a0, x0, w);
+                if (TVectors.Value > 1) a1 = S.MultiplyAdd(a1, x1, w);
+                if (TVectors.Value > 2) a2 = S.MultiplyAdd(a2, x2, w);
+                if (TVectors.Value > 3) a3 = S.MultiplyAdd(a3, x3, w);
+                w = S.Broadcast(unit + 4);
+                b0 = S.MultiplyAdd(b0, x0, w);
+                if (TVectors.Value > 1) b1 = S.MultiplyAdd(b1, x1, w);
+                if (TVectors.Value > 2) b2 = S.MultiplyAdd(b2, x2, w);
+                if (TVectors.Value > 3) b3 = S.MultiplyAdd(b3, x3, w);
+                w = S.Broadcast(unit + 8);
+                c0 = S.MultiplyAdd(c0, x0, w);
+                if (TVectors.Value > 1) c1 = S.MultiplyAdd(c1, x1, w);
+                if (TVectors.Value > 2) c2 = S.MultiplyAdd(c2, x2, w);
+                if (TVectors.Value > 3) c3 = S.MultiplyAdd(c3, x3, w);
+                w = S.Broadcast(unit + 12);
+                d0 = S.MultiplyAdd(d0, x0, w);
+                if (TVectors.Value > 1) d1 = S.MultiplyAdd(d1, x1, w);
+                if (TVectors.Value > 2) d2 = S.MultiplyAdd(d2, x2, w);
+                if (TVectors.Value > 3) d3 = S.MultiplyAdd(d3, x3, w);
+            }
+            Store<TVectors>(sums, a0, a1, a2, a3);
+            Store<TVectors>(sums += pitch, b0, b1, b2, b3);
+            Store<TVectors>(sums += pitch, c0, c1, c2, c3);
+            Store<TVectors>(sums += pitch, d0, d1, d2, d3);
+            sums += pitch;
         }
-        Store<TVectors>(sums, a0, a1, a2, a3);
-        Store<TVectors>(sums += pitch, b0, b1, b2, b3);
-        Store<TVectors>(sums += pitch, c0, c1, c2, c3);
-        Store<TVectors>(sums += pitch, d0, d1, d2, d3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store<TVectors>(int* sums, V v0, V v1, V v2, V v3) where TVectors : struct, ICount
     {
-        int lanes = sizeof(V) / sizeof(int);
         S.Store(sums, v0);
-        if (TVectors.Value > 1) S.Store(sums + lanes, v1);
-        if (TVectors.Value > 2) S.Store(sums + 2 * lanes, v2);
-        if (TVectors.Value > 3) S.Store(sums + 3 * lanes, v3);
+        if (TVectors.Value > 1) S.Store(sums + Lanes, v1);
+        if (TVectors.Value > 2) S.Store(sums + 2 * Lanes, v2);
+        if (TVectors.Value > 3) S.Store(sums + 3 * Lanes, v3);
     }
 }

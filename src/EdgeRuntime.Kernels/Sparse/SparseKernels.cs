@@ -8,10 +8,10 @@ public static class SparseKernels
     /// <summary>Float.</summary>
     public static IReadOnlyList<ConvolutionFloat32Kernel> Float32 { get; } =
     [
-        new ConvolutionFloat32SparseAvx2<N1>(),
-        new ConvolutionFloat32SparseAvx2<N4>(),
-        new ConvolutionFloat32SparseNeon<N1>(),
-        new ConvolutionFloat32SparseNeon<N4>(),
+        new ConvolutionFloat32Sparse<Avx2Float, Vector256<float>, SparseFloat32Avx2, N1>(),
+        new ConvolutionFloat32Sparse<Avx2Float, Vector256<float>, SparseFloat32Avx2, N4>(),
+        new ConvolutionFloat32Sparse<NeonFloat, Vector128<float>, SparseFloat32Neon, N1>(),
+        new ConvolutionFloat32Sparse<NeonFloat, Vector128<float>, SparseFloat32Neon, N4>(),
         new ConvolutionFloat32SparseRow<Avx2Float, Vector256<float>>("avx2", CpuFeature.Avx2, 1, 2),
         new ConvolutionFloat32SparseRow<Avx2Float, Vector256<float>>("avx2", CpuFeature.Avx2, 8, 1.75),
         new ConvolutionFloat32SparseRow<NeonFloat, Vector128<float>>("neon", CpuFeature.Neon, 1, 3),
@@ -23,16 +23,16 @@ public static class SparseKernels
     [
         .. Int8X86<Int8DotAvx2>(),
         .. Int8X86<Int8DotAvxVnni<AvxVnniInstruction>>(),
-        new ConvolutionInt8Sparse<SparseInt8Neon, Vector128<int>, N1>(),
-        new ConvolutionInt8Sparse<SparseInt8Neon, Vector128<int>, N4>(),
-        new ConvolutionInt8Sparse<SparseInt8NeonDot, Vector128<int>, N1>(),
-        new ConvolutionInt8Sparse<SparseInt8NeonDot, Vector128<int>, N4>(),
+        new ConvolutionInt8Sparse<SparseInt8Neon, Vector128<int>, SparseHalves, N1>(),
+        new ConvolutionInt8Sparse<SparseInt8Neon, Vector128<int>, SparseHalves, N4>(),
+        new ConvolutionInt8Sparse<SparseInt8NeonDot, Vector128<int>, Vector128<int>, N1>(),
+        new ConvolutionInt8Sparse<SparseInt8NeonDot, Vector128<int>, Vector128<int>, N4>(),
     ];
 
     /// <summary>Int8 with any multiplication of 256 bits.</summary>
     public static IReadOnlyList<ConvolutionInt8Kernel> Int8X86<TDot>() where TDot : struct, IInt8Dot<Vector256<int>> =>
     [
-        new ConvolutionInt8Sparse<SparseInt8X86<TDot>, Vector256<int>, N1>(),
-        new ConvolutionInt8Sparse<SparseInt8X86<TDot>, Vector256<int>, N4>(),
+        new ConvolutionInt8Sparse<SparseInt8X86<TDot>, Vector256<int>, Vector256<int>, N1>(),
+        new ConvolutionInt8Sparse<SparseInt8X86<TDot>, Vector256<int>, Vector256<int>, N4>(),
     ];
 }

@@ -11,11 +11,12 @@ internal readonly struct SparsePlan
 
     private readonly ConvolutionShape _shape;
 
-    public SparsePlan(in ConvolutionShape shape, int tile, int channelStep)
+    /// <summary>Tiles of at most <paramref name="largest"/> positions, a multiple of <paramref name="lanes"/>: as few as can be, and as even.</summary>
+    public SparsePlan(in ConvolutionShape shape, int largest, int lanes, int channelStep)
     {
         _shape = shape;
-        Tile = tile;
-        Tiles = (shape.Positions + tile - 1) / tile;
+        Tiles = (shape.Positions + largest - 1) / largest;
+        Tile = Tiles == 0 ? largest : ((shape.Positions + Tiles - 1) / Tiles + lanes - 1) / lanes * lanes;
         int steps = (shape.OutChannels + channelStep - 1) / channelStep;
         Ranges = Tiles >= EnoughPortions || Tiles == 0 ? 1 : Math.Min(Math.Max(1, steps / 4), (EnoughPortions + Tiles - 1) / Tiles);
         RangeChannels = (steps + Ranges - 1) / Math.Max(1, Ranges) * channelStep;

@@ -1,0 +1,30 @@
+namespace EdgeRuntime.Kernels;
+
+/// <summary>What a sparse kernel's parts take, in cycles.</summary>
+/// <param name="Unit">A unit, however many positions it meets at once.</param>
+/// <param name="Vector">A unit for each vector of positions.</param>
+/// <param name="Row">Beginning and ending a row of units.</param>
+/// <param name="Output">Putting a result in its place.</param>
+/// <param name="Input">Bringing a word of input to a panel; three times that where windows are gathered.</param>
+internal readonly record struct SparseCost(double Unit, double Vector, double Row, double Output, double Input)
+{
+    // Panels of up to these bytes stay in the nearest cache beside sums and weights; weights of up to those in the second.
+    private const double Near = 28 << 10, Second = 448 << 10;
+
+    /// <summary>
+    /// Cycles of a whole layer: <paramref name="units"/> of weights in <paramref name="groups"/> of output channels, <paramref name="steps"/> words of a panel for each position,
+    /// <paramref name="vectors"/> of positions at once. <paramref name="waits"/>: what a unit takes longer, at most, where a panel is in the second-level cache.
+    /// </summary>
+    public double Cycles(in ConvolutionShape shape, in SparsePlan plan, int lanes, long units, long unitBytes, int groups, int pitch, int steps, int vectors, double waits)
+    {
+        double far = 1 + waits * Math.Max(0, 1 - Near / (4.0 * pitch * steps)), reading = WeightReading.Cycles(units * unitBytes), cycles = 0;
+        for (int tile = 0; tile < plan.Tiles; tile++)
+        {
+            int filled = (plan.Positions(tile).Count + lanes - 1) / lanes, passes = (filled + vectors - 1) / vectors;
+            double products = units * (Unit * passes + Vector * filled) * far + Math.Max(0, units * unitBytes - Second) / 5;
+            cycles += 100 + Math.Max(products, reading) + Row * groups * passes
+                + filled * lanes * (Output * shape.OutChannels + (shape.IsPointwise ? Input : 3 * Input) * steps);
+        }
+        return cycles;
+    }
+}
