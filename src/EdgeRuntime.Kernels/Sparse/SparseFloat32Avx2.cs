@@ -9,7 +9,7 @@ internal readonly unsafe struct SparseFloat32Avx2 : ISparseFloat32
 
     public static int Vectors(int rows) => rows == 1 ? 8 : 2;
 
-    public static SparseCost Cost(int rows) => rows == 1 ? new(0.3, 0.8, 8, 0.55, 0.15) : new(2.6, 1.1, 10, 0.55, 0.15);
+    public static SparseCost Cost(int rows) => rows == 1 ? new(0.3, 0.82, 8, 0.55, 0.15) : new(2.7, 1.15, 10, 0.55, 0.15);
 
     public static void Transpose(float* x, float* y, nint stepX, nint stepY, nint nextX, nint nextY, int squares)
     {
