@@ -39,6 +39,9 @@ public unsafe interface IInt8Dot<TVector> where TVector : unmanaged
     /// <summary>sum + Σ input·weight in every lane.</summary>
     static abstract TVector MultiplyAdd(TVector sum, TVector input, TVector weights);
 
+    /// <summary>The same for two vectors of weights, in the order that suits the processor.</summary>
+    static abstract void MultiplyAdd(ref TVector sum0, ref TVector sum1, TVector input, TVector weights0, TVector weights1);
+
     /// <summary>Stores doubled sums.</summary>
     static abstract void Store(int* destination, TVector sum);
 

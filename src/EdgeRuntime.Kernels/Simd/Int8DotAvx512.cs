@@ -46,6 +46,14 @@ public readonly unsafe struct Int8DotAvx512 : IInt16Dot<Vector512<int>>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyAdd(ref Vector512<int> sum0, ref Vector512<int> sum1, Vector512<int> input, Vector512<int> weights0, Vector512<int> weights1)
+    {
+        sum0 = MultiplyAdd(sum0, input, weights0);
+        sum1 = MultiplyAdd(sum1, input, weights1);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> MultiplyPair(Vector512<int> sum, Vector512<int> x0, Vector512<int> x1, Vector512<int> w0, Vector512<int> w1) =>
         sum + Avx512BW.MultiplyAddAdjacent(x0.AsInt16() + w1.AsInt16(), x1.AsInt16() + w0.AsInt16());
 

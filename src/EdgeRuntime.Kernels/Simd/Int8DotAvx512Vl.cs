@@ -47,6 +47,14 @@ public readonly unsafe struct Int8DotAvx512Vl : IInt8Dot<Vector256<int>>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyAdd(ref Vector256<int> sum0, ref Vector256<int> sum1, Vector256<int> input, Vector256<int> weights0, Vector256<int> weights1)
+    {
+        sum0 = MultiplyAdd(sum0, input, weights0);
+        sum1 = MultiplyAdd(sum1, input, weights1);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(int* destination, Vector256<int> sum) => sum.Store(destination);
 
     /// <inheritdoc/>

@@ -36,51 +36,12 @@ internal static unsafe class ConvolutionInt8Accumulate<TDot, TVector, TSink, TRo
                 for (; i < end; i += 4, w += TVectors.Value * sizeof(TVector))
                 {
                     TVector w0 = TDot.Load(w), w1 = TVectors.Value > 1 ? TDot.Load(w + 1 * sizeof(TVector)) : default, w2 = TVectors.Value > 2 ? TDot.Load(w + 2 * sizeof(TVector)) : default, w3 = TVectors.Value > 3 ? TDot.Load(w + 3 * sizeof(TVector)) : default;
-                    TVector x0 = TDot.Broadcast(p0 + i);
-                    c00 = TDot.MultiplyAdd(c00, x0, w0);
-                    if (TVectors.Value > 1) c01 = TDot.MultiplyAdd(c01, x0, w1);
-                    if (TVectors.Value > 2) c02 = TDot.MultiplyAdd(c02, x0, w2);
-                    if (TVectors.Value > 3) c03 = TDot.MultiplyAdd(c03, x0, w3);
-                    if (TRows.Value > 1)
-                    {
-                        TVector x1 = TDot.Broadcast(p1 + i);
-                        c10 = TDot.MultiplyAdd(c10, x1, w0);
-                        if (TVectors.Value > 1) c11 = TDot.MultiplyAdd(c11, x1, w1);
-                        if (TVectors.Value > 2) c12 = TDot.MultiplyAdd(c12, x1, w2);
-                        if (TVectors.Value > 3) c13 = TDot.MultiplyAdd(c13, x1, w3);
-                    }
-                    if (TRows.Value > 2)
-                    {
-                        TVector x2 = TDot.Broadcast(p2 + i);
-                        c20 = TDot.MultiplyAdd(c20, x2, w0);
-                        if (TVectors.Value > 1) c21 = TDot.MultiplyAdd(c21, x2, w1);
-                        if (TVectors.Value > 2) c22 = TDot.MultiplyAdd(c22, x2, w2);
-                        if (TVectors.Value > 3) c23 = TDot.MultiplyAdd(c23, x2, w3);
-                    }
-                    if (TRows.Value > 3)
-                    {
-                        TVector x3 = TDot.Broadcast(p3 + i);
-                        c30 = TDot.MultiplyAdd(c30, x3, w0);
-                        if (TVectors.Value > 1) c31 = TDot.MultiplyAdd(c31, x3, w1);
-                        if (TVectors.Value > 2) c32 = TDot.MultiplyAdd(c32, x3, w2);
-                        if (TVectors.Value > 3) c33 = TDot.MultiplyAdd(c33, x3, w3);
-                    }
-                    if (TRows.Value > 4)
-                    {
-                        TVector x4 = TDot.Broadcast(p4 + i);
-                        c40 = TDot.MultiplyAdd(c40, x4, w0);
-                        if (TVectors.Value > 1) c41 = TDot.MultiplyAdd(c41, x4, w1);
-                        if (TVectors.Value > 2) c42 = TDot.MultiplyAdd(c42, x4, w2);
-                        if (TVectors.Value > 3) c43 = TDot.MultiplyAdd(c43, x4, w3);
-                    }
-                    if (TRows.Value > 5)
-                    {
-                        TVector x5 = TDot.Broadcast(p5 + i);
-                        c50 = TDot.MultiplyAdd(c50, x5, w0);
-                        if (TVectors.Value > 1) c51 = TDot.MultiplyAdd(c51, x5, w1);
-                        if (TVectors.Value > 2) c52 = TDot.MultiplyAdd(c52, x5, w2);
-                        if (TVectors.Value > 3) c53 = TDot.MultiplyAdd(c53, x5, w3);
-                    }
+                    AddRow(p0 + i, w0, w1, w2, w3, ref c00, ref c01, ref c02, ref c03);
+                    if (TRows.Value > 1) AddRow(p1 + i, w0, w1, w2, w3, ref c10, ref c11, ref c12, ref c13);
+                    if (TRows.Value > 2) AddRow(p2 + i, w0, w1, w2, w3, ref c20, ref c21, ref c22, ref c23);
+                    if (TRows.Value > 3) AddRow(p3 + i, w0, w1, w2, w3, ref c30, ref c31, ref c32, ref c33);
+                    if (TRows.Value > 4) AddRow(p4 + i, w0, w1, w2, w3, ref c40, ref c41, ref c42, ref c43);
+                    if (TRows.Value > 5) AddRow(p5 + i, w0, w1, w2, w3, ref c50, ref c51, ref c52, ref c53);
                 }
             }
             TSink.Take<TVectors>(tile, row, TRows.Value > 1, c00, c01, c02, c03, c10, c11, c12, c13);
@@ -93,6 +54,16 @@ internal static unsafe class ConvolutionInt8Accumulate<TDot, TVector, TSink, TRo
             p4 += step;
             p5 += step;
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddRow(byte* p, TVector w0, TVector w1, TVector w2, TVector w3, ref TVector c0, ref TVector c1, ref TVector c2, ref TVector c3)
+    {
+        TVector x = TDot.Broadcast(p);
+        if (TVectors.Value == 1) c0 = TDot.MultiplyAdd(c0, x, w0);
+        if (TVectors.Value > 1) TDot.MultiplyAdd(ref c0, ref c1, x, w0, w1);
+        if (TVectors.Value == 3) c2 = TDot.MultiplyAdd(c2, x, w2);
+        if (TVectors.Value > 3) TDot.MultiplyAdd(ref c2, ref c3, x, w2, w3);
     }
 }
 

@@ -79,8 +79,10 @@ internal static unsafe class ConvolutionInt8AccumulateRuns<TRows, TVectors>
     private static void Row<TAdd>(byte* p, Vector256<sbyte> w0, Vector256<sbyte> w1, ref Vector256<short> s0, ref Vector256<short> s1) where TAdd : struct, ICount
     {
         Vector256<byte> x = Vector256.Create(*(int*)p).AsByte();
-        s0 = TAdd.Value == 0 ? Avx2.MultiplyAddAdjacent(x, w0) : s0 + Avx2.MultiplyAddAdjacent(x, w0);
-        if (TVectors.Value > 1) s1 = TAdd.Value == 0 ? Avx2.MultiplyAddAdjacent(x, w1) : s1 + Avx2.MultiplyAddAdjacent(x, w1);
+        // Both products before the sums: so fewer additions take the multipliers' ports.
+        Vector256<short> product0 = Avx2.MultiplyAddAdjacent(x, w0), product1 = TVectors.Value > 1 ? Avx2.MultiplyAddAdjacent(x, w1) : default;
+        s0 = TAdd.Value == 0 ? product0 : s0 + product0;
+        if (TVectors.Value > 1) s1 = TAdd.Value == 0 ? product1 : s1 + product1;
     }
 
     /// <summary>sum + 2 · the pairs' sums.</summary>

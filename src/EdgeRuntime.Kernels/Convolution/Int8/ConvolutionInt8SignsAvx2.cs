@@ -147,6 +147,14 @@ public readonly unsafe struct Int8SignDotAvx2 : IInt8Dot<Vector256<int>>
         sum + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(input.AsByte(), weights.AsSByte()), Vector256.Create((short)1));
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyAdd(ref Vector256<int> sum0, ref Vector256<int> sum1, Vector256<int> input, Vector256<int> weights0, Vector256<int> weights1)
+    {
+        sum0 = MultiplyAdd(sum0, input, weights0);
+        sum1 = MultiplyAdd(sum1, input, weights1);
+    }
+
+    /// <inheritdoc/>
     public static void Store(int* destination, Vector256<int> sum) => (sum + sum).Store(destination);
 
     /// <inheritdoc/>
