@@ -15,11 +15,14 @@ internal static class NeonGemmCost
     /// <summary>EOR and SADALP: 16 products per cycle on a Cortex-A72.</summary>
     public static double Signs(in ConvolutionShape shape) => Tiles(shape, 16, 4, 4, 16, 60, 1);
 
-    /// <summary><paramref name="cycles"/> of products, or what reading the weights of a single row takes at least where they come from memory.</summary>
+    /// <summary>
+    /// <paramref name="cycles"/> of products, or what reading the weights of a single row takes at least where they come from memory, and a little of the products, by which kernels that read
+    /// the same differ.
+    /// </summary>
     public static double Reading(in GemmGeometry g, int columns, int weightBits, double cycles)
     {
         double bytes = (double)g.Groups * columns * g.Depth * weightBits / 8;
-        return g.Rows == 1 && bytes > CacheBytes ? Math.Max(cycles, bytes / MemoryBytesPerCycle) : cycles;
+        return g.Rows == 1 && bytes > CacheBytes ? Math.Max(cycles, bytes / MemoryBytesPerCycle + cycles / 32) : cycles;
     }
 
     private static double Tiles(in ConvolutionShape shape, int kr, int nr, int mr, int productsPerCycle, int tileCycles, int weightBits)
