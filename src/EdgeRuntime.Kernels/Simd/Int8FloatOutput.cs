@@ -22,12 +22,7 @@ internal readonly unsafe struct Int8FloatOutput : IInt8Sink<Vector256<int>>
         (_min, _max) = (Vector256.Create((sbyte)call.Min), Vector256.Create((sbyte)call.Max));
     }
 
-    /// <summary>round(sum · scale) + zero point.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Round(Vector256<float> sum, Vector256<float> scale, in Int8FloatOutput constants) =>
-        Fma.MultiplyAdd(sum, scale, constants._zero).AsInt32() - Vector256.Create(Whole).AsInt32();
-
-    /// <summary>The same of integer sums, for 8 channels whose scales are at <paramref name="scales"/>.</summary>
+    /// <summary>round(sum · scale) + zero point, for 8 channels whose scales are at <paramref name="scales"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Round(Vector256<int> sum, float* scales, in Int8FloatOutput constants) =>
         Fma.MultiplyAdd(Avx.ConvertToVector256Single(sum), Vector256.Load(scales), constants._zero).AsInt32() - Vector256.Create(Whole).AsInt32();

@@ -6,8 +6,8 @@ using System.Runtime.Intrinsics.X86;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// Depthwise convolutions along one axis (windows 1×k, or k×1 of one column) in floats (AVX2 with FMA), exact for the reasons of
-/// <see cref="ConvolutionInt8Depthwise3x3"/>. The line's 16 channels are converted once; up to 6 outputs are summed in registers over all taps.
+/// Depthwise convolutions along one axis (windows 1×k, or k×1 of one column; AVX2): each input column is zipped once with the one a tap after it, so that VPMADDWD
+/// multiplies two taps; up to 6 outputs of 16 channels are summed in registers over all taps and requantised there in floats, as by <see cref="ConvolutionInt8Depthwise3x3"/>.
 /// </summary>
 public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
 {
@@ -15,40 +15,46 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = new("conv-s8-depthwise1d-avx2", "convolution-s8", CpuFeature.Avx2,
-        "depthwise along one axis, exact in floats where the weights allow; multiples of 8 channels");
+        "depthwise along one axis on pairs of columns (VPMADDWD), requantised in floats where that is exact; multiples of 8 channels");
 
-    /// <summary>Lines of whole vectors, weights known, no channel whose sums or steps of rounding floats can't hold.</summary>
+    /// <summary>Lines of whole vectors, weights known, no channel that floats can't requantise.</summary>
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         ConvolutionShape s = shape.Canonical();
         bool fits = s.IsDepthwise && s.OutPerGroup == 1 && s.KernelHeight == 1 && s.PadTop == 0 && s.PadBottom == 0 && s.Channels % Half == 0;
-        return fits && parameters.Weights.Length == s.Channels * s.KernelWidth && DepthwiseFloatChannel.All(parameters) is not null;
+        return fits && parameters.Weights.Length == s.Channels * s.KernelWidth && ExactFloatScale.OfDepthwise(parameters) is not null;
     }
 
-    /// <summary>Of 16 channels: converting an element, an output's products, its requantisation.</summary>
+    /// <summary>Of 16 channels: zipping a column, an output's products, its requantisation.</summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         Layout layout = new(shape);
-        return 100 + (double)layout.Portions * (99 + layout.Shape.Width * 2.2 + layout.Shape.OutWidth * (layout.Shape.KernelWidth * 0.88 + 5));
+        return 100 + (double)layout.Portions * (80 + layout.Shape.Width * 2 + layout.Shape.OutWidth * (layout.Pairs * 0.85 + 4.5));
     }
 
     /// <inheritdoc/>
-    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => new Layout(shape).Chunks * (long)new Layout(shape).ChunkFloats * sizeof(float);
+    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => new Layout(shape).Chunks * (long)new Layout(shape).ChunkInts * sizeof(int);
 
-    /// <summary>Layout: for each chunk of 16 channels: biases (less the input's zero point), scales, then the weights of each tap; 16 floats of each.</summary>
+    /// <summary>Layout: for each chunk of 16 channels: biases (less the input's zero point), scales, then the weights of each pair of taps; of 16 channels each.</summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
     {
         Layout layout = new(shape);
         destination.Clear();
-        Span<float> packed = MemoryMarshal.Cast<byte, float>(destination);
-        DepthwiseFloatChannel[] channels = DepthwiseFloatChannel.All(parameters) ?? throw new InvalidOperationException("the kernel does not support these weights");
+        ExactFloatScale[] scales = ExactFloatScale.OfDepthwise(parameters) ?? throw new InvalidOperationException("the kernel does not support these weights");
         int taps = layout.Shape.KernelWidth;
-        for (int c = 0; c < channels.Length; c++)
+        for (int c = 0; c < scales.Length; c++)
         {
-            Span<float> lane = packed[(c / Lanes * layout.ChunkFloats + c % Lanes)..];
-            lane[0] = channels[c].Bias;
-            lane[Lanes] = channels[c].Scale;
-            for (int t = 0; t < taps; t++) lane[(t + 2) * Lanes] = channels[c].Factor * (weights[c * taps + t] - channels[c].WeightZero);
+            int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[c], factor = scales[c].Factor, sum = 0;
+            Span<byte> lane = destination[((c / Lanes * layout.ChunkInts + c % Lanes) * sizeof(int))..];
+            Span<short> pairs = MemoryMarshal.Cast<byte, short>(lane)[(4 * Lanes)..];
+            for (int t = 0; t < taps; t++)
+            {
+                int weight = weights[c * taps + t] - zero;
+                sum += weight;
+                pairs[t / 2 * 2 * Lanes + t % 2] = (short)(factor * weight);
+            }
+            MemoryMarshal.Cast<byte, int>(lane)[0] = factor * (parameters.Bias[c] - parameters.InputZeroPoint * sum);
+            MemoryMarshal.Cast<byte, float>(lane)[Lanes] = scales[c].Scale;
         }
     }
 
@@ -66,18 +72,16 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
     {
         Layout layout = call.Plan is Layout made ? made : new(call.Shape);
         ref readonly ConvolutionShape s = ref layout.Shape;
-        float* line = (float*)(call.Scratch + (long)worker * layout.WorkerBytes);
-        new Span<float>(line, s.PadLeft * Lanes).Fill(call.InputZeroPoint);
-        new Span<float>(line + (s.PadLeft + s.Width) * Lanes, s.PadRight * Lanes).Fill(call.InputZeroPoint);
+        int* line = (int*)(call.Scratch + (long)worker * layout.WorkerBytes);
         Int8FloatOutput constants = new(call);
         for (; first < end; first++)
         {
             int row = first / layout.Chunks, chunk = first % layout.Chunks, inputRow = row / s.OutHeight * s.Height + row % s.OutHeight * s.StrideY;
             Line task = new()
             {
-                Packed = (float*)call.Packed + (long)chunk * layout.ChunkFloats,
-                Taps = s.KernelWidth,
-                TapStep = s.DilationX * Lanes,
+                Packed = (int*)call.Packed + (long)chunk * layout.ChunkInts,
+                Pairs = layout.Pairs,
+                PairStep = 2 * s.DilationX * Lanes,
                 Input = line,
                 InputStep = s.StrideX * Lanes,
                 Output = call.Output + (long)row * s.OutWidth * s.Channels + chunk * Lanes,
@@ -85,18 +89,21 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
                 Constants = &constants,
             };
             sbyte* input = call.Input + (long)inputRow * s.Width * s.Channels + chunk * Lanes;
-            if (s.Channels - chunk * Lanes >= Lanes) RunLine<N2>(task, input, line + s.PadLeft * Lanes, s);
-            else RunLine<N1>(task, input, line + s.PadLeft * Lanes, s);
+            if (s.Channels - chunk * Lanes >= Lanes) RunLine<N2>(ref task, input, call.InputZeroPoint, s);
+            else RunLine<N1>(ref task, input, call.InputZeroPoint, s);
         }
     }
 
-    private static void RunLine<TVectors>(Line task, sbyte* from, float* to, in ConvolutionShape s) where TVectors : struct, ICount
+    // By reference: a copy would read in whole vectors what was just written in words, for which the processor waits.
+    private static void RunLine<TVectors>(ref Line task, sbyte* input, int zeroPoint, in ConvolutionShape s) where TVectors : struct, ICount
     {
-        for (int x = 0; x < s.Width; x++, from += s.Channels, to += Lanes)
-        {
-            Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(from)).Store(to);
-            if (TVectors.Value > 1) Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(from + Half)).Store(to + Half);
-        }
+        // Columns x and x + dilation: in the middle both are of the input.
+        int middle = Math.Max(s.Width - s.DilationX, 0);
+        int* to = ZipEnds<TVectors>(-s.PadLeft, 0, input, zeroPoint, s, task.Input);
+        nint tap = (nint)s.DilationX * s.Channels;
+        sbyte* column = input;
+        for (int x = middle; x > 0; x--, column += s.Channels, to += Lanes) Zip<TVectors>(column, column + tap, to);
+        ZipEnds<TVectors>(middle, s.Width + s.PadRight, input, zeroPoint, s, to);
         int left = s.OutWidth;
         for (; left >= 6; left -= 6, task.Input += 6 * task.InputStep, task.Output += 6 * task.OutputStep) Run<TVectors, N6>(task);
         switch (left)
@@ -109,17 +116,37 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
         }
     }
 
+    /// <summary>Columns [<paramref name="first"/>, <paramref name="end"/>), of which padding is one or the other; returns where the next is put.</summary>
+    private static int* ZipEnds<TVectors>(int first, int end, sbyte* input, int zeroPoint, in ConvolutionShape s, int* to) where TVectors : struct, ICount
+    {
+        Vector128<sbyte> padding = Vector128.Create((sbyte)zeroPoint);
+        for (int x = first; x < end; x++, to += Lanes)
+        {
+            int next = x + s.DilationX;
+            Zip<TVectors>((uint)x < (uint)s.Width ? input + (nint)x * s.Channels : (sbyte*)&padding, (uint)next < (uint)s.Width ? input + (nint)next * s.Channels : (sbyte*)&padding, to);
+        }
+        return to;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Zip<TVectors>(sbyte* a, sbyte* b, int* to) where TVectors : struct, ICount
+    {
+        Vector128<sbyte> first = TVectors.Value > 1 ? Vector128.Load(a) : Vector128.CreateScalarUnsafe(*(long*)a).AsSByte(), second = TVectors.Value > 1 ? Vector128.Load(b) : Vector128.CreateScalarUnsafe(*(long*)b).AsSByte();
+        Avx2.ConvertToVector256Int16(Sse2.UnpackLow(first, second)).AsInt32().Store(to);
+        if (TVectors.Value > 1) Avx2.ConvertToVector256Int16(Sse2.UnpackHigh(first, second)).AsInt32().Store(to + Half);
+    }
+
     /// <summary>Up to 6 outputs of 8 or 16 channels; the unused ones vanish in compilation.</summary>
     private static void Run<TVectors, TColumns>(in Line task)
         where TVectors : struct, ICount
         where TColumns : struct, ICount
     {
-        float* w = task.Packed + 2 * Lanes, x = task.Input;
+        int* w = task.Packed + 2 * Lanes, x = task.Input;
         nint step = task.InputStep;
-        Vector256<float> l0 = Vector256.Load(task.Packed), l1 = l0, l2 = l0, l3 = l0, l4 = l0, l5 = l0, h0 = Vector256.Load(task.Packed + Half), h1 = h0, h2 = h0, h3 = h0, h4 = h0, h5 = h0;
-        for (int t = task.Taps; t > 0; t--, w += Lanes, x += task.TapStep)
+        Vector256<int> l0 = Vector256.Load(task.Packed), l1 = l0, l2 = l0, l3 = l0, l4 = l0, l5 = l0, h0 = Vector256.Load(task.Packed + Half), h1 = h0, h2 = h0, h3 = h0, h4 = h0, h5 = h0;
+        for (int t = task.Pairs; t > 0; t--, w += Lanes, x += task.PairStep)
         {
-            Vector256<float> low = Vector256.Load(w), high = TVectors.Value > 1 ? Vector256.Load(w + Half) : default;
+            Vector256<int> low = Vector256.Load(w), high = TVectors.Value > 1 ? Vector256.Load(w + Half) : default;
             Add<TVectors>(x, low, high, ref l0, ref h0);
             if (TColumns.Value > 1) Add<TVectors>(x + step, low, high, ref l1, ref h1);
             if (TColumns.Value > 2) Add<TVectors>(x + 2 * step, low, high, ref l2, ref h2);
@@ -132,31 +159,37 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
         if (TColumns.Value > 4) Store<TVectors>(task, 4, l4, h4, TColumns.Value > 5, l5, h5);
     }
 
+    /// <summary>Both products before the sums: see <see cref="Int8DotAvx2"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add<TVectors>(float* x, Vector256<float> low, Vector256<float> high, ref Vector256<float> l, ref Vector256<float> h) where TVectors : struct, ICount
+    private static void Add<TVectors>(int* x, Vector256<int> low, Vector256<int> high, ref Vector256<int> l, ref Vector256<int> h) where TVectors : struct, ICount
     {
-        l = Fma.MultiplyAdd(Vector256.Load(x), low, l);
-        if (TVectors.Value > 1) h = Fma.MultiplyAdd(Vector256.Load(x + Half), high, h);
+        Vector256<int> a = Avx2.MultiplyAddAdjacent(low.AsInt16(), Vector256.Load((short*)x));
+        Vector256<int> b = TVectors.Value > 1 ? Avx2.MultiplyAddAdjacent(high.AsInt16(), Vector256.Load((short*)(x + Half))) : default;
+        l += a;
+        if (TVectors.Value > 1) h += b;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<TVectors>(in Line task, int column, Vector256<float> a0, Vector256<float> a1, bool both, Vector256<float> b0, Vector256<float> b1)
+    private static void Store<TVectors>(in Line task, int column, Vector256<int> a0, Vector256<int> a1, bool both, Vector256<int> b0, Vector256<int> b1)
         where TVectors : struct, ICount
     {
-        Vector256<float> low = Vector256.Load(task.Packed + Lanes), high = Vector256.Load(task.Packed + Lanes + Half);
+        float* scales = (float*)(task.Packed + Lanes);
         sbyte* output = task.Output + column * task.OutputStep;
-        Int8FloatOutput.Store<TVectors>(Int8FloatOutput.Round(a0, low, *task.Constants), Int8FloatOutput.Round(a1, high, *task.Constants), output, both,
-            Int8FloatOutput.Round(b0, low, *task.Constants), Int8FloatOutput.Round(b1, high, *task.Constants), output + task.OutputStep, *task.Constants);
+        a0 = Int8FloatOutput.Round(a0, scales, *task.Constants);
+        if (TVectors.Value > 1) a1 = Int8FloatOutput.Round(a1, scales + Half, *task.Constants);
+        if (both) b0 = Int8FloatOutput.Round(b0, scales, *task.Constants);
+        if (both && TVectors.Value > 1) b1 = Int8FloatOutput.Round(b1, scales + Half, *task.Constants);
+        Int8FloatOutput.Store<TVectors>(a0, a1, output, both, b0, b1, output + task.OutputStep, *task.Constants);
     }
 
     /// <summary>A chunk of a line: its packed constants, where the next outputs' windows and results lie, and how far apart (in elements).</summary>
     private struct Line
     {
-        public float* Packed, Input;
-        public nint TapStep, InputStep, OutputStep;
+        public int* Packed, Input;
+        public nint PairStep, InputStep, OutputStep;
         public sbyte* Output;
         public Int8FloatOutput* Constants;
-        public int Taps;
+        public int Pairs;
     }
 
     /// <summary>Chunks and sizes of a shape.</summary>
@@ -170,8 +203,10 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
 
         public int Portions => Shape.Batch * Shape.OutHeight * Chunks;
 
-        public int ChunkFloats => (Shape.KernelWidth + 2) * Lanes;
+        public int Pairs => (Shape.KernelWidth + 1) / 2;
 
-        public int WorkerBytes => (Shape.PadLeft + Shape.Width + Shape.PadRight) * Lanes * sizeof(float);
+        public int ChunkInts => (Pairs + 2) * Lanes;
+
+        public int WorkerBytes => (Shape.PadLeft + Shape.Width + Shape.PadRight) * Lanes * sizeof(int);
     }
 }

@@ -33,7 +33,7 @@ public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<
                 for (int c = 0; c < count && fits; c++)
                 {
                     int channel = group * plan.Shape.OutPerGroup + first + c;
-                    fits = ExactFloatScale.TryFindForIntegers(parameters, channel, weights.Slice(channel * plan.Shape.Depth, plan.Shape.Depth), LargestFactor, out scales[c]);
+                    fits = ExactFloatScale.TryFind(parameters, channel, weights.Slice(channel * plan.Shape.Depth, plan.Shape.Depth), LargestFactor, out scales[c]);
                 }
                 if (fits) Scale(plan, scales.AsSpan(0, count), group, first, destination);
             }

@@ -22,28 +22,24 @@ internal readonly record struct ExactFloatScale(int Factor, float Scale)
     /// <summary>With it nine-bit weights, doubled, fit 16 bits.</summary>
     public const int LargestFactor = 63;
 
-    /// <summary>A pair for a channel whose products are summed in floats, with the smallest factor for which there is one.</summary>
-    public static bool TryFind(int multiplier, int shift, long reach, int zeroPoint, int min, int max, out ExactFloatScale found) =>
-        TryFind(multiplier, shift, reach, reach, zeroPoint, min, max, LargestFactor, out found);
-
     /// <summary>
-    /// As above where sums are integers, converted at the end. Conversion never descends, so that only sums at which a result may
-    /// change must be floats: beyond, the clamp decides.
+    /// A pair with the smallest factor for which there is one. Sums are integers, converted at the end. Conversion never descends, so that only sums at which a result
+    /// may change must be floats: beyond, the clamp decides.
     /// </summary>
-    public static bool TryFindForIntegers(int multiplier, int shift, long reach, int zeroPoint, int min, int max, int largestFactor, out ExactFloatScale found)
+    public static bool TryFind(int multiplier, int shift, long reach, int zeroPoint, int min, int max, int largestFactor, out ExactFloatScale found)
     {
         long last = multiplier == 0 ? 0 : (2L * 256 + 1 << 30) / ((long)multiplier << shift) + 1;
         return TryFind(multiplier, shift, reach, Math.Min(reach, last), zeroPoint, min, max, (int)Math.Min(largestFactor, Requantize.AccumulatorLimit / Math.Max(reach, 1)), out found);
     }
 
     /// <summary>As above for a channel of a convolution with these weights.</summary>
-    public static bool TryFindForIntegers(ConvolutionInt8Parameters p, int channel, ReadOnlySpan<sbyte> weights, int largestFactor, out ExactFloatScale found)
+    public static bool TryFind(ConvolutionInt8Parameters p, int channel, ReadOnlySpan<sbyte> weights, int largestFactor, out ExactFloatScale found)
     {
         int zero = p.WeightZeroPoints.Length == 0 ? 0 : p.WeightZeroPoints[channel];
         long magnitude = 0;
         foreach (sbyte w in weights) magnitude += Math.Abs(w - zero);
         long reach = Math.Abs((long)p.Bias[channel]) + Math.Max(127 - p.InputZeroPoint, p.InputZeroPoint + 128) * magnitude;
-        return TryFindForIntegers(p.Multipliers[channel], p.Shift, reach, p.OutputZeroPoint, p.Min, p.Max, largestFactor, out found);
+        return TryFind(p.Multipliers[channel], p.Shift, reach, p.OutputZeroPoint, p.Min, p.Max, largestFactor, out found);
     }
 
     /// <summary>For each channel of a depthwise convolution; null if there is none for one. Kept with the parameters, as support and contents ask for it.</summary>
@@ -58,7 +54,7 @@ internal readonly record struct ExactFloatScale(int Factor, float Scale)
         ExactFloatScale[] scales = new ExactFloatScale[p.Bias.Length];
         int taps = p.Weights.Length / scales.Length;
         for (int c = 0; c < scales.Length; c++)
-            if (!TryFindForIntegers(p, c, p.Weights.Span.Slice(c * taps, taps), LargestFactor, out scales[c])) return [];
+            if (!TryFind(p, c, p.Weights.Span.Slice(c * taps, taps), LargestFactor, out scales[c])) return [];
         return scales;
     }
 
