@@ -45,16 +45,18 @@ internal static unsafe class Int8NeonDepthwisePairs
                 }
                 Vector128<int> low0 = default, high0 = default, low1 = default, high1 = default;
                 // What the first turn stores for want of a pair before is overwritten by the second or behind the loop.
+                // Counted down before each pair: behind it only a branch is left to wait for its last products.
+                int pairs = left >> 1;
                 for (nint next = 0; ; next = pair)
                 {
+                    pairs--;
                     Pair<TStride, TPlain, TTriple>(e, y, x0, x1, x2, ref i, ref low0, ref high0, ref low1, ref high1, a0, a1, a2, b0, b1, b2, out c0, out c1, out c2, out d0, out d1, out d2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                     y += next;
-                    left -= 2;
-                    if (left < 2) break;
+                    if (pairs == 0) break;
+                    pairs--;
                     Pair<TStride, TPlain, TTriple>(e, y, x0, x1, x2, ref i, ref low0, ref high0, ref low1, ref high1, c0, c1, c2, d0, d1, d2, out a0, out a1, out a2, out b0, out b1, out b2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
                     y += pair;
-                    left -= 2;
-                    if (left < 2) break;
+                    if (pairs == 0) break;
                 }
                 Finish<TPlain>(e, y, low0, high0);
                 Finish<TPlain>(e, y + channels, low1, high1);
@@ -63,7 +65,7 @@ internal static unsafe class Int8NeonDepthwisePairs
                 y += pair;
             }
             i -= channels;
-            if (left > 0) Single<TPlain, TTriple>(t, x0 + i, x1 + i, x2 + i, y);
+            if ((left & 1) != 0) Single<TPlain, TTriple>(t, x0 + i, x1 + i, x2 + i, y);
         }
     }
 
