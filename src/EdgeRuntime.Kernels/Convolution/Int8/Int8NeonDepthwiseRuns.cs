@@ -85,7 +85,7 @@ internal static unsafe class Int8NeonDepthwiseRuns
     /// <summary>TShared is 1 if the next tap of an output is the same one of the next output.</summary>
     private static void Rows<TPlain, TShared>(in Int8NeonDepthwiseRow t) where TPlain : struct, ICount where TShared : struct, ICount
     {
-        nint step = (nint)t.StrideX * t.Channels, step2 = 2 * step, step3 = 3 * step, tap = t.ColumnStep, second = TShared.Value > 0 ? step3 : tap;
+        nint step = (nint)t.StrideX * t.Channels, step2 = 2 * step, step3 = 3 * step, tap = t.ColumnStep;
         int* bias = (int*)t.Packed, counts = (int*)(t.Packed + CountsAt);
         for (int line = 0; line < t.Rows; line++)
         {
@@ -107,24 +107,24 @@ internal static unsafe class Int8NeonDepthwiseRuns
                 (Vector128<int> c2, Vector128<int> c3) = LoadPairVector128(bias + 8);
                 (Vector128<int> d0, Vector128<int> d1) = LoadPairVector128(bias);
                 (Vector128<int> d2, Vector128<int> d3) = LoadPairVector128(bias + 8);
-                sbyte* w = (sbyte*)t.Packed + RunsAt + RunHeader, p = x + *(nint*)(t.Packed + FirstAt), q = p + second;
-                for (int n = counts[0]; n != 0;)
+                sbyte* w = (sbyte*)t.Packed + RunsAt + RunHeader, p = x + *(nint*)(t.Packed + FirstAt), q = p + step3;
+                // Counted down before the products: behind them only a branch is left to wait for the last ones.
+                for (int n = TShared.Value > 0 ? counts[0] : 0; n != 0;)
                 {
                     n--;
-                    if (TShared.Value > 0) Three(ref w, x, ref p, ref q, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
-                    else Taps<N3>(ref w, x, ref p, ref q, tap, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
+                    Three(ref w, x, ref p, ref q, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
                 }
-                for (int n = counts[1]; n != 0;)
+                for (int n = TShared.Value > 0 ? counts[1] : 0; n != 0;)
                 {
                     n--;
-                    if (TShared.Value > 0) Two(ref w, x, ref p, ref q, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
-                    else Taps<N2>(ref w, x, ref p, ref q, tap, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
+                    Two(ref w, x, ref p, ref q, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
                 }
-                for (int n = counts[2]; n != 0;)
-                {
-                    n--;
-                    Taps<N1>(ref w, x, ref p, ref q, tap, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
-                }
+                for (int taps = TShared.Value > 0 ? 1 : MaxTaps; taps > 0; taps--)
+                    for (int n = counts[MaxTaps - taps]; n != 0;)
+                    {
+                        n--;
+                        Taps(TShared.Value > 0 ? 1 : taps, ref w, x, ref p, tap, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
+                    }
                 int* m = bias + Lanes;
                 Vector128<int> m0 = LoadVector128(m), m1 = LoadVector128(m + 4), m2 = LoadVector128(m + 8), m3 = LoadVector128(m + 12);
                 Finish<TPlain>(t, y, a0, a1, a2, a3, m0, m1, m2, m3);
@@ -267,22 +267,23 @@ internal static unsafe class Int8NeonDepthwiseRuns
         d0 = AddWideningLower(d0, t7);
     }
 
-    /// <summary>Up to three taps of outputs that share nothing: tap after tap.</summary>
+    /// <summary>Some taps of outputs that share nothing: tap after tap.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Taps<TTaps>(ref sbyte* weights, sbyte* x, ref sbyte* p, ref sbyte* q, nint tap, nint step, nint step2, nint step3,
+    private static void Taps(int taps, ref sbyte* weights, sbyte* x, ref sbyte* p, nint tap, nint step, nint step2, nint step3,
         ref Vector128<int> a0, ref Vector128<int> a1, ref Vector128<int> a2, ref Vector128<int> a3, ref Vector128<int> b0, ref Vector128<int> b1, ref Vector128<int> b2, ref Vector128<int> b3,
         ref Vector128<int> c0, ref Vector128<int> c1, ref Vector128<int> c2, ref Vector128<int> c3, ref Vector128<int> d0, ref Vector128<int> d1, ref Vector128<int> d2, ref Vector128<int> d3)
-        where TTaps : struct, ICount
     {
-        sbyte* w = weights, second = q, third = q + tap;
         nint next = *(nint*)(weights - RunHeader);
         Vector128<short> u0 = default, u1 = default, u2 = default, u3 = default, s0 = default, s1 = default, s2 = default, s3 = default;
-        Tap<N0>(w, p, step, step2, step3, ref u0, ref u1, ref u2, ref u3, ref s0, ref s1, ref s2, ref s3);
-        weights += RunHeader + TTaps.Value * Lanes;
+        Tap<N0>(weights, p, step, step2, step3, ref u0, ref u1, ref u2, ref u3, ref s0, ref s1, ref s2, ref s3);
+        for (; taps > 1; taps--)
+        {
+            weights += Lanes;
+            p += tap;
+            Tap<N1>(weights, p, step, step2, step3, ref u0, ref u1, ref u2, ref u3, ref s0, ref s1, ref s2, ref s3);
+        }
+        weights += RunHeader + Lanes;
         p = x + next;
-        q = p + tap;
-        if (TTaps.Value > 1) Tap<N1>(w + Lanes, second, step, step2, step3, ref u0, ref u1, ref u2, ref u3, ref s0, ref s1, ref s2, ref s3);
-        if (TTaps.Value > 2) Tap<N1>(w + 2 * Lanes, third, step, step2, step3, ref u0, ref u1, ref u2, ref u3, ref s0, ref s1, ref s2, ref s3);
         AddUpper(u0, u1, u2, u3, ref a3, ref b3, ref c3, ref d3);
         AddLower(u0, u1, u2, u3, ref a2, ref b2, ref c2, ref d2);
         AddUpper(s0, s1, s2, s3, ref a1, ref b1, ref c1, ref d1);
