@@ -13,7 +13,7 @@ public readonly unsafe struct Int8GemvAvx2 : IInt8Gemv
     public static CpuFeature Requires => CpuFeature.Avx2;
 
     /// <inheritdoc/>
-    public static double WeightsPerCycle => 22;
+    public static double WeightsPerCycle => 25;
 
     /// <inheritdoc/>
     public static int InputOffset => 0;

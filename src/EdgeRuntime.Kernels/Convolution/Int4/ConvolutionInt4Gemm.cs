@@ -15,8 +15,8 @@ public sealed unsafe class ConvolutionInt4Gemm<TDot, TVector> : ConvolutionInt4K
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         GemmGeometry g = Geometry(shape);
-        double rows = (double)g.Rows * g.Groups, perCycle = g.Rows == 1 ? TDot.Cost.Row : TDot.Cost.Rows;
-        double products = rows * g.Panels * (Int4Block.Columns * g.Depth * (parameters.WeightBits / 4) / perCycle + TDot.Cost.Finish);
+        (double perCycle, double finish) = TDot.Cost(g.Rows == 1);
+        double rows = (double)g.Rows * g.Groups, products = rows * g.Panels * (Int4Block.Columns * g.Depth * (parameters.WeightBits / 4) / perCycle + finish);
         if (typeof(TVector) == typeof(Vector128<int>)) products = NeonGemmCost.Reading(g, g.Panels * Int4Block.Columns, parameters.WeightBits, products);
         return 500 + products + rows * (20 + g.Depth / (g.IsGathered ? 2.0 : 4.0));
     }

@@ -13,8 +13,8 @@ public unsafe interface IInt4Dot<TVector> where TVector : unmanaged
     /// <summary>What it needs.</summary>
     static abstract CpuFeature Requires { get; }
 
-    /// <summary>Products per cycle of one row and of many, and cycles to finish a row's panel; fitted to a Zen 3 for AVX2, else counted.</summary>
-    static abstract (double Row, double Rows, double Finish) Cost { get; }
+    /// <summary>Products per cycle of one row or of many, and cycles to finish a row's panel; fitted to a Zen 3 for AVX2, else counted.</summary>
+    static abstract (double PerCycle, double Finish) Cost(bool isRow);
 
     /// <summary>The unaligned vector at <paramref name="source"/>.</summary>
     static abstract TVector Load(void* source);

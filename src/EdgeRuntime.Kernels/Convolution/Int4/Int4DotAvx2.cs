@@ -14,7 +14,7 @@ internal readonly unsafe struct Int4DotAvx2 : IInt4Dot<Vector256<int>>
 
     public static CpuFeature Requires => CpuFeature.Avx2;
 
-    public static (double Row, double Rows, double Finish) Cost => (22, 33, 75);
+    public static (double PerCycle, double Finish) Cost(bool isRow) => isRow ? (28, 150) : (33, 75);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Load(void* source) => Vector256.Load((int*)source);

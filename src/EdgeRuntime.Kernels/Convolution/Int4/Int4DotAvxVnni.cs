@@ -14,7 +14,7 @@ public readonly unsafe struct Int4DotAvxVnni<TInstruction> : IInt4Dot<Vector256<
     public static CpuFeature Requires => CpuFeature.Avx2 | CpuFeature.AvxVnni;
 
     /// <inheritdoc/>
-    public static (double Row, double Rows, double Finish) Cost => (30, 36, 80);
+    public static (double PerCycle, double Finish) Cost(bool isRow) => (isRow ? 30 : 36, 80);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -11,7 +11,7 @@ internal readonly unsafe struct Int4DotNeonDot : IInt4Dot<Vector128<int>>
 
     public static CpuFeature Requires => CpuFeature.Neon | CpuFeature.NeonDot;
 
-    public static (double Row, double Rows, double Finish) Cost => (14, 20, 60);
+    public static (double PerCycle, double Finish) Cost(bool isRow) => (isRow ? 14 : 20, 60);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Load(void* source) => AdvSimd.LoadVector128((int*)source);

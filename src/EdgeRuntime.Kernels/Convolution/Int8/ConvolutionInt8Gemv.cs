@@ -20,6 +20,9 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     /// <summary>More weights than this hardly stay in a cache that others share; how far ahead near and far ones are asked for.</summary>
     private const int NearBytes = 2 << 20, NearAhead = 1024, FarAhead = 4096;
 
+    /// <summary>The second-level cache of a Zen 3 core, and what it gives.</summary>
+    private const int CacheBytes = 1 << 19, CacheBytesPerCycle = 32;
+
     /// <summary>Panels of one portion.</summary>
     private const int PortionPanels = 4;
 
@@ -42,11 +45,15 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     /// <inheritdoc/>
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => shape.IsPointwise;
 
-    /// <summary>For each row the weights' way from the nearest cache, and what every panel takes besides, a call and requantisation.</summary>
+    /// <summary>
+    /// For each row the products, and what every panel takes besides, a call and requantisation; once, the way of weights that the second-level cache does not hold. Weights of 4 bits
+    /// without multipliers always fit <see cref="Form.Bytes8"/>, which takes them as fast as that cache gives them.
+    /// </summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         double panels = Panels(shape), bytes = (double)RoundUp(shape.OutChannels, Lanes) * RoundUp(shape.Depth, 4);
-        return 60 + shape.Positions * (panels * 80 + bytes / TStep.WeightsPerCycle) + bytes / 64;
+        double perCycle = TStep.HasShortSums && parameters is { WeightBits: 4, WeightMultipliers.Length: 0 } ? CacheBytesPerCycle : TStep.WeightsPerCycle;
+        return 60 + shape.Positions * (panels * 80 + bytes / perCycle) + (bytes > CacheBytes ? bytes / 64 : 0);
     }
 
     /// <inheritdoc/>
