@@ -74,9 +74,8 @@ public sealed class FactorizeTests
     public void LayersThatSaveNothingOrAreSkippedStayWhole()
     {
         Graph graph = Convolution(out string name);
-        PassReport skipped = new Factorize(new FactorizeOptions { Skip = [name, "nobody"] }).Apply(graph, PassContext.Empty);
+        PassReport skipped = new Factorize(new FactorizeOptions { Skip = [name] }).Apply(graph, PassContext.Empty);
         Assert.Equal(0, skipped.Changes);
-        Assert.Contains("nobody", Assert.Single(skipped.Notes), StringComparison.Ordinal);
         PassReport strict = new Factorize(new FactorizeOptions { MaxError = 0.01 }).Apply(graph, PassContext.Empty);
         Assert.Contains("error", Assert.Single(strict.Notes), StringComparison.Ordinal);
         Assert.Single(graph.Nodes);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using EdgeRuntime.Model;
 using Xunit;
 
@@ -64,6 +65,19 @@ public sealed class RecipeTests
         Assert.Equal((4, 432, 6912), (report.Source.Nodes, report.Source.ConstantBytes, report.Source.MultiplyAccumulates));
         Assert.Equal((3, 432, 6912), (report.Passes[0].Nodes, report.Passes[0].ConstantBytes, report.Passes[0].MultiplyAccumulates));
         Assert.Equal(recipe.Json, graph.Metadata[MetadataKeys.Recipe]);
+    }
+
+    [Theory]
+    [InlineData("skip", 11)]
+    [InlineData("int8", 2)]
+    public void NamesThatNoNodeHasAreRefused(string option, int passes)
+    {
+        using JsonDocument options = JsonDocument.Parse($$"""{"{{option}}":["nobody"]}""");
+        PassDescriptor[] taking = [.. PassCatalog.All.Where(p => p.Options.Contains(option))];
+        Assert.Equal(passes, taking.Length);
+        GraphBuilder b = new();
+        Graph graph = b.Output(b.Node(OperatorType.FullyConnected, null, b.Input("x", 1, 8), b.Random(4, 8)));
+        Assert.All(taking, p => Assert.Contains("nobody", Assert.Throws<ModelException>(() => p.Create(options.RootElement).Apply(graph, PassContext.Empty)).Message, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -41,13 +41,14 @@ public sealed class Factorize : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
+        NodeNames.Require(graph, Name, Options.Skip);
         GraphOptimizer.Optimize(graph);
         Node[] layers = [.. graph.Nodes.Where(n => Weights.Of(n) is { } w && w.Outputs > 1 && n.Attributes.Int("group", 1) == 1 && !Options.Skip.Contains(n.Name))];
         Node[] recurrent = [.. graph.Nodes.Where(n => RecurrentFactors.Fits(n) && !Options.Skip.Contains(n.Name))];
         Dictionary<ValueInfo, InputMoments> moments = Options.Calibrated && context.Calibration is { Count: > 0 }
             ? InputMoments.Observe(graph, context, layers.Concat(recurrent).Select(n => n.Input(0)).Concat(recurrent.Select(n => n.Output))) : [];
         List<FactorReport> reports = [];
-        List<string> notes = [.. Options.Skip.Where(name => !graph.Nodes.Exists(n => n.Name == name)).Select(name => $"there is no node {name} to skip")];
+        List<string> notes = [];
         FactorLayer[] all = [.. layers.Select(n => Layer(n, moments.GetValueOrDefault(n.Input(0))))];
         var splits = Options.Budget is null ? all.Select(l => (l, Best: Best(l.Size, l.Weights))).Where(s => s.Best is not null).ToDictionary(s => s.l.Node, s => s.Best!.Value) : Search(graph, context, all, notes);
         foreach (FactorLayer layer in all)

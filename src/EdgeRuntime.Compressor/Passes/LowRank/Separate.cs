@@ -28,8 +28,9 @@ public sealed class Separate : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
+        NodeNames.Require(graph, Name, Options.Skip);
         GraphOptimizer.Optimize(graph);
-        List<string> notes = [.. Options.Skip.Where(name => !graph.Nodes.Exists(n => n.Name == name)).Select(name => $"there is no node {name} to skip")];
+        List<string> notes = [];
         Dictionary<Node, Factors> splits = graph.Nodes.Where(IsCandidate).ToDictionary(n => n, Split);
         foreach (Node node in splits.Keys.Where(n => Macs(n, splits[n]) > (1 - Options.LeastSaving) * OperatorCosts.MultiplyAccumulates(n)).ToArray())
         {

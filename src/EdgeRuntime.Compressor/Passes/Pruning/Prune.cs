@@ -44,11 +44,10 @@ public sealed class Prune : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
+        NodeNames.Require(graph, Name, Options.Skip);
         // Batch normalisation is of use to training.
         if (context.Training is null) GraphOptimizer.Optimize(graph);
         else GraphOptimizer.PrepareForTraining(graph);
-        if (Options.Skip.FirstOrDefault(s => !graph.Nodes.Exists(n => n.Name == s)) is { } unknown)
-            throw new ModelException(ModelErrorKind.InvalidData, unknown, "prune is to skip it, but no node has this name");
         WeightSnapshot? rewind = Options.Rewind != "weights" ? null : Options.RewindTo is { } file ? WeightSnapshot.FromFile(graph, file) : new WeightSnapshot(graph);
         IReadOnlyList<double> shares = Shares(graph, context);
         List<string> trained = [];

@@ -40,9 +40,8 @@ public sealed class PruneChannels : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
+        NodeNames.Require(graph, Name, Options.Skip);
         GraphOptimizer.PrepareForTraining(graph);
-        if (Options.Skip.FirstOrDefault(s => !graph.Nodes.Exists(n => n.Name == s)) is { } unknown)
-            throw new ModelException(ModelErrorKind.InvalidData, unknown, "prune-channels is to skip it, but no node has this name");
         IReadOnlyList<ChannelGroup> before = new ChannelDependencies(graph, Options.Skip).Groups;
         List<string> notes = [];
         Func<Graph, double> cost = Cost(context);

@@ -33,6 +33,7 @@ public sealed class BinarizeAware : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
+        NodeNames.Require(graph, Name, Options.Skip);
         TrainingSamples samples = context.RequireTraining(Name);
         GraphOptimizer.Optimize(graph);
         Node[] layers = new BinarizeLayers(Options.ToBinarize()).Choose(graph);

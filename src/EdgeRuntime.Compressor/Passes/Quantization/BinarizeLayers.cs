@@ -29,6 +29,7 @@ public sealed class BinarizeLayers : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
+        NodeNames.Require(graph, Name, Options.Skip);
         GraphOptimizer.Optimize(graph);
         Node[] layers = Choose(graph);
         GraphIndex index = new(graph);

@@ -41,6 +41,7 @@ public sealed class Equalize(EqualizeOptions options) : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
+        NodeNames.Require(graph, Name, Options.Skip);
         GraphOptimizer.Optimize(graph);
         GraphIndex index = new(graph);
         // A layer in the middle of a chain is part of two pairs, which must see each other's changes.

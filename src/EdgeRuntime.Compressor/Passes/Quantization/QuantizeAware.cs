@@ -38,6 +38,7 @@ public sealed class QuantizeAware : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
+        NodeNames.Require(graph, Name, [.. Options.Skip, .. Options.Int8]);
         TrainingSamples samples = context.RequireTraining(Name);
         GraphOptimizer.Optimize(graph);
         if (QuantizeInt8.IsQuantized(graph)) return new PassReport(Name, 0) { Notes = ["the network is quantised already: left as it is"] };

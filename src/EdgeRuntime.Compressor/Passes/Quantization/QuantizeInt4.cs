@@ -43,6 +43,7 @@ public sealed class QuantizeInt4 : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
+        NodeNames.Require(graph, Name, [.. Options.Skip, .. Options.Int8]);
         if (Options.Activations == "int8") return Static.Apply(graph, context) with { Pass = Name };
         GraphOptimizer.Optimize(graph);
         GraphIndex index = new(graph);

@@ -44,6 +44,7 @@ public sealed class QuantizeInt8 : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
+        NodeNames.Require(graph, Name, Options.Skip);
         GraphOptimizer.Optimize(graph);
         if (IsQuantized(graph))
             return new PassReport(Name, 0) { Notes = ["the network is quantised already: left as it is"] };

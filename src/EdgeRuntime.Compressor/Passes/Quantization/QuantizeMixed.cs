@@ -35,6 +35,7 @@ public sealed class QuantizeMixed : ICompressionPass
     /// <inheritdoc/>
     public PassReport Apply(Graph graph, PassContext context)
     {
+        NodeNames.Require(graph, Name, Options.Skip);
         GraphOptimizer.Optimize(graph);
         if (QuantizeInt8.IsQuantized(graph))
             return new PassReport(Name, 0) { Notes = ["the network is quantised already: left as it is"] };
