@@ -30,7 +30,7 @@ internal static class ConvolutionShapes
         yield return new(1, 49, 10, 1, 64, 10, 4, 2, 2, 1, 1, 4, 1, 5, 1, 1);
         yield return new(1, 32, 32, 16, 32, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1, 1);
         yield return Square(16, 16, 32, 32, 3, 1, 1);
-        yield return Square(24, 24, 3, 8, 3, 2, 1);
+        yield return Square(24, 38, 3, 8, 3, 2, 1);
         yield return Square(25, 5, 64, 64, 1, 1, 0);
     }
 

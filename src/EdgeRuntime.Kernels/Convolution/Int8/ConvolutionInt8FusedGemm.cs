@@ -74,6 +74,14 @@ public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<
     /// <summary>Positions whose windows lie <paramref name="step"/> bytes apart.</summary>
     private static void RunLine(ref ConvolutionInt8Tile tile, byte* window, int count, int step)
     {
+        if (ConvolutionInt8AccumulateOverlapping<TDot, Int8FloatOutput>.Fits(tile, step))
+        {
+            tile.Windows[0] = window;
+            int done = ConvolutionInt8AccumulateOverlapping<TDot, Int8FloatOutput>.Run(tile, count);
+            tile.Output += done * tile.OutputStride;
+            window += done * step;
+            count -= done;
+        }
         int tiles = count / Rows, last = count % Rows;
         for (int r = 0; r < Rows; r++) tile.Windows[r] = window + (nint)r * step;
         if (tile.PaddedColumns == Lanes) ConvolutionInt8Accumulate<TDot, Vector256<int>, Int8FloatOutput, N6, N1>.Run(tile, tiles, Rows * step);
