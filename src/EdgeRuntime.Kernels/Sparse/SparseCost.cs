@@ -11,6 +11,9 @@ internal readonly record struct SparseCost(double Unit, double Vector, double Ro
     // Panels of up to these bytes stay in the nearest cache beside sums and weights; weights of up to those in the second.
     private const double Near = 28 << 10, Second = 448 << 10;
 
+    // Copying a row of a window, however short.
+    private const double WindowRow = 20;
+
     /// <summary>
     /// Cycles of a whole layer: <paramref name="units"/> of weights in <paramref name="groups"/> of output channels, <paramref name="steps"/> words of a panel for each position,
     /// <paramref name="vectors"/> of positions at once. <paramref name="waits"/>: what a unit takes longer, at most, where a panel is in the second-level cache.
@@ -26,7 +29,7 @@ internal readonly record struct SparseCost(double Unit, double Vector, double Ro
             double far = 1 + waits * Math.Max(0, 1 - Near / (4.0 * filled * lanes * steps));
             double products = units * (Unit * passes + Vector * filled) * far + again;
             cycles += 100 + Math.Max(products, reading) + Row * groups * passes
-                + filled * lanes * (Output * shape.OutChannels + (shape.IsPointwise ? Input : 3 * Input) * steps);
+                + filled * lanes * (Output * shape.OutChannels + (shape.IsPointwise ? Input * steps : 3 * Input * steps + WindowRow * shape.KernelHeight));
         }
         return cycles;
     }
