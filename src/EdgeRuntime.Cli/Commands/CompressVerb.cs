@@ -25,7 +25,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<VerbOption> Options { get; } =
     [
-        new("--output", "FILE", "the packed model to write") { Alias = "-o" },
+        new("--output", "FILE", "the packed model to write") { Alias = "-o", IsWritten = true },
         new("--calibrate", "[NAME=]FILE", "representative inputs; a float network is then quantised to int8; one file for each input") { IsRepeatable = true },
         new("--calibrate-range", "FIRST:END", "samples to calibrate with (all)"),
         new("--train", "FILE", "labelled samples, for recipes that train; without --calibrate some of them calibrate, too"),
@@ -36,7 +36,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
         new("--profile", "NAME|FILE", "the board to compress for: weights are stored for its kernels too, its memory is checked"),
         new("--stateful", null, "recurrent layers keep their states from run to run, for streams; TensorFlow Lite's do as they are"),
         new("--compact", null, "numbers for the names of inner layers, no scales that follow from others, of the recipe its name: a smaller file"),
-        new("--report", "FILE", "where to write what every pass did: a page (.html, its figures as JSON beside it), or JSON"),
+        new("--report", "FILE", "where to write what every pass did: a page (.html, its figures as JSON beside it), or JSON") { IsWritten = true },
         new("--eval", "FILE", "labelled samples to measure accuracy with, for the page (those of --validate)"),
         new("--eval-labels", "FILE", "their class numbers"),
         new("--threads", "N", "threads for running the network (all)"),
@@ -48,8 +48,6 @@ public sealed class CompressVerb(ModelSource source) : Verb
     public override int Run(VerbCall call)
     {
         string target = call.Required("--output");
-        AtomicFile.CheckFolder(target);
-        if (call.Text("--report") is { } page) AtomicFile.CheckFolder(page);
         RuntimeProfile? profile = SessionFlags.Profile(call);
         Recipe? recipe = call.Text("--recipe") is { } wish ? Recipe.Load(wish) : call.Has("--calibrate") ? Recipe.Load(DefaultRecipe) : null;
         if (recipe is { NeedsTraining: true } && !call.Has("--train"))

@@ -37,7 +37,7 @@ public sealed class SearchVerb(ModelSource source) : Verb
         new("--threads", "N", "threads of training (all)"),
         new("--lease", "S", "seconds that a worker may be silent before its trial is given to another (60)"),
         new("--output", "FOLDER", "where to put recipes and networks (the study's name without ending)") { Alias = "-o" },
-        new("--report", "FILE.html", "where to write the report; its figures as JSON beside it"),
+        new("--report", "FILE.html", "where to write the report; its figures as JSON beside it") { IsWritten = true },
         .. DataFlags.Options,
         .. source.Options,
     ];

@@ -20,7 +20,7 @@ public sealed class TrainVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<VerbOption> Options { get; } =
     [
-        new("--output", "FILE", "the trained network to write (.onnx or .edge)") { Alias = "-o" },
+        new("--output", "FILE", "the trained network to write (.onnx or .edge)") { Alias = "-o", IsWritten = true },
         new("--data", "FILE", "training samples stacked on the first axis (.npy, .npz, .bin, IDX)"),
         new("--labels", "FILE", "their class numbers (.npy, IDX, .csv, .txt)"),
         new("--validate", "FIRST:END", "samples kept for validation; the epoch that does best on them is kept (none)"),
@@ -50,7 +50,7 @@ public sealed class TrainVerb : Verb
         new("--generations", "N", "trainings, each taught by the network before; the best is kept (1)"),
         new("--seed", "N", "seed of everything random (1)"),
         new("--threads", "N", "threads (all)"),
-        new("--checkpoint", "FILE", "saved after every epoch; training goes on from it where it exists"),
+        new("--checkpoint", "FILE", "saved after every epoch; training goes on from it where it exists") { IsWritten = true },
         .. DataFlags.Options,
     ];
 

@@ -16,7 +16,7 @@ public sealed class ProfileVerb : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<VerbOption> Options { get; } =
     [
-        new("--output", "FILE", "the profile to write; the profile takes the file's name") { Alias = "-o" },
+        new("--output", "FILE", "the profile to write; the profile takes the file's name") { Alias = "-o", IsWritten = true },
         new("--profile", "NAME|FILE", "the profile whose description to keep (the one that fits this machine)"),
         new("--seconds", "S", "time for each layer (0.1)"),
         new("--note", "TEXT", "how the figures came about (the processor, the date)"),

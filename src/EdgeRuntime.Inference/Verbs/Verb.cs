@@ -11,6 +11,9 @@ public sealed record VerbOption(string Name, string? Value, string Help)
     /// <summary>Whether it may be given several times.</summary>
     public bool IsRepeatable { get; init; }
 
+    /// <summary>Whether it names a file that the verb writes: that there is a folder for it is checked before the work, which may take hours.</summary>
+    public bool IsWritten { get; init; }
+
     /// <summary>A second, shorter name.</summary>
     public string? Alias { get; init; }
 }
@@ -56,6 +59,8 @@ public abstract class Verb
     {
         try
         {
+            foreach (VerbOption option in Options.Where(o => o.IsWritten))
+                if (call.Text(option.Name) is { } file) AtomicFile.CheckFolder(file);
             return Run(call);
         }
         catch (UsageException e)
