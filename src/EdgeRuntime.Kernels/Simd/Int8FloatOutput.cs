@@ -10,8 +10,8 @@ namespace EdgeRuntime.Kernels;
 /// </summary>
 internal readonly unsafe struct Int8FloatOutput : IInt8Sink<Vector256<int>>
 {
-    // Adding 1.5 · 2^23 rounds to a whole number, half to even, and leaves it in the low bits.
-    private const float Whole = 12582912f;
+    /// <summary>Adding 1.5 · 2^23 to a float rounds it to a whole number, half to even, and leaves it in the low bits.</summary>
+    public const float Whole = 12582912f;
 
     private readonly Vector256<float> _zero;
     private readonly Vector256<sbyte> _min, _max;
@@ -24,8 +24,12 @@ internal readonly unsafe struct Int8FloatOutput : IInt8Sink<Vector256<int>>
 
     /// <summary>round(sum · scale) + zero point, for 8 channels whose scales are at <paramref name="scales"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Round(Vector256<int> sum, float* scales, in Int8FloatOutput constants) =>
-        Fma.MultiplyAdd(Avx.ConvertToVector256Single(sum), Vector256.Load(scales), constants._zero).AsInt32() - Vector256.Create(Whole).AsInt32();
+    public static Vector256<int> Round(Vector256<int> sum, float* scales, in Int8FloatOutput constants) => Round(sum, Vector256.Load(scales), constants._zero);
+
+    /// <summary>round(sum · scale) + zero point, which <paramref name="zero"/> has on top of <see cref="Whole"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Round(Vector256<int> sum, Vector256<float> scale, Vector256<float> zero) =>
+        Fma.MultiplyAdd(Avx.ConvertToVector256Single(sum), scale, zero).AsInt32() - Vector256.Create(Whole).AsInt32();
 
     /// <summary>Packs, clamps and stores results of 8 or 16 channels of a position (a) and, if <paramref name="both"/>, of another (b).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

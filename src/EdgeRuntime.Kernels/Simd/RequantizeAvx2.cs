@@ -7,9 +7,6 @@ namespace EdgeRuntime.Kernels;
 /// <summary>Requantize.Apply on 8 lanes without a left shift; see <see cref="RequantizeAvx512"/> for the arithmetic.</summary>
 internal static unsafe class RequantizeAvx2
 {
-    // Adding 1.5 · 2^23 to a float rounds it to a whole number, left in the low bits.
-    private const float Whole = 12582912f;
-
     /// <summary>Requantises a tile of doubled sums, rows of <c>PaddedColumns</c>.</summary>
     public static void Tile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
     {
@@ -56,7 +53,7 @@ internal static unsafe class RequantizeAvx2
     private static void FourChannels<TFloat>(int* sums, nint pitch, int count, int* multipliers, int* words, in ConvolutionInt8Call call) where TFloat : struct, ICount
     {
         Vector256<int> m0 = Factor<TFloat>(multipliers[0]), m1 = Factor<TFloat>(multipliers[1]), m2 = Factor<TFloat>(multipliers[2]), m3 = Factor<TFloat>(multipliers[3]);
-        Vector256<int> zero = TFloat.Value == 1 ? Vector256.Create(Whole + call.OutputZeroPoint).AsInt32() : Vector256.Create(call.OutputZeroPoint);
+        Vector256<int> zero = TFloat.Value == 1 ? Vector256.Create(Int8FloatOutput.Whole + call.OutputZeroPoint).AsInt32() : Vector256.Create(call.OutputZeroPoint);
         Vector256<sbyte> low = Vector256.Create((sbyte)call.Min), high = Vector256.Create((sbyte)call.Max);
         Vector256<sbyte> order = Vector256.Create((sbyte)0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         for (int i = 0; i < count; i += 8, sums += 8)
@@ -74,7 +71,7 @@ internal static unsafe class RequantizeAvx2
     /// <summary>8 results with the zero point, before clamping.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Result<TFloat>(int* doubled, Vector256<int> factor, Vector256<int> zero) where TFloat : struct, ICount => TFloat.Value == 1
-        ? Fma.MultiplyAdd(Avx.ConvertToVector256Single(Vector256.Load(doubled)), factor.AsSingle(), zero.AsSingle()).AsInt32() - Vector256.Create(Whole).AsInt32()
+        ? Int8FloatOutput.Round(Vector256.Load(doubled), factor.AsSingle(), zero.AsSingle())
         : Scale(Vector256.Load(doubled), factor) + zero;
 
     /// <summary>Two rows at a time, a last row alone twice; in floats if <typeparamref name="TFloat"/> is 1.</summary>
@@ -130,7 +127,7 @@ internal static unsafe class RequantizeAvx2
     {
         // Sums are doubled: 2^-32.
         private readonly Vector256<float> _real = TFloat.Value == 0 ? default : Avx.ConvertToVector256Single(Vector256.Load(multipliers)) * Vector256.Create(1 / 4294967296f);
-        private readonly Vector256<float> _zero = TFloat.Value == 0 ? default : Vector256.Create(Whole + zeroPoint);
+        private readonly Vector256<float> _zero = TFloat.Value == 0 ? default : Vector256.Create(Int8FloatOutput.Whole + zeroPoint);
         private readonly Vector256<int> _even = TFloat.Value == 0 ? Vector256.Load(multipliers) : default, _odd = TFloat.Value == 0 ? (Vector256.Load(multipliers).AsInt64() >>> 32).AsInt32() : default;
         private readonly Vector256<short> _words = Vector256.Create((short)zeroPoint);
 
@@ -139,7 +136,7 @@ internal static unsafe class RequantizeAvx2
         public Vector256<int> Scale(int* sums)
         {
             Vector256<int> doubled = Vector256.Load(sums);
-            if (TFloat.Value == 1) return Fma.MultiplyAdd(Avx.ConvertToVector256Single(doubled), _real, _zero).AsInt32() - Vector256.Create(Whole).AsInt32();
+            if (TFloat.Value == 1) return Int8FloatOutput.Round(doubled, _real, _zero);
             Vector256<long> half = Vector256.Create(1L << 31), a = Avx2.Multiply(doubled, _even) + half, b = Avx2.Multiply((doubled.AsInt64() >>> 32).AsInt32(), _odd) + half;
             return Avx.Shuffle(a.AsSingle(), b.AsSingle(), 0xDD).AsInt32();
         }
