@@ -36,6 +36,8 @@ public abstract unsafe class ConvolutionInt8Banded : ConvolutionInt8Kernel
         ref readonly ConvolutionShape s = ref plan.Shape;
         int rows = plan.Rows(outRows), bytes = plan.ElementBytes, zero = call.InputZeroPoint, width = s.Width * s.Channels;
         sbyte* input = call.Input + (long)image * s.Height * width;
+        // What vectors read beyond the last element: times a zero weight, but paired products add to it in 16 bits first.
+        *(long*)(band + (nint)rows * plan.Pitch) = 0;
         int top = outRow * s.StrideY - s.PadTop, left = s.PadLeft * s.Channels, right = s.PadRight * s.Channels;
         if (plan.IsSubsampled)
         {
