@@ -32,6 +32,8 @@ internal static class ConvolutionShapes
         yield return Square(16, 16, 32, 32, 3, 1, 1);
         yield return Square(24, 38, 3, 8, 3, 2, 1);
         yield return Square(25, 5, 64, 64, 1, 1, 0);
+        yield return ConvolutionShape.FullyConnected(0, 5, 20);
+        yield return Square(6, 5, 8, 16, 3, 1, 1) with { Batch = 0 };
     }
 
     public static IEnumerable<ConvolutionShape> Depthwise()
@@ -53,6 +55,7 @@ internal static class ConvolutionShapes
         }
         yield return Square(25, 5, 64, 64, 3, 1, 1) with { Group = 64 };
         yield return Square(3, 3, 256, 256, 3, 1, 1) with { Group = 256 };
+        yield return Square(7, 6, 16, 16, 3, 1, 1) with { Group = 16, Batch = 0 };
         // Rows of which few fit the nearest cache.
         foreach (int c in (int[])[8, 16])
             foreach (int stride in (int[])[1, 2, 1, 2]) yield return Square(24, 70, c, c, 3, stride, 1) with { Group = c };

@@ -34,9 +34,9 @@ internal readonly struct ConvolutionInt8Band
         Pitch = RowElements * elementBytes;
         OutRowBytes = IsSubsampled ? Pitch : s.StrideY * Pitch;
         OutColumnBytes = (IsSubsampled ? 1 : s.StrideX) * s.Channels * elementBytes;
-        BlockRows = (int)Math.Clamp(1 + (targetBytes - (long)Rows(1) * Pitch) / Math.Max(1, OutRowBytes), 1, s.OutHeight);
+        BlockRows = (int)Math.Clamp(1 + (targetBytes - (long)Rows(1) * Pitch) / Math.Max(1, OutRowBytes), 1, Math.Max(1, s.OutHeight));
         if (s.OutWidth == 1 && BlockRows > positions) BlockRows -= BlockRows % positions;
-        PortionRows = Math.Max(1, positions / s.OutWidth);
+        PortionRows = Math.Max(1, positions / Math.Max(1, s.OutWidth));
         PortionsPerImage = (s.OutHeight + PortionRows - 1) / PortionRows;
     }
 

@@ -38,7 +38,7 @@ internal readonly struct ConvolutionInt8Plan
         Segments = wholeWindow ? 1 : wholeRows ? s.KernelHeight : s.KernelHeight * s.KernelWidth;
         SegmentElements = s.Depth / Segments;
         SegmentSteps = (SegmentElements + tile.Step - 1) / tile.Step;
-        PanelPortions = Band.Portions >= 16 ? 1 : Math.Min(Units, (15 + Band.Portions) / Band.Portions);
+        PanelPortions = Band.Portions >= 16 ? 1 : Math.Min(Units, (15 + Band.Portions) / Math.Max(1, Band.Portions));
     }
 
     /// <summary>The shape as the band sees it.</summary>
