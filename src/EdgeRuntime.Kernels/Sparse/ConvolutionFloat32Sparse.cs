@@ -33,7 +33,7 @@ internal sealed unsafe class ConvolutionFloat32Sparse<S, V, T, TRows> : Convolut
 
     /// <summary>Four products of a load hide that it comes from the second-level cache.</summary>
     public override double EstimateCycles(in ConvolutionShape shape) => T.Cost(TRows.Value).Cycles(shape, Divide(shape), S.Lanes, shape.Units!.Count(TRows.Value, 1), UnitBytes,
-        Groups(shape), shape.Depth, T.Vectors(TRows.Value), TRows.Value == 1 ? 0.5 : 0);
+        Groups(shape), shape.Depth, T.Vectors(TRows.Value), TRows.Value == 1 ? 0.5 : 0, WeightReading.Of(T.Requires));
 
     private static int Groups(in ConvolutionShape shape) => (shape.OutChannels + TRows.Value - 1) / TRows.Value;
 

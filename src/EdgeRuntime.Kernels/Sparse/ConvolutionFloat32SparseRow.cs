@@ -31,7 +31,7 @@ internal sealed unsafe class ConvolutionFloat32SparseRow<S, V> : ConvolutionFloa
 
     /// <summary>Units at the rate of the loop, or of the cache level that holds them.</summary>
     public override double EstimateCycles(in ConvolutionShape shape) =>
-        shape.Positions * Math.Max(shape.Units!.Count(_rows, 1) * _unitCycles + 12.0 * Groups(shape), WeightReading.Cycles(PackedBytes(shape)));
+        shape.Positions * WeightReading.Of(Descriptor.Requires).Cycles(shape.Units!.Count(_rows, 1) * _unitCycles + 12.0 * Groups(shape), PackedBytes(shape));
 
     private int Groups(in ConvolutionShape shape) => (shape.OutChannels + _rows - 1) / _rows;
 

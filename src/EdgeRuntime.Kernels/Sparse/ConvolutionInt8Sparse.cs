@@ -37,7 +37,7 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, O, TRows> : Convolution
 
     /// <summary>Four products of a load hide some of the time that it takes from the second-level cache.</summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => S.Cost(TRows.Value).Cycles(shape, Divide(shape), Lanes, Units(shape), UnitBytes,
-        Groups(shape), PanelSteps(shape), S.Vectors(TRows.Value), TRows.Value == 1 ? 0.5 : 0.25);
+        Groups(shape), PanelSteps(shape), S.Vectors(TRows.Value), TRows.Value == 1 ? 0.5 : 0.25, WeightReading.Of(S.Requires));
 
     private static long Units(in ConvolutionShape shape) => shape.Units!.Count(TRows.Value, S.Step);
 

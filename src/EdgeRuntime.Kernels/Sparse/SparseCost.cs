@@ -18,17 +18,17 @@ internal readonly record struct SparseCost(double Unit, double Vector, double Ro
     /// Cycles of a whole layer: <paramref name="units"/> of weights in <paramref name="groups"/> of output channels, <paramref name="steps"/> words of a panel for each position,
     /// <paramref name="vectors"/> of positions at once. <paramref name="waits"/>: what a unit takes longer, at most, where a panel is in the second-level cache.
     /// </summary>
-    public double Cycles(in ConvolutionShape shape, in SparsePlan plan, int lanes, long units, long unitBytes, int groups, int steps, int vectors, double waits)
+    public double Cycles(in ConvolutionShape shape, in SparsePlan plan, int lanes, long units, long unitBytes, int groups, int steps, int vectors, double waits, WeightReading machine)
     {
-        double reading = WeightReading.Cycles(units * unitBytes), cycles = 0;
-        // Read once, weights take what WeightReading says, and dense kernels leave that out for bytes; read for every tile, they push one another out of the second-level cache.
+        double cycles = 0;
+        // Read for every tile, weights push one another out of the second-level cache.
         double again = plan.Tiles == 1 ? 0 : Math.Max(0, units * unitBytes - Second) / 5;
         for (int tile = 0; tile < plan.Tiles; tile++)
         {
             int filled = (plan.Positions(tile).Count + lanes - 1) / lanes, passes = (filled + vectors - 1) / vectors;
             double far = 1 + waits * Math.Max(0, 1 - Near / (4.0 * filled * lanes * steps));
             double products = units * (Unit * passes + Vector * filled) * far + again;
-            cycles += 100 + Math.Max(products, reading) + Row * groups * passes
+            cycles += 100 + machine.Cycles(products, units * unitBytes) + Row * groups * passes
                 + filled * lanes * (Output * shape.OutChannels + (shape.IsPointwise ? Input * steps : 3 * Input * steps + WindowRow * shape.KernelHeight));
         }
         return cycles;

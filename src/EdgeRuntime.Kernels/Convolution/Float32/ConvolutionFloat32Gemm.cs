@@ -32,7 +32,10 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
     public override bool Supports(in ConvolutionShape shape) => true;
 
     /// <inheritdoc/>
-    public override double EstimateCycles(in ConvolutionShape shape)
+    public override double EstimateCycles(in ConvolutionShape shape) => EstimateCycles(shape, 1) + Float32Padding.Bytes(shape) / 16.0;
+
+    /// <summary>Cycles of the products of <paramref name="layers"/> layers of this shape, one after the other.</summary>
+    internal double EstimateCycles(in ConvolutionShape shape, int layers)
     {
         int rows = shape.Positions;
         double cycles = 0;
@@ -42,7 +45,7 @@ internal abstract unsafe class ConvolutionFloat32Gemm : ConvolutionFloat32Kernel
             int tiles = (rows + tile - 1) / tile, larger = rows % tiles;
             cycles += larger * TileCycles(rows / tiles + 1, vectors, shape.Depth) + (tiles - larger) * TileCycles(rows / tiles, vectors, shape.Depth);
         }
-        return Math.Max(cycles * shape.Group, WeightReading.Cycles(PackedBytes(shape))) + Float32Padding.Bytes(shape) / 16.0;
+        return WeightReading.Of(Descriptor.Requires).Cycles(layers * shape.Group * cycles, layers * PackedBytes(shape));
     }
 
     /// <inheritdoc/>

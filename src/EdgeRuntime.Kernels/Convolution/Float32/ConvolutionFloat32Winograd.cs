@@ -30,7 +30,7 @@ internal abstract unsafe class ConvolutionFloat32Winograd<S, V>(ConvolutionFloat
     {
         int tiles = Tiles(shape);
         double transforms = CyclesPerOperation * tiles * (64 * (shape.Channels / S.Lanes) + 56 * (shape.OutChannels / S.Lanes));
-        return transforms + Matrices * gemm.EstimateCycles(ConvolutionShape.FullyConnected(tiles, shape.Channels, shape.OutChannels));
+        return transforms + gemm.EstimateCycles(ConvolutionShape.FullyConnected(tiles, shape.Channels, shape.OutChannels), Matrices);
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics;
-
 namespace EdgeRuntime.Kernels;
 
 /// <summary>Nibble products on int32 lanes, a channel a lane, for every way to multiply.</summary>
@@ -17,8 +15,7 @@ public sealed unsafe class ConvolutionInt4Gemm<TDot, TVector> : ConvolutionInt4K
         GemmGeometry g = Geometry(shape);
         (double perCycle, double finish) = TDot.Cost(g.Rows == 1);
         double rows = (double)g.Rows * g.Groups, products = rows * g.Panels * (Int4Block.Columns * g.Depth * (parameters.WeightBits / 4) / perCycle + finish);
-        if (typeof(TVector) == typeof(Vector128<int>)) products = NeonGemmCost.Reading(g, g.Panels * Int4Block.Columns, parameters.WeightBits, products);
-        return 500 + products + rows * (20 + g.Depth / (g.IsGathered ? 2.0 : 4.0));
+        return 500 + WeightReading.Of(TDot.Requires).Cycles(products, PackedBytes(shape, parameters)) + rows * (20 + g.Depth / (g.IsGathered ? 2.0 : 4.0));
     }
 
     internal override int NibbleIndex(int k, int column) => k / 8 * 8 * Int4Block.Columns + column * 8 + k % 4 * 2 + k / 4 % 2;
@@ -27,9 +24,5 @@ public sealed unsafe class ConvolutionInt4Gemm<TDot, TVector> : ConvolutionInt4K
 
     internal override void Multiply(in Int4Block block) => Int4Tile<TDot, TVector>.Multiply(block);
 
-    internal override void Requantize(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
-    {
-        if (typeof(TVector) == typeof(Vector128<int>)) Int4Requantize.Neon(tile, call);
-        else Int4Requantize.Avx2(tile, call);
-    }
+    internal override void Requantize(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call) => TDot.Requantize(tile, call);
 }

@@ -23,7 +23,7 @@ internal sealed unsafe class ConvolutionInt4Neon : ConvolutionInt4Kernel
         GemmGeometry g = Geometry(shape);
         double rows = (double)g.Rows * g.Groups;
         double products = rows * g.Panels * (Int4Block.Columns * g.Depth * (parameters.WeightBits / 4) / 7.1 + 60);
-        return 400 + NeonGemmCost.Reading(g, g.Panels * Int4Block.Columns, parameters.WeightBits, products) + rows * g.Depth / 2.0;
+        return 400 + WeightReading.Arm64.Cycles(products, PackedBytes(shape, parameters)) + rows * g.Depth / 2.0;
     }
 
     internal override int NibbleIndex(int k, int column) => (k / 2 * Int4Block.Columns + column) * 2 + k % 2;

@@ -45,4 +45,7 @@ public unsafe interface IInt4Dot<TVector> where TVector : unmanaged
 
     /// <summary>Stores totals.</summary>
     static abstract void Store(int* destination, TVector totals);
+
+    /// <summary>Requantises a tile of totals, the biases not yet added.</summary>
+    static abstract void Requantize(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call);
 }

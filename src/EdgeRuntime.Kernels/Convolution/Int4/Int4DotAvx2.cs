@@ -59,4 +59,6 @@ internal readonly unsafe struct Int4DotAvx2 : IInt4Dot<Vector256<int>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(int* destination, Vector256<int> totals) => totals.Store(destination);
+
+    public static void Requantize(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call) => Int4Requantize.Avx2(tile, call);
 }

@@ -60,4 +60,7 @@ public readonly unsafe struct Int4DotAvxVnni<TInstruction> : IInt4Dot<Vector256<
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(int* destination, Vector256<int> totals) => totals.Store(destination);
+
+    /// <inheritdoc/>
+    public static void Requantize(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call) => Int4Requantize.Avx2(tile, call);
 }

@@ -49,4 +49,6 @@ internal readonly unsafe struct Int4DotNeonDot : IInt4Dot<Vector128<int>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(int* destination, Vector128<int> totals) => AdvSimd.Store(destination, totals);
+
+    public static void Requantize(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call) => Int4Requantize.Neon(tile, call);
 }

@@ -40,7 +40,7 @@ public unsafe class ConvolutionInt8Gemm<TDot, TVector> : ConvolutionInt8Direct
         double positions = plan.Shape.Positions, columns = (double)plan.PaddedColumns * shape.Group, tiles = Math.Ceiling(positions / Rows) * plan.Units;
         double products = Math.Max(positions, LeastRows) * columns * plan.DepthSteps * TDot.Step / TDot.Cost.ProductsPerCycle;
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        return 400 + products + positions * columns / 16 * requantizeCycles + tiles * (tileCycles + 6 * plan.Segments) + converted;
+        return 400 + WeightReading.X64.Cycles(products, columns * plan.DepthSteps * sizeof(int)) + positions * columns / 16 * requantizeCycles + tiles * (tileCycles + 6 * plan.Segments) + converted;
     }
 
     /// <inheritdoc/>

@@ -20,8 +20,8 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     /// <summary>More weights than this hardly stay in a cache that others share; how far ahead near and far ones are asked for.</summary>
     private const int NearBytes = 2 << 20, NearAhead = 1024, FarAhead = 4096;
 
-    /// <summary>The second-level cache of a Zen 3 core, and what it gives.</summary>
-    private const int CacheBytes = 1 << 19, CacheBytesPerCycle = 32;
+    /// <summary>What the second-level cache of a Zen 3 core gives.</summary>
+    private const int CacheBytesPerCycle = 32;
 
     /// <summary>Panels of one portion.</summary>
     private const int PortionPanels = 4;
@@ -46,14 +46,15 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => shape.IsPointwise;
 
     /// <summary>
-    /// For each row the products, and what every panel takes besides, a call and requantisation; once, the way of weights that the second-level cache does not hold. Weights of 4 bits
+    /// For each row the products, and what every panel takes besides, a call and requantisation, or, for the first row, the way of the weights. Weights of 4 bits
     /// without multipliers always fit <see cref="Form.Bytes8"/>, which takes them as fast as that cache gives them.
     /// </summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         double panels = Panels(shape), bytes = (double)RoundUp(shape.OutChannels, Lanes) * RoundUp(shape.Depth, 4);
         double perCycle = TStep.HasShortSums && parameters is { WeightBits: 4, WeightMultipliers.Length: 0 } ? CacheBytesPerCycle : TStep.WeightsPerCycle;
-        return 60 + shape.Positions * (panels * 80 + bytes / perCycle) + (bytes > CacheBytes ? bytes / 64 : 0);
+        double row = panels * 80 + bytes / perCycle;
+        return 60 + (shape.Positions - 1) * row + WeightReading.X64.Cycles(row, bytes);
     }
 
     /// <inheritdoc/>

@@ -36,7 +36,7 @@ public sealed unsafe class ConvolutionInt8PairedGemm<TDot, TVector> : Convolutio
         double positions = plan.Shape.Positions, columns = plan.PaddedColumns, tiles = Math.Ceiling(positions / Rows) * plan.Units;
         double products = Math.Max(positions, 2) * columns * plan.DepthSteps * TDot.Step / ProductsPerCycle, rowTerms = positions * (plan.DepthSteps / 5.0 + 32 * plan.Segments);
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        return 400 + products + rowTerms + positions * columns / 16 * TDot.Cost.RequantizeCycles + tiles * (50 + 6 * plan.Segments) + converted;
+        return 400 + WeightReading.X64.Cycles(products, columns * plan.DepthSteps * sizeof(int)) + rowTerms + positions * columns / 16 * TDot.Cost.RequantizeCycles + tiles * (50 + 6 * plan.Segments) + converted;
     }
 
     /// <summary>−Σ w0·w1 of the paired steps, in the accumulators' unit.</summary>

@@ -3,9 +3,6 @@ namespace EdgeRuntime.Kernels;
 /// <summary>Cycles of the int8 GEMM kernels on the cores they are for.</summary>
 internal static class NeonGemmCost
 {
-    // Of the boards, assumed, not measured: what a core reads from memory, some 4 GB/s at 1.5 GHz; what other layers leave of a second-level cache.
-    private const double MemoryBytesPerCycle = 3, CacheBytes = 1 << 19;
-
     /// <summary>SDOT: 32 products per cycle (two instructions of 16) on a Cortex-A76.</summary>
     public static double Dot(in ConvolutionShape shape) => Tiles(shape, 4, 16, 6, 32, 60, 8);
 
@@ -15,16 +12,6 @@ internal static class NeonGemmCost
     /// <summary>EOR and SADALP: 16 products per cycle on a Cortex-A72.</summary>
     public static double Signs(in ConvolutionShape shape) => Tiles(shape, 16, 4, 4, 16, 60, 1);
 
-    /// <summary>
-    /// <paramref name="cycles"/> of products, or what reading the weights of a single row takes at least where they come from memory, and a little of the products, by which kernels that read
-    /// the same differ.
-    /// </summary>
-    public static double Reading(in GemmGeometry g, int columns, int weightBits, double cycles)
-    {
-        double bytes = (double)g.Groups * columns * g.Depth * weightBits / 8;
-        return g.Rows == 1 && bytes > CacheBytes ? Math.Max(cycles, bytes / MemoryBytesPerCycle + cycles / 32) : cycles;
-    }
-
     private static double Tiles(in ConvolutionShape shape, int kr, int nr, int mr, int productsPerCycle, int tileCycles, int weightBits)
     {
         GemmGeometry g = new(shape, kr, nr, 1);
@@ -32,6 +19,7 @@ internal static class NeonGemmCost
         int height = g.Rows == 1 ? 1 : mr;
         double tiles = (double)g.Groups * g.Panels * g.RowBlocks * ((Math.Min(g.BlockRows, g.Rows) + height - 1) / height);
         double copied = (g.IsCopied ? (double)g.CopyRows * g.ImageWidth * shape.Channels / 8 : 0) + (g.IsGathered ? (double)g.Groups * g.Rows * (20 + g.Depth / 4.0) : 0);
-        return Reading(g, g.Panels * nr, weightBits, tiles * (tileCycles + (double)g.Depth * height * nr / productsPerCycle)) + copied + 200;
+        double products = tiles * (tileCycles + (double)g.Depth * height * nr / productsPerCycle), weights = (double)g.Groups * g.Panels * nr * g.Depth * weightBits / 8;
+        return WeightReading.Arm64.Cycles(products, weights) + copied + 200;
     }
 }
