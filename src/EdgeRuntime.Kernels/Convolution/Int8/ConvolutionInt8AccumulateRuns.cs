@@ -6,86 +6,116 @@ namespace EdgeRuntime.Kernels;
 
 /// <summary>
 /// The inner loops of <see cref="ConvolutionInt8Runs"/>: up to 3 positions × 2 vectors of accumulators, and as many 16-bit sums of
-/// a run. The unused ones vanish in compilation. Each length of run has a method of its own, so that the compiler inlines all of it.
+/// a run; with a step's weights and products they fill the registers. The unused ones vanish in compilation: sizes are handed down as
+/// arguments, since the compiler inlines only so many calls and each look at a type's constant is one.
 /// </summary>
-internal static unsafe class ConvolutionInt8AccumulateRuns<TRows, TVectors>
+internal static unsafe class ConvolutionInt8AccumulateRuns<TSink, TRows, TVectors>
+    where TSink : struct, IInt8Sink<Vector256<int>>
     where TRows : struct, ICount
     where TVectors : struct, ICount
 {
-    /// <summary>accumulators[row][column] = bias[column] + 2 · Σ window[row] · weights[column], from <paramref name="first"/> on.</summary>
-    public static void Run(in ConvolutionInt8Tile tile, int first)
+    /// <summary>
+    /// Hands bias[column] + 2 · Σ window[row] · weights[column] to the sink, two rows at a time; for <paramref name="count"/> tiles, whose
+    /// windows lie <paramref name="step"/> bytes after those of the one before.
+    /// </summary>
+    public static void Run(in ConvolutionInt8Tile tile, int count = 1, nint step = 0)
     {
-        byte** windows = tile.Windows + first;
-        int* sums = tile.Accumulators + first * TVectors.Value * 8, counts = (int*)tile.Weights, offset = counts + ConvolutionInt8Runs.PanelHeader;
-        for (int r = 0; r < TRows.Value; r++)
+        int rows = TRows.Value, vectors = TVectors.Value, stepBytes = vectors * sizeof(Vector256<int>);
+        byte* p0 = tile.Windows[0], p1 = rows > 1 ? tile.Windows[1] : null, p2 = rows > 2 ? tile.Windows[2] : null;
+        int* counts = (int*)tile.Weights;
+        for (int row = 0; row < count * rows; row += rows)
         {
-            Vector256.Load(tile.Bias).Store(sums + r * TVectors.Value * 8);
-            if (TVectors.Value > 1) Vector256.Load(tile.Bias + 8).Store(sums + r * TVectors.Value * 8 + 8);
+            int* offset = counts + ConvolutionInt8Runs.PanelHeader;
+            byte* w = tile.Weights + counts[Int8Runs.Longest];
+            Vector256<int> a0 = Vector256.Load(tile.Bias), b0 = a0, c0 = a0, a1 = vectors > 1 ? Vector256.Load(tile.Bias + 8) : default, b1 = a1, c1 = a1;
+            for (int run = counts[Int8Runs.Longest - 1]; run > 0; run--, offset += Int8Runs.Longest, w += Int8Runs.Longest * stepBytes)
+            {
+                First(rows, vectors, p0, p1, p2, offset[0], w, out Vector256<short> u0, out Vector256<short> u1, out Vector256<short> v0, out Vector256<short> v1, out Vector256<short> t0, out Vector256<short> t1);
+                Add(rows, vectors, p0, p1, p2, offset[1], w + stepBytes, ref u0, ref u1, ref v0, ref v1, ref t0, ref t1);
+                Add(rows, vectors, p0, p1, p2, offset[2], w + 2 * stepBytes, ref u0, ref u1, ref v0, ref v1, ref t0, ref t1);
+                Add(rows, vectors, p0, p1, p2, offset[3], w + 3 * stepBytes, ref u0, ref u1, ref v0, ref v1, ref t0, ref t1);
+                Widen(rows, vectors, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1, u0, u1, v0, v1, t0, t1);
+            }
+            for (int run = counts[2]; run > 0; run--, offset += 3, w += 3 * stepBytes)
+            {
+                First(rows, vectors, p0, p1, p2, offset[0], w, out Vector256<short> u0, out Vector256<short> u1, out Vector256<short> v0, out Vector256<short> v1, out Vector256<short> t0, out Vector256<short> t1);
+                Add(rows, vectors, p0, p1, p2, offset[1], w + stepBytes, ref u0, ref u1, ref v0, ref v1, ref t0, ref t1);
+                Add(rows, vectors, p0, p1, p2, offset[2], w + 2 * stepBytes, ref u0, ref u1, ref v0, ref v1, ref t0, ref t1);
+                Widen(rows, vectors, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1, u0, u1, v0, v1, t0, t1);
+            }
+            for (int run = counts[1]; run > 0; run--, offset += 2, w += 2 * stepBytes)
+            {
+                First(rows, vectors, p0, p1, p2, offset[0], w, out Vector256<short> u0, out Vector256<short> u1, out Vector256<short> v0, out Vector256<short> v1, out Vector256<short> t0, out Vector256<short> t1);
+                Add(rows, vectors, p0, p1, p2, offset[1], w + stepBytes, ref u0, ref u1, ref v0, ref v1, ref t0, ref t1);
+                Widen(rows, vectors, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1, u0, u1, v0, v1, t0, t1);
+            }
+            for (int run = counts[0]; run > 0; run--, offset += 1, w += 1 * stepBytes)
+            {
+                First(rows, vectors, p0, p1, p2, offset[0], w, out Vector256<short> u0, out Vector256<short> u1, out Vector256<short> v0, out Vector256<short> v1, out Vector256<short> t0, out Vector256<short> t1);
+                Widen(rows, vectors, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1, u0, u1, v0, v1, t0, t1);
+            }
+            TSink.Take<TVectors>(tile, row, rows > 1, a0, a1, default, default, b0, b1, default, default);
+            if (rows > 2) TSink.Take<TVectors>(tile, row + 2, false, c0, c1, default, default, default, default, default, default);
+            p0 += step;
+            p1 += step;
+            p2 += step;
         }
-        byte* w = tile.Weights + counts[Int8Runs.Longest];
-        if (counts[3] > 0) Runs<N4>(windows, ref offset, ref w, counts[3], sums);
-        if (counts[2] > 0) Runs<N3>(windows, ref offset, ref w, counts[2], sums);
-        if (counts[1] > 0) Runs<N2>(windows, ref offset, ref w, counts[1], sums);
-        if (counts[0] > 0) Runs<N1>(windows, ref offset, ref w, counts[0], sums);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Runs<TSteps>(byte** windows, ref int* offsets, ref byte* weights, int count, int* sums) where TSteps : struct, ICount
+    /// <summary>Begins the 16-bit sums with one step's products.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void First(int rows, int vectors, byte* p0, byte* p1, byte* p2, nint offset, byte* w, out Vector256<short> a0, out Vector256<short> a1,
+        out Vector256<short> b0, out Vector256<short> b1, out Vector256<short> c0, out Vector256<short> c1)
     {
-        byte* p0 = windows[0], p1 = TRows.Value > 1 ? windows[1] : null, p2 = TRows.Value > 2 ? windows[2] : null, w = weights;
-        int* offset = offsets;
-        Vector256<int> s0 = Vector256.Load(sums), s1 = Load(sums, 1, TVectors.Value > 1), s2 = Load(sums, TVectors.Value, TRows.Value > 1);
-        Vector256<int> s3 = Load(sums, TVectors.Value + 1, TRows.Value > 1 && TVectors.Value > 1), s4 = Load(sums, 2 * TVectors.Value, TRows.Value > 2);
-        Vector256<int> s5 = Load(sums, 2 * TVectors.Value + 1, TRows.Value > 2 && TVectors.Value > 1);
-        for (; count > 0; count--, offset += TSteps.Value, w += TSteps.Value * TVectors.Value * 32)
-        {
-            Vector256<short> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default;
-            Step<N0>(p0, p1, p2, offset[0], w, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1);
-            if (TSteps.Value > 1) Step<N1>(p0, p1, p2, offset[1], w + TVectors.Value * 32, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1);
-            if (TSteps.Value > 2) Step<N1>(p0, p1, p2, offset[2], w + 2 * TVectors.Value * 32, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1);
-            if (TSteps.Value > 3) Step<N1>(p0, p1, p2, offset[3], w + 3 * TVectors.Value * 32, ref a0, ref a1, ref b0, ref b1, ref c0, ref c1);
-            s0 = Widen(s0, a0);
-            if (TVectors.Value > 1) s1 = Widen(s1, a1);
-            if (TRows.Value > 1) s2 = Widen(s2, b0);
-            if (TRows.Value > 1 && TVectors.Value > 1) s3 = Widen(s3, b1);
-            if (TRows.Value > 2) s4 = Widen(s4, c0);
-            if (TRows.Value > 2 && TVectors.Value > 1) s5 = Widen(s5, c1);
-        }
-        s0.Store(sums);
-        if (TVectors.Value > 1) s1.Store(sums + 8);
-        if (TRows.Value > 1) s2.Store(sums + TVectors.Value * 8);
-        if (TRows.Value > 1 && TVectors.Value > 1) s3.Store(sums + TVectors.Value * 8 + 8);
-        if (TRows.Value > 2) s4.Store(sums + 2 * TVectors.Value * 8);
-        if (TRows.Value > 2 && TVectors.Value > 1) s5.Store(sums + 2 * TVectors.Value * 8 + 8);
-        offsets = offset;
-        weights = w;
+        Vector256<sbyte> w0 = Vector256.Load((sbyte*)w), w1 = vectors > 1 ? Vector256.Load((sbyte*)w + 32) : default;
+        Vector256<byte> x = Vector256.Create(*(int*)(p0 + offset)).AsByte();
+        a0 = Avx2.MultiplyAddAdjacent(x, w0);
+        a1 = vectors > 1 ? Avx2.MultiplyAddAdjacent(x, w1) : default;
+        x = rows > 1 ? Vector256.Create(*(int*)(p1 + offset)).AsByte() : default;
+        b0 = rows > 1 ? Avx2.MultiplyAddAdjacent(x, w0) : default;
+        b1 = rows > 1 && vectors > 1 ? Avx2.MultiplyAddAdjacent(x, w1) : default;
+        x = rows > 2 ? Vector256.Create(*(int*)(p2 + offset)).AsByte() : default;
+        c0 = rows > 2 ? Avx2.MultiplyAddAdjacent(x, w0) : default;
+        c1 = rows > 2 && vectors > 1 ? Avx2.MultiplyAddAdjacent(x, w1) : default;
     }
 
+    /// <summary>Adds one step's products to the 16-bit sums: both before the sums, so that fewer additions take the multipliers' ports.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Load(int* sums, int vector, bool isUsed) => isUsed ? Vector256.Load(sums + vector * 8) : default;
-
-    /// <summary>Adds one step's products, or, with TAdd 0, starts with them.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step<TAdd>(byte* p0, byte* p1, byte* p2, nint offset, byte* w, ref Vector256<short> a0, ref Vector256<short> a1,
-        ref Vector256<short> b0, ref Vector256<short> b1, ref Vector256<short> c0, ref Vector256<short> c1) where TAdd : struct, ICount
+    private static void Add(int rows, int vectors, byte* p0, byte* p1, byte* p2, nint offset, byte* w, ref Vector256<short> a0, ref Vector256<short> a1,
+        ref Vector256<short> b0, ref Vector256<short> b1, ref Vector256<short> c0, ref Vector256<short> c1)
     {
-        Vector256<sbyte> w0 = Vector256.Load((sbyte*)w), w1 = TVectors.Value > 1 ? Vector256.Load((sbyte*)w + 32) : default;
-        Row<TAdd>(p0 + offset, w0, w1, ref a0, ref a1);
-        if (TRows.Value > 1) Row<TAdd>(p1 + offset, w0, w1, ref b0, ref b1);
-        if (TRows.Value > 2) Row<TAdd>(p2 + offset, w0, w1, ref c0, ref c1);
+        Vector256<sbyte> w0 = Vector256.Load((sbyte*)w), w1 = vectors > 1 ? Vector256.Load((sbyte*)w + 32) : default;
+        Vector256<byte> x = Vector256.Create(*(int*)(p0 + offset)).AsByte();
+        Vector256<short> product0 = Avx2.MultiplyAddAdjacent(x, w0), product1 = vectors > 1 ? Avx2.MultiplyAddAdjacent(x, w1) : default;
+        a0 += product0;
+        if (vectors > 1) a1 += product1;
+        if (rows == 1) return;
+        x = Vector256.Create(*(int*)(p1 + offset)).AsByte();
+        product0 = Avx2.MultiplyAddAdjacent(x, w0);
+        product1 = vectors > 1 ? Avx2.MultiplyAddAdjacent(x, w1) : default;
+        b0 += product0;
+        if (vectors > 1) b1 += product1;
+        if (rows == 2) return;
+        x = Vector256.Create(*(int*)(p2 + offset)).AsByte();
+        product0 = Avx2.MultiplyAddAdjacent(x, w0);
+        product1 = vectors > 1 ? Avx2.MultiplyAddAdjacent(x, w1) : default;
+        c0 += product0;
+        if (vectors > 1) c1 += product1;
     }
 
+    /// <summary>Adds 2 · the pairs' 16-bit sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Row<TAdd>(byte* p, Vector256<sbyte> w0, Vector256<sbyte> w1, ref Vector256<short> s0, ref Vector256<short> s1) where TAdd : struct, ICount
+    private static void Widen(int rows, int vectors, ref Vector256<int> a0, ref Vector256<int> a1, ref Vector256<int> b0, ref Vector256<int> b1, ref Vector256<int> c0, ref Vector256<int> c1,
+        Vector256<short> u0, Vector256<short> u1, Vector256<short> v0, Vector256<short> v1, Vector256<short> t0, Vector256<short> t1)
     {
-        Vector256<byte> x = Vector256.Create(*(int*)p).AsByte();
-        // Both products before the sums: so fewer additions take the multipliers' ports.
-        Vector256<short> product0 = Avx2.MultiplyAddAdjacent(x, w0), product1 = TVectors.Value > 1 ? Avx2.MultiplyAddAdjacent(x, w1) : default;
-        s0 = TAdd.Value == 0 ? product0 : s0 + product0;
-        if (TVectors.Value > 1) s1 = TAdd.Value == 0 ? product1 : s1 + product1;
+        Vector256<short> two = Vector256.Create((short)2);
+        a0 += Avx2.MultiplyAddAdjacent(u0, two);
+        if (vectors > 1) a1 += Avx2.MultiplyAddAdjacent(u1, two);
+        if (rows == 1) return;
+        b0 += Avx2.MultiplyAddAdjacent(v0, two);
+        if (vectors > 1) b1 += Avx2.MultiplyAddAdjacent(v1, two);
+        if (rows == 2) return;
+        c0 += Avx2.MultiplyAddAdjacent(t0, two);
+        if (vectors > 1) c1 += Avx2.MultiplyAddAdjacent(t1, two);
     }
-
-    /// <summary>sum + 2 · the pairs' sums.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Widen(Vector256<int> sum, Vector256<short> part) => sum + Avx2.MultiplyAddAdjacent(part, Vector256.Create((short)2));
 }

@@ -11,8 +11,6 @@ namespace EdgeRuntime.Kernels;
 /// <typeparam name="TDot">The multiplication.</typeparam>
 public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<TDot, Vector256<int>> where TDot : struct, IInt8Dot<Vector256<int>>
 {
-    private const int Rows = 6;
-
     // Bytes have no room for a factor.
     private static int LargestFactor => TDot.Step == 2 ? ExactFloatScale.LargestFactor : 1;
 
@@ -29,13 +27,9 @@ public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<
             for (int panel = 0; panel < plan.Panels; panel++)
             {
                 (int first, int count) = plan.PanelColumns(panel);
-                bool fits = first + count <= plan.Shape.OutPerGroup;
-                for (int c = 0; c < count && fits; c++)
-                {
-                    int channel = group * plan.Shape.OutPerGroup + first + c;
-                    fits = ExactFloatScale.TryFind(parameters, channel, weights.Slice(channel * plan.Shape.Depth, plan.Shape.Depth), LargestFactor, out scales[c]);
-                }
-                if (fits) Scale(plan, scales.AsSpan(0, count), group, first, destination);
+                if (first + count > plan.Shape.OutPerGroup) continue;
+                if (ExactFloatScale.TryFind(parameters, group * plan.Shape.OutPerGroup + first, weights, LargestFactor, scales.AsSpan(0, count)))
+                    Scale(plan, scales.AsSpan(0, count), group, first, destination);
             }
     }
 
@@ -62,46 +56,26 @@ public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<
             base.RunPanel(ref tile, call, plan, band, rows);
             return;
         }
-        Int8FloatOutput constants = new(call);
-        tile.Constants = &constants;
-        int width = plan.Shape.OutWidth, column = plan.Band.OutColumnBytes;
-        if (plan.Band.OutRowBytes == width * column) RunLine(ref tile, band, rows * width, column);
-        else if (width >= 2 * Rows)
-            for (; rows > 0; rows--, band += plan.Band.OutRowBytes) RunLine(ref tile, band, width, column);
-        else RunShortRows(ref tile, new(plan, band), rows * width);
+        ConvolutionInt8Positions<Product>.Run(ref tile, call, plan, band, rows);
     }
 
-    /// <summary>Positions whose windows lie <paramref name="step"/> bytes apart.</summary>
-    private static void RunLine(ref ConvolutionInt8Tile tile, byte* window, int count, int step)
+    private readonly struct Product : IConvolutionInt8Product
     {
-        if (ConvolutionInt8AccumulateOverlapping<TDot, Int8FloatOutput>.Fits(tile, step))
+        public static int Rows => 6;
+
+        public static void Run(in ConvolutionInt8Tile tile, int tiles, nint step)
         {
-            tile.Windows[0] = window;
-            int done = ConvolutionInt8AccumulateOverlapping<TDot, Int8FloatOutput>.Run(tile, count);
-            tile.Output += done * tile.OutputStride;
-            window += done * step;
-            count -= done;
+            if (tile.PaddedColumns == Lanes) ConvolutionInt8Accumulate<TDot, Vector256<int>, Int8FloatOutput, N6, N1>.Run(tile, tiles, step);
+            else ConvolutionInt8Accumulate<TDot, Vector256<int>, Int8FloatOutput, N6, N2>.Run(tile, tiles, step);
         }
-        int tiles = count / Rows, last = count % Rows;
-        for (int r = 0; r < Rows; r++) tile.Windows[r] = window + (nint)r * step;
-        if (tile.PaddedColumns == Lanes) ConvolutionInt8Accumulate<TDot, Vector256<int>, Int8FloatOutput, N6, N1>.Run(tile, tiles, Rows * step);
-        else ConvolutionInt8Accumulate<TDot, Vector256<int>, Int8FloatOutput, N6, N2>.Run(tile, tiles, Rows * step);
-        tile.Output += tiles * Rows * tile.OutputStride;
-        if (last == 0) return;
-        for (int r = 0; r < last; r++) tile.Windows[r] = window + (nint)(tiles * Rows + r) * step;
-        tile.Rows = last;
-        ConvolutionInt8TileProduct<TDot, Vector256<int>, Int8FloatOutput>.Run(tile);
-        tile.Output += last * tile.OutputStride;
-    }
 
-    /// <summary>Tiles across the ends of rows.</summary>
-    private static void RunShortRows(ref ConvolutionInt8Tile tile, ConvolutionInt8Windows windows, int left)
-    {
-        for (; left > 0; left -= Rows, tile.Output += Rows * tile.OutputStride)
+        public static void RunPart(in ConvolutionInt8Tile tile) => ConvolutionInt8TileProduct<TDot, Vector256<int>, Int8FloatOutput>.Run(tile);
+
+        public static int RunFirst(ref ConvolutionInt8Tile tile, byte* window, int count, int step)
         {
-            tile.Rows = Math.Min(Rows, left);
-            windows.Next(tile.Windows, tile.Rows);
-            ConvolutionInt8TileProduct<TDot, Vector256<int>, Int8FloatOutput>.Run(tile);
+            if (!ConvolutionInt8AccumulateOverlapping<TDot, Int8FloatOutput>.Fits(tile, step)) return 0;
+            tile.Windows[0] = window;
+            return ConvolutionInt8AccumulateOverlapping<TDot, Int8FloatOutput>.Run(tile, count);
         }
     }
 }

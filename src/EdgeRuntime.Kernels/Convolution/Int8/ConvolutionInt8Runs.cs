@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace EdgeRuntime.Kernels;
 
@@ -16,8 +17,8 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
     // x is multiplied as x + 128, a byte of 0 to 255.
     private const int InputOffset = 128;
 
-    // Of 8 channels of one position: 32 products, and widening a run's 16-bit sums.
-    private const double CyclesPerStep = 0.9, CyclesPerRun = 0.47;
+    // Of 8 channels of one position: 32 products, and widening a run's 16-bit sums. A single vector leaves the additions to wait for each other.
+    private const double CyclesPerStep = 0.65, CyclesPerRun = 0.55, NarrowCycles = 1.6;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = new($"conv-s8-runs-avx2-{Rows}x{Columns}", "convolution-s8", CpuFeature.Avx2,
@@ -39,7 +40,7 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
         if (positions <= 1) return 4 * (400 + plan.Units * plan.DepthSteps * (CyclesPerStep + CyclesPerRun) + tiles * 50);
         double cycles = Kept(plan, parameters).Cycles;
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        return 400 + positions * cycles + positions * columns / 16 * Int8DotAvx2.Cost.RequantizeCycles + tiles * 50 + converted;
+        return 400 + positions * cycles + positions * columns / 16 * 3 + tiles * 25 + converted;
     }
 
     /// <inheritdoc/>
@@ -55,6 +56,21 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
         ConvolutionInt8Parameters kept = base.WithoutWeights(parameters);
         kept.Derived(_ => new Runs { Cycles = parameters.Derived(_ => new Runs()).Cycles });
         return kept;
+    }
+
+    /// <summary>Layout: as all direct kernels; in panels with float scales these stand, negative and halved, in the place of multipliers.</summary>
+    public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
+    {
+        base.Pack(shape, parameters, weights, destination);
+        ConvolutionInt8Plan plan = new(shape, TileSize);
+        ExactFloatScale[] scales = new ExactFloatScale[Columns];
+        Span<float> multipliers = MemoryMarshal.Cast<byte, float>(destination[(int)plan.MultiplierOffset..]);
+        for (int panel = 0; panel < plan.Panels; panel++)
+        {
+            (int first, int count) = plan.PanelColumns(panel);
+            if (first + count > plan.Shape.OutChannels || !ExactFloatScale.TryFind(parameters, first, weights, 1, scales.AsSpan(0, count))) continue;
+            for (int c = 0; c < count; c++) multipliers[first + c] = -scales[c].Scale / 2;
+        }
     }
 
     /// <summary>Layout: as all direct kernels to the multipliers; where each panel begins (int64); then the panels, 64-byte aligned.</summary>
@@ -112,21 +128,49 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
     protected override void Fill(byte* destination, nint count, int zeroPoint) => new Span<byte>(destination, (int)count).Fill((byte)(zeroPoint + InputOffset));
 
     /// <inheritdoc/>
+    private protected override void RunPanel(ref ConvolutionInt8Tile tile, in ConvolutionInt8Call call, in ConvolutionInt8Plan plan, byte* band, int rows)
+    {
+        if (tile.Multipliers[0] >= 0) base.RunPanel(ref tile, call, plan, band, rows);
+        else ConvolutionInt8Positions<Product<Int8FloatOutput>>.Run(ref tile, call, plan, band, rows);
+    }
+
+    /// <inheritdoc/>
     protected override void RunTile(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call)
     {
-        for (int row = 0; row < tile.Rows; row += Rows)
-            if (tile.PaddedColumns == Lanes) Multiply<N1>(tile, row);
-            else Multiply<N2>(tile, row);
+        ConvolutionInt8Tile part = tile;
+        for (int left = tile.Rows; left > 0; left -= Rows)
+        {
+            part.Rows = Math.Min(Rows, left);
+            Product<Int8StoredSums<Int8DotAvx2, Vector256<int>>>.RunPart(part);
+            part.Windows += Rows;
+            part.Accumulators += Rows * tile.PaddedColumns;
+        }
         if (call.Shift == 0) RequantizeAvx2.Tile(tile, call);
         else RequantizeScalar.Tile(tile, call);
     }
 
-    private static void Multiply<TVectors>(in ConvolutionInt8Tile tile, int row) where TVectors : struct, ICount
+    private readonly struct Product<TSink> : IConvolutionInt8Product where TSink : struct, IInt8Sink<Vector256<int>>
     {
-        int left = tile.Rows - row;
-        if (left == 1) ConvolutionInt8AccumulateRuns<N1, TVectors>.Run(tile, row);
-        else if (left == 2) ConvolutionInt8AccumulateRuns<N2, TVectors>.Run(tile, row);
-        else ConvolutionInt8AccumulateRuns<N3, TVectors>.Run(tile, row);
+        public static int Rows => ConvolutionInt8Runs.Rows;
+
+        public static void Run(in ConvolutionInt8Tile tile, int tiles, nint step)
+        {
+            if (tile.PaddedColumns == Lanes) ConvolutionInt8AccumulateRuns<TSink, N3, N1>.Run(tile, tiles, step);
+            else ConvolutionInt8AccumulateRuns<TSink, N3, N2>.Run(tile, tiles, step);
+        }
+
+        public static void RunPart(in ConvolutionInt8Tile tile)
+        {
+            if (tile.PaddedColumns == Lanes) RunPart<N1>(tile);
+            else RunPart<N2>(tile);
+        }
+
+        private static void RunPart<TVectors>(in ConvolutionInt8Tile tile) where TVectors : struct, ICount
+        {
+            if (tile.Rows == 1) ConvolutionInt8AccumulateRuns<TSink, N1, TVectors>.Run(tile);
+            else if (tile.Rows == 2) ConvolutionInt8AccumulateRuns<TSink, N2, TVectors>.Run(tile);
+            else ConvolutionInt8AccumulateRuns<TSink, N3, TVectors>.Run(tile);
+        }
     }
 
     private static Int8Runs[] Panels(in ConvolutionInt8Plan plan, ConvolutionInt8Parameters parameters) => Kept(plan, parameters).Panels;
@@ -153,7 +197,7 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
                 }
             }
             panels[p] = Int8Runs.Pack(steps, columns);
-            kept.Cycles += columns / Lanes * (panels[p].Steps * CyclesPerStep + panels[p].Count * CyclesPerRun);
+            kept.Cycles += (columns == Lanes ? NarrowCycles : columns / Lanes) * (panels[p].Steps * CyclesPerStep + panels[p].Count * CyclesPerRun);
         }
         (kept.Panels, kept.Segments) = (panels, plan.Segments);
         return kept;

@@ -42,6 +42,15 @@ internal readonly record struct ExactFloatScale(int Factor, float Scale)
         return TryFind(p.Multipliers[channel], p.Shift, reach, p.OutputZeroPoint, p.Min, p.Max, largestFactor, out found);
     }
 
+    /// <summary>As above for as many channels of a convolution from <paramref name="first"/> on as <paramref name="found"/> has room for; false if one has none.</summary>
+    public static bool TryFind(ConvolutionInt8Parameters p, int first, ReadOnlySpan<sbyte> weights, int largestFactor, Span<ExactFloatScale> found)
+    {
+        int depth = weights.Length / p.Bias.Length;
+        for (int c = 0; c < found.Length; c++)
+            if (!TryFind(p, first + c, weights.Slice((first + c) * depth, depth), largestFactor, out found[c])) return false;
+        return true;
+    }
+
     /// <summary>For each channel of a depthwise convolution; null if there is none for one. Kept with the parameters, as support and contents ask for it.</summary>
     public static ExactFloatScale[]? OfDepthwise(ConvolutionInt8Parameters p)
     {
@@ -52,10 +61,7 @@ internal readonly record struct ExactFloatScale(int Factor, float Scale)
     private static ExactFloatScale[] FindForDepthwise(ConvolutionInt8Parameters p)
     {
         ExactFloatScale[] scales = new ExactFloatScale[p.Bias.Length];
-        int taps = p.Weights.Length / scales.Length;
-        for (int c = 0; c < scales.Length; c++)
-            if (!TryFind(p, c, p.Weights.Span.Slice(c * taps, taps), LargestFactor, out scales[c])) return [];
-        return scales;
+        return TryFind(p, 0, p.Weights.Span, LargestFactor, scales) ? scales : [];
     }
 
     private static bool TryFind(int multiplier, int shift, long reach, long floats, int zeroPoint, int min, int max, int largestFactor, out ExactFloatScale found)
