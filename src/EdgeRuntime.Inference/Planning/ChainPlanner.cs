@@ -105,7 +105,7 @@ internal sealed class ChainPlanner
         double separate = 0;
         for (int i = from; i < end; i++) separate += StepCost(i);
         ConvolutionShape[] shapes = _shapes[from..end];
-        if (shapes.All(s => s.IsPointwise)) shapes = [.. shapes.Select(s => ConvolutionShape.FullyConnected(s.Positions, s.Channels, s.OutChannels))];
+        if (shapes.All(s => s.IsPointwise)) shapes = [.. shapes.Select(s => ConvolutionShape.FullyConnected(s.Positions, s.Channels, s.OutChannels) with { Units = s.Units })];
         Choice? best = null;
         int height = shapes[^1].OutHeight;
         for (int bands = 1; bands <= height; bands += Math.Max(1, bands / 2))
