@@ -102,7 +102,9 @@ internal static unsafe class DotDepthwiseTiles
             int left = width;
             for (; left >= 2; left -= 2, y += two)
             {
-                (p0, p1, q0, q1) = Load4xVector128(packed);
+                // Not by one LD1 of four: .NET 10's compiler lets its registers wrap from 31 to 0 here, and then moves a wrong one.
+                (p0, p1) = LoadPairVector128(packed);
+                (q0, q1) = LoadPairVector128(packed);
                 (b0, b1) = LoadPairVector128(z += step);
                 (c0, c1) = LoadPairVector128(z += step);
                 Single<TBeyond>(w, packed, ref p0, ref p1, a0, a1, b0, b1, c0, c1);
