@@ -71,6 +71,15 @@ public sealed class PruneChannelsTests
     }
 
     [Fact]
+    public void PatternsOfZerosThatNoLongerFitAreGivenUp()
+    {
+        Graph graph = TinyTask.Network();
+        new Prune(new PruneOptions { Pattern = "2:4" }).Apply(graph, PassContext.Empty);
+        new PruneChannels(new PruneChannelsOptions { Ratio = 0.6, Multiple = 1 }).Apply(graph, PassContext.Empty);
+        Assert.All(graph.Values().Where(v => v.Sparsity is not null), v => Assert.True(v.Sparsity!.Fits(v.Constant!)));
+    }
+
+    [Fact]
     public void LimitsHoldAndAreTold()
     {
         Graph graph = TinyTask.Network();

@@ -26,6 +26,8 @@ internal static class ChannelRemoval
         value.Shape = shape.With(axis, kept.Length);
         value.Constant = hollow ? Tensor.Deferred(ElementType.Float32, value.Shape, () => throw new InvalidOperationException($"{value.Name} has only a shape"))
             : Gather(value.Constant!, axis, kept, value.Shape);
+        // Groups of m neighbours are others now.
+        if (!hollow && value.Sparsity?.Fits(value.Constant) == false) value.Sparsity = Sparsity.Unstructured;
     }
 
     private static Tensor Gather(Tensor constant, int axis, int[] kept, TensorShape shape)
