@@ -53,15 +53,12 @@ internal sealed unsafe class ConvolutionFloat32Operator : LayerOperator
 
     public override void Run(int stage, int first, int end, int worker) => _kernel.Run(_call, stage, first, end, worker);
 
-    public override double EstimateBand(in ConvolutionShape band) => _kernel.EstimateCycles(Counted(band));
+    public override double EstimateBand(in ConvolutionShape band) => _kernel.EstimateCycles(band);
 
-    public override long BandScratchBytes(in ConvolutionShape band) => _kernel.ScratchBytes(Counted(band), 1);
+    public override long BandScratchBytes(in ConvolutionShape band) => _kernel.ScratchBytes(band, 1);
 
     public override LayerOperator Repack(in ConvolutionShape band, PrepareContext context) =>
-        new ConvolutionFloat32Operator(Node, new(_kernel, Reason), Counted(band), context.WithoutPanels());
-
-    /// <summary>A band has the weights of the whole, so that sparse kernels can count them.</summary>
-    private ConvolutionShape Counted(in ConvolutionShape band) => band with { Units = Shape.Units };
+        new ConvolutionFloat32Operator(Node, new(_kernel, Reason), band, context.WithoutPanels());
 
     public override void RunBand(in ConvolutionShape band, object? plan, byte* input, byte* output, byte* scratch)
     {
