@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace EdgeRuntime.Kernels;
@@ -20,33 +19,32 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, O, TRows> : Convolution
     /// <summary>Panels above this leave the nearest cache, sums and results beside them.</summary>
     private const int PanelBytes = 20 << 10;
 
-    private static int UnitBytes => 4 + 4 * TRows.Value;
+    private static int UnitBytes => SparseLayer<S, V, O, TRows>.UnitBytes;
 
-    private static int Lanes => sizeof(V) / sizeof(int);
+    private static int Lanes => SparseLayer<S, V, O, TRows>.Lanes;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = new($"conv-s8-sparse-{S.Name}-{TRows.Value}x{S.Step}", "convolution-s8", S.Requires,
         $"skips zero weights in units of {TRows.Value}×{S.Step} (output channels × depth), positions in the lanes; ungrouped, symmetric weights, many zeros");
-
-    /// <summary>Positions of the largest tile, and the step from one row of its panel to the next: 8 vectors, or half of that if the panel would leave the nearest cache.</summary>
-    private static int Pitch(in ConvolutionShape shape) => (8 * sizeof(V) * PanelSteps(shape) <= PanelBytes ? 8 : 4) * Lanes;
 
     /// <inheritdoc/>
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => shape.Units is { } units && shape.Group == 1
         && !(S.ExcludesMinimum && units.HasMinimum) && !parameters.WeightZeroPoints.AsSpan().ContainsAnyExcept(0);
 
     /// <summary>Four products of a load hide some of the time that it takes from the second-level cache.</summary>
-    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => S.Cost(TRows.Value).Cycles(shape, Divide(shape), Lanes, Units(shape), UnitBytes,
-        Groups(shape), PanelSteps(shape), S.Vectors(TRows.Value), TRows.Value == 1 ? 0.5 : 0.25, WeightReading.Of(S.Requires));
+    public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
+        SparseLayer<S, V, O, TRows>.Cycles(shape, Divide(shape), PanelSteps(shape), TRows.Value == 1 ? 0.5 : 0.25);
 
-    private static long Units(in ConvolutionShape shape) => shape.Units!.Count(TRows.Value, S.Step);
+    private static int Pitch(in ConvolutionShape shape) => SparseLayer<S, V, O, TRows>.Pitch(PanelSteps(shape), PanelBytes);
+
+    private static SparsePlan Divide(in ConvolutionShape shape) => new(shape, Pitch(shape), Lanes, Channels);
 
     private static int Steps(in ConvolutionShape shape) => (shape.Depth + S.Step - 1) / S.Step;
 
     /// <summary>Steps as panels have them: whole squares.</summary>
     private static int PanelSteps(in ConvolutionShape shape) => (Steps(shape) + Lanes - 1) / Lanes * Lanes;
 
-    private static int Groups(in ConvolutionShape shape) => (shape.OutChannels + TRows.Value - 1) / TRows.Value;
+    private static int Groups(in ConvolutionShape shape) => SparseLayer<S, V, O, TRows>.Groups(shape);
 
     /// <summary>Bytes of biases, multipliers and of where units start.</summary>
     private static int HeaderBytes(in ConvolutionShape shape) => (2 * Padded(shape) + Groups(shape) + 1) * sizeof(int);
@@ -55,7 +53,7 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, O, TRows> : Convolution
     private static int Padded(in ConvolutionShape shape) => shape.OutChannels + 3 & ~3;
 
     /// <inheritdoc/>
-    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => HeaderBytes(shape) + Units(shape) * UnitBytes;
+    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => HeaderBytes(shape) + SparseLayer<S, V, O, TRows>.Units(shape) * UnitBytes;
 
     /// <summary>Layout: biases, multipliers, the first unit of each group of channels and the end, then the units.</summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
@@ -97,8 +95,6 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, O, TRows> : Convolution
         return true;
     }
 
-    private static SparsePlan Divide(in ConvolutionShape shape) => new(shape, Pitch(shape), Lanes, Channels);
-
     /// <summary>Bytes of one worker: panel, rows in the panel's form, sums and results of some channels, one row as it is.</summary>
     private static int WorkerBytes(in ConvolutionShape shape) =>
         (Pitch(shape) + Lanes) * PanelSteps(shape) * 4 + Channels * Pitch(shape) * 5 + shape.Depth + 8 + 63 & ~63;
@@ -113,80 +109,70 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, O, TRows> : Convolution
     public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
     {
         SparsePlan plan = Divide(call.Shape);
-        int steps = PanelSteps(call.Shape), pitch = Pitch(call.Shape), made = -1;
-        byte* panel = call.Scratch + (long)worker * WorkerBytes(call.Shape);
-        int* rows = (int*)panel + (long)pitch * steps, sums = rows + (long)Lanes * steps, words = sums + Channels * pitch, window = words + Channels / 4 * pitch;
-        for (int portion = first; portion < end; portion++)
-        {
-            int tile = portion / plan.Ranges;
-            (int position, int count) = plan.Positions(tile);
-            if (tile != made) MakePanel(call, plan, position, count, (int*)panel, pitch, rows, (sbyte*)window);
-            made = tile;
-            (int channel, int last) = plan.Channels(portion % plan.Ranges);
-            for (; channel < last; channel += Channels)
-            {
-                int channels = Math.Min(Channels, last - channel);
-                Multiply(call, channel, channels, (count + Lanes - 1) / Lanes, panel, sums, pitch);
-                int* multipliers = (int*)call.Packed + Padded(call.Shape) + channel;
-                for (int c = 0; c < channels; c += 4) S.Requantize(sums + c * pitch, pitch, count, multipliers + c, words + c / 4 * pitch, call);
-                PutInOrder(words, pitch, call.Output + (long)position * call.Shape.OutChannels + channel, call.Shape.OutChannels, channels, count);
-            }
-        }
+        Tiles tiles = new(in call, plan, worker);
+        plan.Run(ref tiles, first, end);
     }
 
-    /// <summary>Windows of <paramref name="count"/> positions as [step][position]; positions beyond are whatever was there.</summary>
-    private static void MakePanel(in ConvolutionInt8Call call, in SparsePlan plan, int position, int count, int* panel, int pitch, int* rows, sbyte* window)
+    private readonly ref struct Tiles : ISparseTiles
     {
-        int depth = call.Shape.Depth, steps = PanelSteps(call.Shape);
-        bool isPointwise = call.Shape.IsPointwise, inPlace = S.IsRaw && isPointwise && depth == 4 * steps;
-        for (int p = 0; p < count; p += Lanes, panel += Lanes)
+        private readonly ref readonly ConvolutionInt8Call _call;
+        private readonly SparsePlan _plan;
+        private readonly int _pitch;
+        private readonly int* _panel, _rows, _sums, _words;
+        private readonly sbyte* _window;
+
+        public Tiles(ref readonly ConvolutionInt8Call call, in SparsePlan plan, int worker)
         {
-            int* from = (int*)(call.Input + (long)(position + p) * depth);
-            if (!inPlace || p + Lanes > count)
+            int steps = PanelSteps(call.Shape);
+            _call = ref call;
+            _plan = plan;
+            _pitch = Pitch(call.Shape);
+            _panel = (int*)(call.Scratch + (long)worker * WorkerBytes(call.Shape));
+            _rows = _panel + (long)_pitch * steps;
+            _sums = _rows + (long)Lanes * steps;
+            _words = _sums + Channels * _pitch;
+            _window = (sbyte*)(_words + Channels / 4 * _pitch);
+        }
+
+        /// <summary>As [step][position].</summary>
+        public void MakePanel(int position, int count)
+        {
+            int depth = _call.Shape.Depth, steps = PanelSteps(_call.Shape);
+            bool isPointwise = _call.Shape.IsPointwise, inPlace = S.IsRaw && isPointwise && depth == 4 * steps;
+            int* panel = _panel;
+            for (int p = 0; p < count; p += Lanes, panel += Lanes)
             {
-                from = rows;
-                for (int i = 0; i < Math.Min(Lanes, count - p); i++)
+                int* from = (int*)(_call.Input + (long)(position + p) * depth);
+                if (!inPlace || p + Lanes > count)
                 {
-                    sbyte* source = call.Input + (long)(position + p + i) * depth;
-                    if (!isPointwise) plan.Gather(call.Input, position + p + i, (sbyte)call.InputZeroPoint, source = window);
-                    S.Convert(source, (byte*)(rows + (long)i * steps), depth, call.InputZeroPoint);
+                    from = _rows;
+                    for (int i = 0; i < Math.Min(Lanes, count - p); i++)
+                    {
+                        sbyte* source = _call.Input + (long)(position + p + i) * depth;
+                        if (!isPointwise) _plan.Gather(_call.Input, position + p + i, (sbyte)_call.InputZeroPoint, source = _window);
+                        S.Convert(source, (byte*)(from + (long)i * steps), depth, _call.InputZeroPoint);
+                    }
                 }
+                S.ToPanel(from, panel, steps, _pitch, Lanes, Lanes * _pitch, steps / Lanes);
             }
-            S.ToPanel(from, panel, steps, pitch, Lanes, Lanes * pitch, steps / Lanes);
         }
-    }
 
-    /// <summary>Sums of some channels as [channel][position].</summary>
-    private static void Multiply(in ConvolutionInt8Call call, int channel, int channels, int vectors, byte* panel, int* sums, int pitch)
-    {
-        int* bias = (int*)call.Packed, starts = bias + 2 * Padded(call.Shape) + channel / TRows.Value;
-        byte* units = call.Packed + HeaderBytes(call.Shape);
-        int step = S.Vectors(TRows.Value);
-        for (; vectors > 0; vectors -= step, panel += step * sizeof(V), sums += step * Lanes)
-            Rows(Math.Min(vectors, step), panel, units, starts, bias + channel, channels, sums, pitch);
-    }
-
-    private static void Rows(int vectors, byte* panel, byte* units, int* starts, int* bias, int channels, int* sums, nint pitch)
-    {
-        switch (vectors)
+        public void Compute(int position, int count, int channel, int channels)
         {
-            case 1: Rows<N1>(panel, units, starts, bias, channels, sums, pitch); break;
-            case 2: Rows<N2>(panel, units, starts, bias, channels, sums, pitch); break;
-            case 3: Rows<N3>(panel, units, starts, bias, channels, sums, pitch); break;
-            case 4: Rows<N4>(panel, units, starts, bias, channels, sums, pitch); break;
-            case 5: Rows<N5>(panel, units, starts, bias, channels, sums, pitch); break;
-            case 6: Rows<N6>(panel, units, starts, bias, channels, sums, pitch); break;
-            case 7: Rows<N7>(panel, units, starts, bias, channels, sums, pitch); break;
-            default: Rows<N8>(panel, units, starts, bias, channels, sums, pitch); break;
+            int padded = Padded(_call.Shape);
+            int* bias = (int*)_call.Packed, multipliers = bias + padded;
+            SparseRows rows = new()
+            {
+                Units = _call.Packed + HeaderBytes(_call.Shape),
+                Starts = multipliers + padded + channel / TRows.Value,
+                Bias = bias + channel,
+                Channels = channels,
+                Pitch = _pitch,
+            };
+            SparseLayer<S, V, O, TRows>.Multiply(rows, (byte*)_panel, count, _sums);
+            for (int c = 0; c < channels; c += 4) S.Requantize(_sums + c * _pitch, _pitch, count, multipliers + channel + c, _words + c / 4 * _pitch, _call);
+            PutInOrder(_words, _pitch, _call.Output + (long)position * _call.Shape.OutChannels + channel, _call.Shape.OutChannels, channels, count);
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Rows<TVectors>(byte* panel, byte* units, int* starts, int* bias, int channels, int* sums, nint pitch) where TVectors : struct, ICount
-    {
-        if (TVectors.Value > S.Vectors(TRows.Value)) return;
-        if (TRows.Value == 1) SparseInt8Tile<S, V, O>.One<TVectors>(panel, units, starts, bias, channels, sums, pitch);
-        else SparseInt8Tile<S, V, O>.Four<TVectors>(panel, units, starts, bias, channels, sums, pitch);
     }
 
     /// <summary>Words of four channels as [position][word]; the last word may have fewer channels.</summary>

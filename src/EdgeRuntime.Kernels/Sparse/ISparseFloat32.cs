@@ -1,6 +1,6 @@
 namespace EdgeRuntime.Kernels;
 
-/// <summary>What <see cref="ConvolutionFloat32Sparse{S, V, T, TRows}"/> asks of an instruction set beside the operations on its vectors.</summary>
+/// <summary>What <see cref="SparseFloat32{S, V, T}"/> asks of an instruction set beside the operations on its vectors.</summary>
 internal unsafe interface ISparseFloat32
 {
     /// <summary>The instruction set's name in kernel ids.</summary>

@@ -23,6 +23,8 @@ internal readonly unsafe struct SparseInt8Neon : ISparseInt8<Vector128<int>, Spa
 
     public static int Vectors(int rows) => rows == 1 ? 8 : 4;
 
+    public static bool WaitsForSums => false;
+
     public static SparseCost Cost(int rows) => rows == 1 ? new(4, 3, 20, 2, 0.7) : new(5, 12, 25, 2, 0.7);
 
     public static bool ExcludesMinimum => true;
@@ -42,10 +44,10 @@ internal readonly unsafe struct SparseInt8Neon : ISparseInt8<Vector128<int>, Spa
         {
             Vector128<short> a = LoadVector128(x).AsInt16(), b = LoadVector128(x + stepX).AsInt16(), c = LoadVector128(x + 2 * stepX).AsInt16(), d = LoadVector128(x + 3 * stepX).AsInt16();
             Vector128<short> p = ZipLow(a, c), q = ZipLow(b, d), r = ZipHigh(a, c), s = ZipHigh(b, d);
-            Store(y, ZipLow(p, q).AsInt32());
-            Store(y + stepY, ZipHigh(p, q).AsInt32());
-            Store(y + 2 * stepY, ZipLow(r, s).AsInt32());
-            Store(y + 3 * stepY, ZipHigh(r, s).AsInt32());
+            ZipLow(p, q).AsInt32().Store(y);
+            ZipHigh(p, q).AsInt32().Store(y + stepY);
+            ZipLow(r, s).AsInt32().Store(y + 2 * stepY);
+            ZipHigh(r, s).AsInt32().Store(y + 3 * stepY);
         }
     }
 
@@ -63,14 +65,20 @@ internal readonly unsafe struct SparseInt8Neon : ISparseInt8<Vector128<int>, Spa
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> Create(int value) => Vector128.Create(value);
+    public static Vector128<int> Start(int* bias) => Vector128.Create(*bias);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Limit(float value) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MultiplyAdd(Vector128<int> sum, SparseHalves input, SparseHalves weights) =>
         AddPairwiseWideningAndAdd(sum, MultiplyWideningLowerAndAdd(MultiplyWideningLower(input.Low, weights.Low), input.High, weights.High));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(int* destination, Vector128<int> sum) => System.Runtime.Intrinsics.Arm.AdvSimd.Store(destination, sum);
+    public static Vector128<int> Add(Vector128<int> a, Vector128<int> b) => a + b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(int* destination, Vector128<int> sum, Vector128<int> low, Vector128<int> high) => System.Runtime.Intrinsics.Arm.AdvSimd.Store(destination, sum);
 
     public static void Requantize(int* sums, nint pitch, int count, int* multipliers, int* words, in ConvolutionInt8Call call)
     {

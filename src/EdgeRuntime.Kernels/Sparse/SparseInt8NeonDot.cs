@@ -15,6 +15,8 @@ internal readonly unsafe struct SparseInt8NeonDot : ISparseInt8<Vector128<int>, 
 
     public static int Vectors(int rows) => rows == 1 ? 8 : 4;
 
+    public static bool WaitsForSums => false;
+
     public static SparseCost Cost(int rows) => rows == 1 ? new(3, 1, 20, 2, 0.7) : new(5, 3, 25, 2, 0.7);
 
     public static bool ExcludesMinimum => false;
@@ -39,13 +41,19 @@ internal readonly unsafe struct SparseInt8NeonDot : ISparseInt8<Vector128<int>, 
     public static Vector128<int> Broadcast(byte* source) => AdvSimd.LoadAndReplicateToVector128((int*)source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> Create(int value) => Vector128.Create(value);
+    public static Vector128<int> Start(int* bias) => Vector128.Create(*bias);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Limit(float value) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MultiplyAdd(Vector128<int> sum, Vector128<int> input, Vector128<int> weights) => Dp.DotProduct(sum, input.AsSByte(), weights.AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(int* destination, Vector128<int> sum) => AdvSimd.Store(destination, sum);
+    public static Vector128<int> Add(Vector128<int> a, Vector128<int> b) => a + b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(int* destination, Vector128<int> sum, Vector128<int> low, Vector128<int> high) => AdvSimd.Store(destination, sum);
 
     public static void Requantize(int* sums, nint pitch, int count, int* multipliers, int* words, in ConvolutionInt8Call call) =>
         SparseInt8Neon.Requantize(sums, pitch, count, multipliers, words, call);

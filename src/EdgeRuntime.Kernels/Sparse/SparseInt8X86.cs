@@ -15,6 +15,8 @@ internal readonly unsafe struct SparseInt8X86<TDot> : ISparseInt8<Vector256<int>
 
     public static int Vectors(int rows) => rows == 1 ? 8 : 2;
 
+    public static bool WaitsForSums => false;
+
     public static SparseCost Cost(int rows) => (TDot.Step, rows) switch
     {
         (2, 1) => new(0.3, 0.88, 8, 0.45, 0.2),
@@ -45,14 +47,20 @@ internal readonly unsafe struct SparseInt8X86<TDot> : ISparseInt8<Vector256<int>
     public static Vector256<int> Broadcast(byte* source) => TDot.Broadcast(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Create(int value) => Vector256.Create(value);
+    public static Vector256<int> Start(int* bias) => Vector256.Create(*bias);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Limit(float value) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> MultiplyAdd(Vector256<int> sum, Vector256<int> input, Vector256<int> weights) => TDot.MultiplyAdd(sum, input, weights);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Add(Vector256<int> a, Vector256<int> b) => a + b;
+
     /// <summary>Doubled.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(int* destination, Vector256<int> sum) => TDot.Store(destination, sum);
+    public static void Store(int* destination, Vector256<int> sum, Vector256<int> low, Vector256<int> high) => TDot.Store(destination, sum);
 
     public static void Requantize(int* sums, nint pitch, int count, int* multipliers, int* words, in ConvolutionInt8Call call)
     {

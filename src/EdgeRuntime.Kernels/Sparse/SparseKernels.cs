@@ -8,10 +8,8 @@ public static class SparseKernels
     /// <summary>Float.</summary>
     public static IReadOnlyList<ConvolutionFloat32Kernel> Float32 { get; } =
     [
-        new ConvolutionFloat32Sparse<Avx2Float, Vector256<float>, SparseFloat32Avx2, N1>(),
-        new ConvolutionFloat32Sparse<Avx2Float, Vector256<float>, SparseFloat32Avx2, N4>(),
-        new ConvolutionFloat32Sparse<NeonFloat, Vector128<float>, SparseFloat32Neon, N1>(),
-        new ConvolutionFloat32Sparse<NeonFloat, Vector128<float>, SparseFloat32Neon, N4>(),
+        .. Convolutions<Avx2Float, Vector256<float>, SparseFloat32Avx2>(),
+        .. Convolutions<NeonFloat, Vector128<float>, SparseFloat32Neon>(),
         new ConvolutionFloat32SparseRow<Avx2Float, Vector256<float>>("avx2", CpuFeature.Avx2, 1, 2),
         new ConvolutionFloat32SparseRow<Avx2Float, Vector256<float>>("avx2", CpuFeature.Avx2, 8, 1.75),
         new ConvolutionFloat32SparseRow<NeonFloat, Vector128<float>>("neon", CpuFeature.Neon, 1, 3),
@@ -27,6 +25,12 @@ public static class SparseKernels
         new ConvolutionInt8Sparse<SparseInt8Neon, Vector128<int>, SparseHalves, N4>(),
         new ConvolutionInt8Sparse<SparseInt8NeonDot, Vector128<int>, Vector128<int>, N1>(),
         new ConvolutionInt8Sparse<SparseInt8NeonDot, Vector128<int>, Vector128<int>, N4>(),
+    ];
+
+    private static IReadOnlyList<ConvolutionFloat32Kernel> Convolutions<S, V, T>() where S : struct, IFloatVector<V> where V : unmanaged where T : struct, ISparseFloat32 =>
+    [
+        new ConvolutionFloat32Sparse<SparseFloat32<S, V, T>, V, N1>(),
+        new ConvolutionFloat32Sparse<SparseFloat32<S, V, T>, V, N4>(),
     ];
 
     /// <summary>Int8 with any multiplication of 256 bits.</summary>

@@ -10,11 +10,12 @@ internal readonly struct SparsePlan
     private const int EnoughPortions = 8;
 
     private readonly ConvolutionShape _shape;
+    private readonly int _channelStep;
 
-    /// <summary>Tiles of at most <paramref name="largest"/> positions, a multiple of <paramref name="lanes"/>: as few as can be, and as even.</summary>
+    /// <summary>Tiles of at most <paramref name="largest"/> positions, a multiple of <paramref name="lanes"/>: as few as can be, and as even; <paramref name="channelStep"/> channels at a time.</summary>
     public SparsePlan(in ConvolutionShape shape, int largest, int lanes, int channelStep)
     {
-        _shape = shape;
+        (_shape, _channelStep) = (shape, channelStep);
         Tiles = (shape.Positions + largest - 1) / largest;
         Tile = Tiles == 0 ? largest : ((shape.Positions + Tiles - 1) / Tiles + lanes - 1) / lanes * lanes;
         int steps = (shape.OutChannels + channelStep - 1) / channelStep;
@@ -39,6 +40,21 @@ internal readonly struct SparsePlan
 
     /// <summary>First output channel of a range, and the one after its last.</summary>
     public (int First, int End) Channels(int range) => (Math.Min(_shape.OutChannels, range * RangeChannels), Math.Min(_shape.OutChannels, (range + 1) * RangeChannels));
+
+    /// <summary>Computes portions [<paramref name="first"/>, <paramref name="end"/>).</summary>
+    public void Run<T>(ref T tiles, int first, int end) where T : struct, ISparseTiles, allows ref struct
+    {
+        int made = -1;
+        for (int portion = first; portion < end; portion++)
+        {
+            int tile = portion / Ranges;
+            (int position, int count) = Positions(tile);
+            if (tile != made) tiles.MakePanel(position, count);
+            made = tile;
+            (int channel, int last) = Channels(portion % Ranges);
+            for (; channel < last; channel += _channelStep) tiles.Compute(position, count, channel, Math.Min(_channelStep, last - channel));
+        }
+    }
 
     /// <summary>Copies the window of one output position: depth elements, channels innermost.</summary>
     public unsafe void Gather<T>(T* input, int position, T padding, T* to) where T : unmanaged
