@@ -114,6 +114,8 @@ internal sealed class ChainPlanner
             if (best is null || choice.Cycles < best.Cycles) best = choice;
         }
         if (_fusion == ChainFusion.Always) return best;
+        // A single row lies in the nearest cache anyway: a band's cost would buy nothing.
+        if (shapes[^1].Positions == 1) return null;
         if (!AreFactors(from, end)) return best!.Cycles <= separate * (1 - (_layers[from..(end - 1)].Any(l => l.Node.Output.ByteCount > _context.Caches.L2) ? LeastGainBeyondL2 : LeastGain)) ? best : null;
         return best!.Cycles <= separate * (1 + FactorLoss) + StepCycles ? best with { Cycles = Math.Min(best.Cycles, separate) } : null;
     }

@@ -9,8 +9,9 @@ namespace EdgeRuntime.Kernels;
 /// Matrix-vector products, M = 1 or a few: bound by the way of the weights through the caches, so these stay int8, are read
 /// once, in order, and the input is read in place. With z the input's zero point, v the weights', d the step's input offset:
 /// <code>Σ (x − z)(w − v) = Σ (x + d)·w − (z + d)·Σ w − v·(Σ x − K·z)</code>
-/// A panel is 32 channels (the last 8, 16 or 24): doubled biases, multipliers and doubled zero points, its <see cref="Form"/>, then for
-/// each 4 elements of x the panel's channels × 4 weights.
+/// A panel is 32 channels (the last 8, 16 or 24): biases, multipliers and doubled zero points, its <see cref="Form"/>, then for
+/// each 4 elements of x the panel's channels × 4 weights. Where floats give all results (<see cref="ExactFloatScale"/>), weights have no zero points and
+/// all channels are there, it has float scales for multipliers, and sums become results in registers.
 /// </summary>
 /// <typeparam name="TStep">The multiplication.</typeparam>
 public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel where TStep : struct, IInt8Gemv
@@ -80,12 +81,17 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
         Form form = FormOf(steps, columns);
         int offset = form >= Form.Bytes1 ? ByteOffset : TStep.InputOffset;
         header[3 * columns] = (int)form;
+        bool inFloats = parameters.WeightZeroPoints.Length == 0 && first + columns <= shape.OutChannels;
+        Span<ExactFloatScale> scales = stackalloc ExactFloatScale[Columns];
+        for (int column = 0; inFloats && column < columns; column++)
+            inFloats = ExactFloatScale.TryFind(parameters, first + column, weights.Slice((first + column) * shape.Depth, shape.Depth), 1, out scales[column]);
+        header[3 * columns + 2] = inFloats ? 1 : 0;
         for (int column = 0; column < Math.Min(columns, shape.OutChannels - first); column++)
         {
             int o = first + column, zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[o], sum = 0;
             foreach (sbyte w in weights.Slice(o * shape.Depth, shape.Depth)) sum += w;
-            header[column] = 2 * (parameters.Bias[o] - (parameters.InputZeroPoint + offset) * sum + shape.Depth * parameters.InputZeroPoint * zero);
-            header[columns + column] = parameters.Multipliers[o];
+            header[column] = parameters.Bias[o] - (parameters.InputZeroPoint + offset) * sum + shape.Depth * parameters.InputZeroPoint * zero;
+            header[columns + column] = inFloats ? BitConverter.SingleToInt32Bits(scales[column].Scale) : parameters.Multipliers[o];
             header[2 * columns + column] = 2 * zero;
             if (zero != 0) header[3 * columns + 1] = 1;
         }
@@ -128,48 +134,62 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
     {
         int* sums = stackalloc int[Columns];
-        int outputs = call.Shape.OutChannels, depth = call.Shape.Depth, rows = call.Shape.Positions, rowBytes = (int)RowBytes(depth);
-        nint ahead = (long)outputs * depth > NearBytes ? FarAhead : NearAhead;
+        int outputs = call.Shape.OutChannels, depth = call.Shape.Depth, rows = call.Shape.Positions, rowBytes = (int)RowBytes(depth), bytesRow = BytesRow(depth);
         byte* prepared = call.Scratch + (nint)worker * rows * rowBytes;
-        bool isPrepared = false;
-        ConvolutionInt8Tile tile = new() { Accumulators = sums, Rows = 1 };
+        bool hasBytes = false, hasSteps = false;
+        Int8GemvPanel panel = new() { Depth = depth, Ahead = (long)outputs * depth > NearBytes ? FarAhead : NearAhead, Constants = new Int8FloatOutput(call), Sums = sums };
         int firstColumn = first * PortionPanels * Columns, stop = Math.Min(outputs, end * PortionPanels * Columns), elements = 0, summed = -1;
-        byte* panel = call.Packed + PanelOffset(call.Shape, firstColumn);
+        panel.Header = (int*)(call.Packed + PanelOffset(call.Shape, firstColumn));
         for (int column = firstColumn; column < stop; column += Columns)
         {
             int columns = PanelColumns(call.Shape, column);
-            int* header = (int*)panel;
-            tile.PaddedColumns = columns;
-            tile.Columns = Math.Min(columns, outputs - column);
-            tile.Multipliers = header + columns;
-            byte* weights = panel + HeaderBytes(columns);
-            if (!isPrepared && (Form)header[3 * columns] == Form.Step)
-            {
-                for (int row = 0; row < rows; row++) Prepare(call.Input + (long)row * depth, prepared + row * rowBytes, depth);
-                isPrepared = true;
-            }
+            int* header = panel.Header;
+            Form form = (Form)header[3 * columns];
+            panel.InFloats = header[3 * columns + 2] != 0;
+            panel.Weights = (byte*)header + HeaderBytes(columns);
+            if (form == Form.Step ? !hasSteps : !hasBytes)
+                for (int row = 0; row < rows; row++)
+                {
+                    sbyte* x = call.Input + (long)row * depth;
+                    byte* to = prepared + row * rowBytes;
+                    if (form == Form.Step) Prepare(x, to + bytesRow, depth);
+                    else Int8Widening.ToUnsigned(x, to, depth);
+                }
+            if (form == Form.Step) hasSteps = true;
+            else hasBytes = true;
             for (int row = 0; row < rows; row++)
             {
-                sbyte* x = call.Input + (long)row * depth;
-                switch ((Form)header[3 * columns])
+                panel.X = prepared + row * rowBytes;
+                panel.Output = call.Output + (long)row * outputs + column;
+                switch (form)
                 {
-                    case Form.Bytes8: MultiplyBytes<N8>(x, depth, columns / Lanes, header, weights, sums); break;
-                    case Form.Bytes4: MultiplyBytes<N4>(x, depth, columns / Lanes, header, weights, sums); break;
-                    case Form.Bytes1: MultiplyBytes<N1>(x, depth, columns / Lanes, header, weights, sums); break;
-                    default: Multiply(prepared + row * rowBytes, depth, columns / Lanes, header, weights, ahead, sums); break;
+                    case Form.Bytes8: MultiplyBytes<N8>(panel, columns / Lanes); break;
+                    case Form.Bytes4: MultiplyBytes<N4>(panel, columns / Lanes); break;
+                    case Form.Bytes1: MultiplyBytes<N1>(panel, columns / Lanes); break;
+                    default:
+                        panel.X += bytesRow;
+                        Multiply(panel, columns / Lanes);
+                        break;
                 }
+                if (panel.InFloats) continue;
                 if (header[3 * columns + 1] != 0)
                 {
                     // A single row's sum serves all panels.
-                    if (summed != row) (summed, elements) = (row, Sum(x, depth));
+                    if (summed != row) (summed, elements) = (row, Sum(call.Input + (long)row * depth, depth));
                     for (int i = 0; i < columns; i++) sums[i] -= header[2 * columns + i] * elements;
                 }
-                tile.Output = call.Output + (long)row * outputs + column;
-                if (call.Shift == 0) RequantizeAvx2.Tile(tile, call);
-                else RequantizeScalar.Tile(tile, call);
+                Requantize(call, panel, columns, Math.Min(columns, outputs - column));
             }
-            panel = weights + StepBytes(columns) * Steps(depth);
+            panel.Header = (int*)(panel.Weights + StepBytes(columns) * Steps(depth));
         }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Requantize(in ConvolutionInt8Call call, in Int8GemvPanel panel, int columns, int present)
+    {
+        ConvolutionInt8Tile tile = new() { Accumulators = panel.Sums, Rows = 1, PaddedColumns = columns, Columns = present, Multipliers = panel.Header + columns, Output = panel.Output };
+        if (call.Shift == 0) RequantizeAvx2.Tile(tile, call);
+        else RequantizeScalar.Tile(tile, call);
     }
 
     private static int Sum(sbyte* x, int count)
@@ -182,28 +202,33 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     /// <summary>A row as the step takes it; what is missing in all sums follows.</summary>
     private static void Prepare(sbyte* x, byte* to, int depth) => *(int*)(to + Steps(depth) * TStep.StepBytes) = TStep.Prepare(x, to, depth);
 
-    private static long RowBytes(int depth) => (Steps(depth) * TStep.StepBytes + sizeof(int) + 63) / 64 * 64;
+    /// <summary>Bytes of a row of bytes x + 128, which is there if sums may be short, with what may follow the last of them.</summary>
+    private static int BytesRow(int depth) => TStep.HasShortSums ? RoundUp(depth, 64) : 0;
 
-    private static void Multiply(byte* x, int depth, int vectors, int* bias, byte* w, nint ahead, int* sums)
+    private static long RowBytes(int depth) => BytesRow(depth) + (Steps(depth) * TStep.StepBytes + sizeof(int) + 63) / 64 * 64;
+
+    private static void Multiply(in Int8GemvPanel panel, int vectors)
     {
         switch (vectors)
         {
-            case 1: Multiply<N1>(x, depth, bias, w, ahead, sums); break;
-            case 2: Multiply<N2>(x, depth, bias, w, ahead, sums); break;
-            case 3: Multiply<N3>(x, depth, bias, w, ahead, sums); break;
-            default: Multiply<N4>(x, depth, bias, w, ahead, sums); break;
+            case 1: Multiply<N1>(panel); break;
+            case 2: Multiply<N2>(panel); break;
+            case 3: Multiply<N3>(panel); break;
+            default: Multiply<N4>(panel); break;
         }
     }
 
     /// <summary>
-    /// sums = bias + 2·Σ; two sets of accumulators, so that a multiplication need not wait for the one before. Weights come in
-    /// order, but processors look ahead within a page only: those <paramref name="ahead"/> are asked for in time.
+    /// bias + Σ; two sets of accumulators, so that a multiplication need not wait for the one before. Weights come in
+    /// order, but processors look ahead within a page only: those <see cref="Int8GemvPanel.Ahead"/> are asked for in time.
     /// </summary>
-    private static void Multiply<TVectors>(byte* x, int depth, int* bias, byte* w, nint ahead, int* sums) where TVectors : struct, ICount
+    private static void Multiply<TVectors>(in Int8GemvPanel panel) where TVectors : struct, ICount
     {
-        Vector256<int> a0 = default, a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+        Vector256<int> b0 = default, b1 = b0, b2 = b0, b3 = b0;
+        panel.Begin<TVectors>(out Vector256<int> a0, out Vector256<int> a1, out Vector256<int> a2, out Vector256<int> a3);
+        byte* x = panel.X, w = panel.Weights;
         int bytes = StepBytes(TVectors.Value * Lanes);
-        nint steps = (nint)Steps(depth);
+        nint steps = (nint)Steps(panel.Depth), ahead = panel.Ahead;
         for (; steps > 1; steps -= 2, x += 2 * TStep.StepBytes, w += 2 * bytes)
         {
             // A prefetch may point anywhere: it never faults.
@@ -220,17 +245,17 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
             x += TStep.StepBytes;
         }
         Vector256<int> missing = Vector256.Create(*(int*)x);
-        Int8GemvBytes<N1, TVectors>.Store(sums, bias, a0 + b0 + missing, a1 + b1 + missing, a2 + b2 + missing, a3 + b3 + missing);
+        panel.End<TVectors>(a0 + b0 + missing, a1 + b1 + missing, a2 + b2 + missing, a3 + b3 + missing);
     }
 
-    private static void MultiplyBytes<TSteps>(sbyte* x, int depth, int vectors, int* bias, byte* w, int* sums) where TSteps : struct, ICount
+    private static void MultiplyBytes<TSteps>(in Int8GemvPanel panel, int vectors) where TSteps : struct, ICount
     {
         switch (vectors)
         {
-            case 1: Int8GemvBytes<TSteps, N1>.Run(x, depth, bias, w, sums); break;
-            case 2: Int8GemvBytes<TSteps, N2>.Run(x, depth, bias, w, sums); break;
-            case 3: Int8GemvBytes<TSteps, N3>.Run(x, depth, bias, w, sums); break;
-            default: Int8GemvBytes<TSteps, N4>.Run(x, depth, bias, w, sums); break;
+            case 1: Int8GemvBytes<TSteps, N1>.Run(panel); break;
+            case 2: Int8GemvBytes<TSteps, N2>.Run(panel); break;
+            case 3: Int8GemvBytes<TSteps, N3>.Run(panel); break;
+            default: Int8GemvBytes<TSteps, N4>.Run(panel); break;
         }
     }
 

@@ -14,65 +14,46 @@ internal static unsafe class Int8GemvBytes<TSteps, TVectors>
 {
     private const int StepBytes = 32;
 
-    /// <summary>sums = bias + 2·Σ (x + 128)·w.</summary>
-    public static void Run(sbyte* x, int depth, int* bias, byte* w, int* sums)
+    /// <summary>bias + Σ (x + 128)·w; behind the last element of the row are bytes that meet weights of 0.</summary>
+    public static void Run(in Int8GemvPanel panel)
     {
-        Vector256<int> s0 = default, s1 = s0, s2 = s0, s3 = s0;
-        int k = 0, bytes = TVectors.Value * StepBytes;
+        panel.Begin<TVectors>(out Vector256<int> s0, out Vector256<int> s1, out Vector256<int> s2, out Vector256<int> s3);
+        byte* x = panel.X, w = panel.Weights;
+        nint k = 0, depth = panel.Depth, bytes = TVectors.Value * StepBytes;
         for (; k + 4 * TSteps.Value <= depth; k += 4 * TSteps.Value, w += TSteps.Value * bytes)
         {
             Vector256<short> a0 = default, a1 = default, a2 = default, a3 = default;
-            Step<N1>(*(int*)(x + k), w, ref a0, ref a1, ref a2, ref a3);
+            Step<N1>(x + k, w, ref a0, ref a1, ref a2, ref a3);
             if (TSteps.Value > 1)
             {
-                Step<N0>(*(int*)(x + k + 4), w + bytes, ref a0, ref a1, ref a2, ref a3);
-                Step<N0>(*(int*)(x + k + 8), w + 2 * bytes, ref a0, ref a1, ref a2, ref a3);
-                Step<N0>(*(int*)(x + k + 12), w + 3 * bytes, ref a0, ref a1, ref a2, ref a3);
+                Step<N0>(x + k + 4, w + bytes, ref a0, ref a1, ref a2, ref a3);
+                Step<N0>(x + k + 8, w + 2 * bytes, ref a0, ref a1, ref a2, ref a3);
+                Step<N0>(x + k + 12, w + 3 * bytes, ref a0, ref a1, ref a2, ref a3);
             }
             if (TSteps.Value > 4)
             {
-                Step<N0>(*(int*)(x + k + 16), w + 4 * bytes, ref a0, ref a1, ref a2, ref a3);
-                Step<N0>(*(int*)(x + k + 20), w + 5 * bytes, ref a0, ref a1, ref a2, ref a3);
-                Step<N0>(*(int*)(x + k + 24), w + 6 * bytes, ref a0, ref a1, ref a2, ref a3);
-                Step<N0>(*(int*)(x + k + 28), w + 7 * bytes, ref a0, ref a1, ref a2, ref a3);
+                Step<N0>(x + k + 16, w + 4 * bytes, ref a0, ref a1, ref a2, ref a3);
+                Step<N0>(x + k + 20, w + 5 * bytes, ref a0, ref a1, ref a2, ref a3);
+                Step<N0>(x + k + 24, w + 6 * bytes, ref a0, ref a1, ref a2, ref a3);
+                Step<N0>(x + k + 28, w + 7 * bytes, ref a0, ref a1, ref a2, ref a3);
             }
             Widen(a0, a1, a2, a3, ref s0, ref s1, ref s2, ref s3);
         }
         for (; k < depth; k += 4, w += bytes)
         {
             Vector256<short> a0 = default, a1 = default, a2 = default, a3 = default;
-            Step<N1>(Elements(x + k, depth - k), w, ref a0, ref a1, ref a2, ref a3);
+            Step<N1>(x + k, w, ref a0, ref a1, ref a2, ref a3);
             Widen(a0, a1, a2, a3, ref s0, ref s1, ref s2, ref s3);
         }
-        Store(sums, bias, s0, s1, s2, s3);
-    }
-
-    /// <summary>The next 4 elements; zeros after the last.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Elements(sbyte* x, int left)
-    {
-        if (left >= 4) return *(int*)x;
-        int elements = 0;
-        for (int i = 0; i < left; i++) elements |= (byte)x[i] << 8 * i;
-        return elements;
-    }
-
-    /// <summary>sums = bias + twice the vectors.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(int* sums, int* bias, Vector256<int> s0, Vector256<int> s1, Vector256<int> s2, Vector256<int> s3)
-    {
-        (s0 + s0 + Vector256.Load(bias)).Store(sums);
-        if (TVectors.Value > 1) (s1 + s1 + Vector256.Load(bias + 8)).Store(sums + 8);
-        if (TVectors.Value > 2) (s2 + s2 + Vector256.Load(bias + 16)).Store(sums + 16);
-        if (TVectors.Value > 3) (s3 + s3 + Vector256.Load(bias + 24)).Store(sums + 24);
+        panel.End<TVectors>(s0, s1, s2, s3);
     }
 
     /// <summary>Adds one step's products, or begins with them if <typeparamref name="TFirst"/> is 1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step<TFirst>(int elements, byte* w, ref Vector256<short> a0, ref Vector256<short> a1, ref Vector256<short> a2, ref Vector256<short> a3)
+    private static void Step<TFirst>(byte* x, byte* w, ref Vector256<short> a0, ref Vector256<short> a1, ref Vector256<short> a2, ref Vector256<short> a3)
         where TFirst : struct, ICount
     {
-        Vector256<byte> u = Vector256.Create(elements ^ unchecked((int)0x80808080)).AsByte();
+        Vector256<byte> u = Vector256.Create(*(int*)x).AsByte();
         a0 = Product<TFirst>(a0, u, w);
         if (TVectors.Value > 1) a1 = Product<TFirst>(a1, u, w + StepBytes);
         if (TVectors.Value > 2) a2 = Product<TFirst>(a2, u, w + 2 * StepBytes);
