@@ -15,11 +15,13 @@ internal readonly unsafe struct Int8FloatOutput : IInt8Sink<Vector256<int>>
 
     private readonly Vector256<float> _zero;
     private readonly Vector256<sbyte> _min, _max;
+    private readonly bool _clamps;
 
     public Int8FloatOutput(in ConvolutionInt8Call call)
     {
         _zero = Vector256.Create(Whole + call.OutputZeroPoint);
         (_min, _max) = (Vector256.Create((sbyte)call.Min), Vector256.Create((sbyte)call.Max));
+        _clamps = call.Min > sbyte.MinValue || call.Max < sbyte.MaxValue;
     }
 
     /// <summary>round(sum · scale) + zero point, for 8 channels whose scales are at <paramref name="scales"/>.</summary>
@@ -37,7 +39,9 @@ internal readonly unsafe struct Int8FloatOutput : IInt8Sink<Vector256<int>>
         where TVectors : struct, ICount
     {
         Vector256<short> words = Avx2.PackSignedSaturate(a0, TVectors.Value > 1 ? a1 : b0), words1 = TVectors.Value > 1 && both ? Avx2.PackSignedSaturate(b0, b1) : words;
-        Vector256<sbyte> bytes = Avx2.Min(Avx2.Max(Avx2.PackSignedSaturate(words, words1), constants._min), constants._max);
+        Vector256<sbyte> bytes = Avx2.PackSignedSaturate(words, words1);
+        // The vector units are the bottleneck, not the branch.
+        if (constants._clamps) bytes = Avx2.Min(Avx2.Max(bytes, constants._min), constants._max);
         // Packing works within 128-bit lanes; the permutation restores the order.
         bytes = Avx2.PermuteVar8x32(bytes.AsInt32(), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsSByte();
         if (TVectors.Value > 1)

@@ -179,20 +179,26 @@ public abstract unsafe class ConvolutionInt8Direct : ConvolutionInt8Banded
                 RowTerms = (int*)(band + _plan.Band.Bytes) + _plan.Tile.Rows * _plan.Tile.Columns,
                 OutputStride = _plan.Shape.OutChannels,
             };
-            int outPerGroup = _plan.Shape.OutPerGroup;
+            Int8FloatOutput constants = new(_call);
+            tile.Constants = &constants;
             if (_plan.Tile.HasRowTerms) RunRowTerms(tile.RowTerms, band, rows);
+            // No division for each panel: narrow layers have many short ones.
+            int outPerGroup = _plan.Shape.OutPerGroup, inputBytes = _plan.Shape.ChannelsPerGroup * _plan.Tile.ElementBytes;
+            int group = firstUnit / _plan.Panels, panel = firstUnit % _plan.Panels;
             for (int unit = firstUnit; unit < endUnit; unit++)
             {
-                int group = unit / _plan.Panels;
-                (int column, int columns) = _plan.PanelColumns(unit % _plan.Panels);
+                (int column, int columns) = _plan.PanelColumns(panel);
                 int slot = group * _plan.PaddedColumns + column;
                 tile.Bias = (int*)(_call.Packed + _plan.BiasOffset) + slot;
                 tile.Multipliers = (int*)(_call.Packed + _plan.MultiplierOffset) + slot;
-                tile.Weights = kernel.Panel(_call, _plan, group, unit % _plan.Panels);
+                tile.Weights = kernel.Panel(_call, _plan, group, panel);
                 tile.PaddedColumns = columns;
                 tile.Columns = Math.Min(columns, outPerGroup - column);
                 tile.Output = _call.Output + position * tile.OutputStride + group * outPerGroup + column;
-                kernel.RunPanel(ref tile, _call, _plan, band + group * _plan.Shape.ChannelsPerGroup * _plan.Tile.ElementBytes, rows);
+                kernel.RunPanel(ref tile, _call, _plan, band + group * inputBytes, rows);
+                if (++panel < _plan.Panels) continue;
+                panel = 0;
+                group++;
             }
         }
 

@@ -56,7 +56,7 @@ public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<
             base.RunPanel(ref tile, call, plan, band, rows);
             return;
         }
-        ConvolutionInt8Positions<Product>.Run(ref tile, call, plan, band, rows);
+        ConvolutionInt8Positions<Product>.Run(ref tile, plan, band, rows);
     }
 
     private readonly struct Product : IConvolutionInt8Product

@@ -20,10 +20,8 @@ internal unsafe interface IConvolutionInt8Product
 internal static unsafe class ConvolutionInt8Positions<TProduct> where TProduct : struct, IConvolutionInt8Product
 {
     /// <summary>Of <paramref name="rows"/> output rows; <paramref name="tile"/> has room for the windows of a tile.</summary>
-    public static void Run(ref ConvolutionInt8Tile tile, in ConvolutionInt8Call call, in ConvolutionInt8Plan plan, byte* band, int rows)
+    public static void Run(ref ConvolutionInt8Tile tile, in ConvolutionInt8Plan plan, byte* band, int rows)
     {
-        Int8FloatOutput constants = new(call);
-        tile.Constants = &constants;
         int width = plan.Shape.OutWidth, column = plan.Band.OutColumnBytes;
         if (plan.Band.OutRowBytes == width * column) RunLine(ref tile, band, rows * width, column);
         else if (width >= 2 * TProduct.Rows)

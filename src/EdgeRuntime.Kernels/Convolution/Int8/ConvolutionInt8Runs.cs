@@ -131,7 +131,7 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
     private protected override void RunPanel(ref ConvolutionInt8Tile tile, in ConvolutionInt8Call call, in ConvolutionInt8Plan plan, byte* band, int rows)
     {
         if (tile.Multipliers[0] >= 0) base.RunPanel(ref tile, call, plan, band, rows);
-        else ConvolutionInt8Positions<Product<Int8FloatOutput>>.Run(ref tile, call, plan, band, rows);
+        else ConvolutionInt8Positions<Product<Int8FloatOutput>>.Run(ref tile, plan, band, rows);
     }
 
     /// <inheritdoc/>
