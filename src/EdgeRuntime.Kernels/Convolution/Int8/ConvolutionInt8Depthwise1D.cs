@@ -35,7 +35,7 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
     /// <inheritdoc/>
     public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => new Layout(shape).Chunks * (long)new Layout(shape).ChunkInts * sizeof(int);
 
-    /// <summary>Layout: for each chunk of 16 channels: biases (less the input's zero point), scales, then the weights of each pair of taps; of 16 channels each.</summary>
+    /// <summary>Layout: for each chunk of 16 channels: biases (less the input's zero point), scales, then the weights of each pair of taps; of 16 channels each, in the order of zipped columns.</summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
     {
         Layout layout = new(shape);
@@ -45,7 +45,8 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
         for (int c = 0; c < scales.Length; c++)
         {
             int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[c], factor = scales[c].Factor, sum = 0;
-            Span<byte> lane = destination[((c / Lanes * layout.ChunkInts + c % Lanes) * sizeof(int))..];
+            int slot = layout.Shape.Channels - c / Lanes * Lanes >= Lanes ? Int8FloatOutput.InterleavedLane(c % Lanes) : c % Lanes;
+            Span<byte> lane = destination[((c / Lanes * layout.ChunkInts + slot) * sizeof(int))..];
             Span<short> pairs = MemoryMarshal.Cast<byte, short>(lane)[(4 * Lanes)..];
             for (int t = 0; t < taps; t++)
             {
@@ -131,9 +132,8 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Zip<TVectors>(sbyte* a, sbyte* b, int* to) where TVectors : struct, ICount
     {
-        Vector128<sbyte> first = TVectors.Value > 1 ? Vector128.Load(a) : Vector128.CreateScalarUnsafe(*(long*)a).AsSByte(), second = TVectors.Value > 1 ? Vector128.Load(b) : Vector128.CreateScalarUnsafe(*(long*)b).AsSByte();
-        Avx2.ConvertToVector256Int16(Sse2.UnpackLow(first, second)).AsInt32().Store(to);
-        if (TVectors.Value > 1) Avx2.ConvertToVector256Int16(Sse2.UnpackHigh(first, second)).AsInt32().Store(to + Half);
+        if (TVectors.Value > 1) Int8FloatOutput.Interleave(a, b, to);
+        else Avx2.ConvertToVector256Int16(Sse2.UnpackLow(Vector128.CreateScalarUnsafe(*(long*)a).AsSByte(), Vector128.CreateScalarUnsafe(*(long*)b).AsSByte())).AsInt32().Store(to);
     }
 
     /// <summary>Up to 6 outputs of 8 or 16 channels; the unused ones vanish in compilation.</summary>
@@ -179,7 +179,7 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
         if (TVectors.Value > 1) a1 = Int8FloatOutput.Round(a1, scales + Half, *task.Constants);
         if (both) b0 = Int8FloatOutput.Round(b0, scales, *task.Constants);
         if (both && TVectors.Value > 1) b1 = Int8FloatOutput.Round(b1, scales + Half, *task.Constants);
-        Int8FloatOutput.Store<TVectors>(a0, a1, output, both, b0, b1, output + task.OutputStep, *task.Constants);
+        Int8FloatOutput.Store<TVectors>(a0, a1, output, both, b0, b1, output + task.OutputStep, *task.Constants, isInterleaved: TVectors.Value > 1);
     }
 
     /// <summary>A chunk of a line: its packed constants, where the next outputs' windows and results lie, and how far apart (in elements).</summary>

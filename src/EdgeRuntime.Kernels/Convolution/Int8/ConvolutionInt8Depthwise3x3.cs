@@ -38,15 +38,16 @@ public sealed unsafe class ConvolutionInt8Depthwise3x3 : ConvolutionInt8Kernel
 
     /// <summary>
     /// Layout: for each chunk of 16 channels: biases (less the input's zero point), scales; then for windows that begin in an even row, and for those
-    /// that begin in an odd one: for each column of the first pair of rows, of the second, the weights of both rows; all of 16 channels.
+    /// that begin in an odd one: for each column of the first pair of rows, of the second, the weights of both rows; all of 16 channels, in the order of zipped rows.
     /// </summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
     {
         destination.Clear();
         ExactFloatScale[] scales = ExactFloatScale.OfDepthwise(parameters) ?? throw new InvalidOperationException("the kernel does not support these weights");
-        for (int lane = 0; lane < new Layout(shape).Chunks * Lanes; lane++)
+        Layout layout = new(shape);
+        for (int lane = 0; lane < layout.Chunks * Lanes; lane++)
         {
-            int c = lane % shape.Channels, zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[c], factor = scales[c].Factor, sum = 0;
+            int c = layout.IsFlat ? lane % Half : Int8FloatOutput.InterleavedLane(lane), zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[c], factor = scales[c].Factor, sum = 0;
             Span<byte> chunk = destination.Slice(lane / Lanes * Layout.ChunkBytes, Layout.ChunkBytes);
             Span<short> pairs = MemoryMarshal.Cast<byte, short>(chunk)[(2 * Layout.HeaderInts)..];
             for (int t = 0; t < Taps; t++)

@@ -65,9 +65,14 @@ internal static unsafe class DepthwisePairRows<TStep, TColumn>
         nint firstStep = hasFirst ? step : 0, secondStep = hasSecond ? step : 0;
         for (int columns = s.Width * TColumn.Value / Lanes; columns > 0; columns--, first += firstStep, second += secondStep, to += Lanes)
         {
-            Vector128<sbyte> a = Vector128.Load(first), b = Vector128.Load(second);
-            Avx2.ConvertToVector256Int16(Sse2.UnpackLow(a, b)).AsInt32().Store(to);
-            Avx2.ConvertToVector256Int16(Sse2.UnpackHigh(a, b)).AsInt32().Store(to + Half);
+            if (TColumn.Value == Half)
+            {
+                // A window may begin with either pixel: both halves in order.
+                Vector128<sbyte> a = Vector128.Load(first), b = Vector128.Load(second);
+                Avx2.ConvertToVector256Int16(Sse2.UnpackLow(a, b)).AsInt32().Store(to);
+                Avx2.ConvertToVector256Int16(Sse2.UnpackHigh(a, b)).AsInt32().Store(to + Half);
+            }
+            else Int8FloatOutput.Interleave(first, second, to);
         }
         if (TColumn.Value == Half && s.Width % 2 != 0)
             Avx2.ConvertToVector256Int16(Sse2.UnpackLow(Vector128.CreateScalarUnsafe(*(long*)first).AsSByte(), Vector128.CreateScalarUnsafe(*(long*)second).AsSByte())).AsInt32().Store(to);
@@ -169,7 +174,7 @@ internal static unsafe class DepthwisePairRows<TStep, TColumn>
         a1 = Int8FloatOutput.Round(a1, scales + Half, tile.Constants);
         if (both) b0 = Int8FloatOutput.Round(b0, scales, tile.Constants);
         if (both) b1 = Int8FloatOutput.Round(b1, scales + Half, tile.Constants);
-        Int8FloatOutput.Store<N2>(a0, a1, output, both, b0, b1, output + tile.Stride, tile.Constants);
+        Int8FloatOutput.Store<N2>(a0, a1, output, both, b0, b1, output + tile.Stride, tile.Constants, isInterleaved: TColumn.Value == Lanes);
     }
 
     /// <summary>A block of rows: its zipped pairs, where it is written, weights, biases and scales, and the constants of requantisation.</summary>
