@@ -131,10 +131,12 @@ internal sealed unsafe class ConvolutionInt8Operator : LayerOperator
         if (value.Constant is not { Type: ElementType.Int32 } constant) throw Unsupported(node, $"the bias must be an int32 constant, not {value}");
         int[] bias = constant.ToInts();
         if (value.Quantization is not { } q) return bias;
+        if (!q.IsPerTensor && q.Scales.Length != outputs) throw Invalid(node, $"the bias must be quantised per tensor or per output channel, not with {q}");
         for (int o = 0; o < outputs; o++)
         {
             double unit = (double)x.Scale * w.Scale(o), stored = q.Scales[q.IsPerTensor ? 0 : o];
-            if (Math.Abs(stored / unit - 1) > 1e-4) bias[o] = checked((int)Math.Round(bias[o] * (stored / unit)));
+            // What is too large stays so: FitAccumulator decides.
+            if (Math.Abs(stored / unit - 1) > 1e-4) bias[o] = (int)Math.Clamp(Math.Round(bias[o] * (stored / unit)), -int.MaxValue, int.MaxValue);
         }
         return bias;
     }

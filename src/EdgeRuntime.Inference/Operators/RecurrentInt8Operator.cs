@@ -164,6 +164,7 @@ internal sealed unsafe class RecurrentInt8Operator : RecurrentOperator
     {
         if (node.OptionalInput(index) is not { } value) return null;
         if (value.Constant is not { Type: ElementType.Int32 } constant || value.Quantization is not { } q) throw Unsupported(node, $"the bias must be a quantised int32 constant, not {value}");
+        if (!q.IsPerTensor && q.Scales.Length != constant.Shape.ElementCount) throw Unsupported(node, $"the bias must be quantised per tensor or per row, not with {q}");
         return (constant.ToInts(), q);
     }
 }

@@ -80,21 +80,27 @@ public sealed class Int8Weights
     public static Int8Weights Product(Int8Weights first, Int8Weights second, int rank, int columns, int rowsOfFactor)
     {
         int rows = first.Values.Length / rank;
-        sbyte[] values = new sbyte[rows * columns];
-        float[] scales = new float[rows];
-        double[] row = new double[columns];
+        double[] products = new double[rows * columns];
         for (int o = 0; o < rows; o++)
         {
-            Array.Clear(row);
+            Span<double> row = products.AsSpan(o * columns, columns);
             for (int k = 0; k < rank; k++)
             {
                 int from = o / rowsOfFactor * rank + k;
                 double factor = (double)first.Values[o * rank + k] * first.Scale(o) * second.Scale(from);
                 for (int c = 0; c < columns; c++) row[c] += factor * second.Values[from * columns + c];
             }
-            double largest = row.Select(Math.Abs).DefaultIfEmpty().Max();
-            scales[o] = (float)Math.Max(largest / sbyte.MaxValue, 1e-20);
-            for (int c = 0; c < columns; c++) values[o * columns + c] = (sbyte)Math.Clamp(Math.Round(row[c] / scales[o]), -sbyte.MaxValue, sbyte.MaxValue);
+        }
+        // A row of next to nothing gets no scale in whose steps its bias is too large.
+        double least = products.Select(Math.Abs).DefaultIfEmpty().Max() / 256;
+        if (least == 0) least = sbyte.MaxValue / 1024.0;
+        sbyte[] values = new sbyte[products.Length];
+        float[] scales = new float[rows];
+        for (int o = 0; o < rows; o++)
+        {
+            foreach (double p in products.AsSpan(o * columns, columns)) scales[o] = (float)Math.Max(scales[o], Math.Abs(p) / sbyte.MaxValue);
+            scales[o] = (float)Math.Max(scales[o], least / sbyte.MaxValue);
+            for (int c = o * columns; c < (o + 1) * columns; c++) values[c] = (sbyte)Math.Clamp(Math.Round(products[c] / scales[o]), -sbyte.MaxValue, sbyte.MaxValue);
         }
         return new Int8Weights(values, scales);
     }

@@ -141,6 +141,21 @@ public sealed class RecurrentIntegerTests
         Assert.Equal(RecurrentFactorsTests.Run(graph, sample), RecurrentFactorsTests.Run(Stored(graph), sample));
     }
 
+    /// <summary>Pruning leaves such rows; only their bias counts.</summary>
+    [Fact]
+    public void RowsOfFactorsMayBeZero()
+    {
+        Graph graph = RecurrentFactorsTests.Layer(OperatorType.Lstm, 0, out Tensor sample, 40, 48);
+        new Factorize(new FactorizeOptions { Rank = 16 }).Apply(graph, PassContext.Empty);
+        ValueInfo r = graph.Nodes.Single(n => n.Type == OperatorType.Lstm).Input(RecurrentShape.R);
+        float[] rows = r.Constant!.ToFloats();
+        rows.AsSpan(0, 5 * 16).Clear();
+        r.Constant = Tensor.From<float>(r.Shape, rows);
+        float[] expected = RecurrentFactorsTests.Run(graph, sample);
+        new QuantizeInt8(new QuantizeOptions()).Apply(graph, Calibrated(sample));
+        Assert.True(SignalToNoise(expected, RecurrentFactorsTests.Run(graph, sample)) > 20);
+    }
+
     private static PassContext Calibrated(Tensor sample)
     {
         CalibrationData data = new();

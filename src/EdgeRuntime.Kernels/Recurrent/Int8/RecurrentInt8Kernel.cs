@@ -108,7 +108,7 @@ public sealed class RecurrentInt8Parameters
     private static FixedPointMultiplier[] Factors(QuantizationParameters x, Int8Weights w, int rows) =>
         [.. Enumerable.Range(0, rows).Select(o => FixedPointMultiplier.From((double)x.Scale * w.Scale(o) * (1 << GateFunctions.GateBits)))];
 
-    // In units of x scale · weight scale; those stored with other scales are converted.
+    // In units of x scale · weight scale; those stored with other scales are converted. What no int32 holds is refused with all that exceeds the accumulator.
     private static int[] Biases((int[] Values, QuantizationParameters Scales)? stored, QuantizationParameters x, Int8Weights w, int rows)
     {
         if (stored is not { } given) return new int[rows];
@@ -116,7 +116,7 @@ public sealed class RecurrentInt8Parameters
         for (int o = 0; o < rows; o++)
         {
             double ratio = q.Scales[q.IsPerTensor ? 0 : o] / ((double)x.Scale * w.Scale(o));
-            if (Math.Abs(ratio - 1) > 1e-4) bias[o] = checked((int)Math.Round(bias[o] * ratio));
+            if (Math.Abs(ratio - 1) > 1e-4) bias[o] = (int)Math.Clamp(Math.Round(bias[o] * ratio), -int.MaxValue, int.MaxValue);
         }
         return bias;
     }
