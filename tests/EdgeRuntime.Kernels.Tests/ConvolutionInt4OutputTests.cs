@@ -54,7 +54,7 @@ public sealed class ConvolutionInt4OutputTests
             float[] expected = test.RunFloats(ConvolutionInt4Kernels.All[0], -3);
             if (expected.Length > 100) Assert.Contains(-3f, expected);
             foreach (IDynamicKernel kernel in DynamicKernels.All.Where(k => cpu.Has(k.Descriptor.Requires)).Concat(Kernels)
-                .Concat(Vector256.IsHardwareAccelerated ? [new DynamicLinear<CellProductAvxVnni<EmulatedDot>>()] : []).Where(k => k.SupportsDynamic(shape, test.Parameters)))
+                .Concat(Vector256.IsHardwareAccelerated ? [new ConvolutionDynamic<CellProductAvxVnni<EmulatedDot>>()] : []).Where(k => k.SupportsDynamic(shape, test.Parameters)))
                 Assert.Equal(expected, test.RunFloats(kernel, -3));
         }
     }

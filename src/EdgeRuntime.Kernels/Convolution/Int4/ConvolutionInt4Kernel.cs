@@ -10,7 +10,7 @@ namespace EdgeRuntime.Kernels;
 /// <code>
 /// per channel      w = n                         n the nibble, −8 to 7
 /// per group        w = n · m[o, group]           m an integer of 1 to 16, so that w fits int8
-/// int8 weights     w = 16 · high + low           two planes of nibbles, of twice the depth: where no DynamicLinear can multiply them
+/// int8 weights     w = 16 · high + low           two planes of nibbles, of twice the depth: where no ConvolutionDynamic can multiply them
 /// </code>
 /// Sums of 32 elements are made with the nibbles alone and multiplied by m (or 16) once. The results leave as int8
 /// (<see cref="Run"/>), as floats (<see cref="RunFloat"/>) or as they are (<see cref="RunSums"/>).

@@ -7,9 +7,9 @@ public static class DynamicKernels
     public static IReadOnlyList<IDynamicKernel> All { get; } =
     [
         .. ConvolutionInt4Kernels.All,
-        new DynamicLinear<CellProductNeon>(),
-        new DynamicLinear<CellProductNeonDot>(),
-        new DynamicLinear<CellProductAvx2>(),
-        new DynamicLinear<CellProductAvxVnni<AvxVnniInstruction>>(),
+        new ConvolutionDynamic<CellProductNeon>(),
+        new ConvolutionDynamic<CellProductNeonDot>(),
+        new ConvolutionDynamic<CellProductAvx2>(),
+        new ConvolutionDynamic<CellProductAvxVnni<AvxVnniInstruction>>(),
     ];
 }

@@ -7,13 +7,13 @@ namespace EdgeRuntime.Kernels;
 /// they are in the cache. Each panel begins with its outputs' sums of weights.
 /// </summary>
 /// <typeparam name="P">The product.</typeparam>
-internal sealed unsafe class DynamicLinear<P> : Kernel, IDynamicKernel where P : struct, ICellProduct
+internal sealed unsafe class ConvolutionDynamic<P> : Kernel, IDynamicKernel where P : struct, ICellProduct
 {
     private const int MaxGates = 4, RowsTogether = 8;
 
     /// <inheritdoc/>
-    public override KernelDescriptor Descriptor { get; } = new($"linear-s8-dynamic-{P.Name}", "linear-s8-dynamic", P.Requires,
-        $"int8 rows × int8 weights to floats, {MaxGates * P.Units} outputs a panel" + (P.NeedsSmallWeights ? "; weights above -128" : ""));
+    public override KernelDescriptor Descriptor { get; } = new($"conv-s8-dynamic-{P.Name}", "convolution-s8-dynamic", P.Requires,
+        $"int8 rows or windows × int8 weights to floats, {MaxGates * P.Units} outputs a panel" + (P.NeedsSmallWeights ? "; weights above -128" : ""));
 
     /// <summary>Products with int8 weights.</summary>
     public bool SupportsDynamic(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => parameters.WeightBits == 8
