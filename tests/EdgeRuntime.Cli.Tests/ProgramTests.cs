@@ -176,6 +176,7 @@ public sealed class ProgramTests(DemoFolder demo) : IClassFixture<DemoFolder>
         { "edge bench nothing.edge", "there is no file nothing.edge" }, { "edge run {m} {m}", "too much" }, { "edge run {m} --input a=b=c", "c" }, { "edge compress {m}", "--output is missing" },
         { "edge compress {m} -o x.edge --recipe nowhere", "nowhere" }, { "edge compress {m} -o x.edge --recipe int8", "--calibrate" }, { "edge compress {m} -o x.edge --profile pi9", "pi-zero2w" },
         { "edge compress {m} -o nowhere/x.edge", "there is no folder nowhere" }, { "edge train {m} --data {d} --labels {l} -o nowhere/x.edge", "there is no folder nowhere" },
+        { "edge run {m} --input nothing.npy --output nowhere/y.npy", "there is no folder nowhere" },
         { "edge eval {m} --data {d}", "--labels is missing" }, { "edge eval {m} --data {d} --labels {l} --range 5:5", "FIRST:END" }, { "edge eval {m} --data {l} --labels {l}", "multiple" },
         { "edge eval {m} --data {d} --labels {l} --data-layout chw", "nhwc" }, { "edge inspect {d}", "test.npy" },
         { "edged frobnicate", "there is no verb" }, { "edged bench", "MODEL is missing" }, { "edged bench {m} --threads", "needs a value" }, { "edged bench {m} --thread 2", "no option --thread" },

@@ -13,6 +13,9 @@ public sealed class CompressVerb(ModelSource source) : Verb
 {
     private const string DefaultRecipe = "int8";
 
+    private static readonly VerbOption Calibrate =
+        new("--calibrate", "[NAME=]FILE", "representative inputs; a float network is then quantised to int8; one file for each input") { IsRepeatable = true };
+
     /// <inheritdoc/>
     public override string Name => "compress";
 
@@ -26,7 +29,7 @@ public sealed class CompressVerb(ModelSource source) : Verb
     public override IReadOnlyList<VerbOption> Options { get; } =
     [
         new("--output", "FILE", "the packed model to write") { Alias = "-o", IsWritten = true },
-        new("--calibrate", "[NAME=]FILE", "representative inputs; a float network is then quantised to int8; one file for each input") { IsRepeatable = true },
+        Calibrate,
         new("--calibrate-range", "FIRST:END", "samples to calibrate with (all)"),
         new("--train", "FILE", "labelled samples, for recipes that train; without --calibrate some of them calibrate, too"),
         new("--train-labels", "FILE", "their class numbers (.npy, IDX, .csv, .txt)"),
@@ -49,10 +52,10 @@ public sealed class CompressVerb(ModelSource source) : Verb
     {
         string target = call.Required("--output");
         RuntimeProfile? profile = SessionFlags.Profile(call);
-        Recipe? recipe = call.Text("--recipe") is { } wish ? Recipe.Load(wish) : call.Has("--calibrate") ? Recipe.Load(DefaultRecipe) : null;
+        Recipe? recipe = call.Text("--recipe") is { } wish ? Recipe.Load(wish) : call.Has(Calibrate.Name) ? Recipe.Load(DefaultRecipe) : null;
         if (recipe is { NeedsTraining: true } && !call.Has("--train"))
             throw new UsageException($"recipe {recipe.Name} trains the network; give labelled samples with --train FILE and --train-labels FILE");
-        if (recipe is { NeedsCalibration: true } && !call.Has("--calibrate") && !call.Has("--train"))
+        if (recipe is { NeedsCalibration: true } && !call.Has(Calibrate.Name) && !call.Has("--train"))
             throw new UsageException($"recipe {recipe.Name} needs representative inputs; give some with --calibrate FILE");
         using OpenedModel model = source.Open(call.Arguments[0], call);
         Graph graph = model.Graph;
@@ -105,9 +108,9 @@ public sealed class CompressVerb(ModelSource source) : Verb
 
     private static CalibrationData? LoadCalibration(VerbCall call, Graph graph)
     {
-        if (!call.Has("--calibrate")) return null;
+        if (!call.Has(Calibrate.Name)) return null;
         DataDescription description = DataFlags.Describe(call);
-        string?[] files = NamedFiles.Assign(call, "--calibrate", graph.Inputs);
+        string?[] files = NamedFiles.Assign(call, Calibrate, graph.Inputs);
         if (Array.FindIndex(files, f => f is null) is >= 0 and int missing)
             throw new UsageException($"--calibrate: no data for input {graph.Inputs[missing].Name}; give {graph.Inputs[missing].Name}=FILE");
         InputSamples[] samples = [.. files.Select((file, i) =>

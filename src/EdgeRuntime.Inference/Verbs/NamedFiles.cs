@@ -7,18 +7,20 @@ public static class NamedFiles
 {
     /// <summary>The file of each value, null where none was given. A file without name belongs to the only value.</summary>
     /// <exception cref="UsageException">A name is unknown, missing or given twice.</exception>
-    public static string?[] Assign(VerbCall call, string option, IReadOnlyList<ValueInfo> values)
+    /// <exception cref="DirectoryNotFoundException">There is no folder for a file that is to be written.</exception>
+    public static string?[] Assign(VerbCall call, VerbOption option, IReadOnlyList<ValueInfo> values)
     {
         string?[] files = new string?[values.Count];
-        foreach (string text in call.All(option))
+        foreach (string text in call.All(option.Name))
         {
             // Names may hold '=' and files too: the longest name that fits wins.
             int index = values.Count == 1 ? 0 : -1, name = 0;
             for (int i = 0; i < values.Count; i++)
                 if (text.StartsWith(values[i].Name + "=", StringComparison.Ordinal) && values[i].Name.Length + 1 > name) (index, name) = (i, values[i].Name.Length + 1);
-            if (index < 0) throw new UsageException($"{option} '{text}': give NAME=FILE with one of the names {string.Join(", ", values.Select(v => v.Name))}");
-            if (files[index] is not null) throw new UsageException($"{option}: {values[index].Name} is given twice");
+            if (index < 0) throw new UsageException($"{option.Name} '{text}': give NAME=FILE with one of the names {string.Join(", ", values.Select(v => v.Name))}");
+            if (files[index] is not null) throw new UsageException($"{option.Name}: {values[index].Name} is given twice");
             files[index] = text[name..];
+            if (option.IsWritten) AtomicFile.CheckFolder(text[name..]);
         }
         return files;
     }

@@ -9,6 +9,11 @@ public sealed class RunVerb(ModelSource source) : Verb
 {
     private const int TopCount = 5;
 
+    private static readonly VerbOption Input = new("--input", "[NAME=]FILE",
+        "data of an input (.npy, .npz, .bin, IDX), or sound (.wav) where the model says how it is prepared; any number of samples stacked on the first axis; without it: zeros") { IsRepeatable = true };
+
+    private static readonly VerbOption Output = new("--output", "[NAME=]FILE", "where to write an output (.npy)") { IsRepeatable = true, IsWritten = true };
+
     /// <inheritdoc/>
     public override string Name => "run";
 
@@ -21,8 +26,8 @@ public sealed class RunVerb(ModelSource source) : Verb
     /// <inheritdoc/>
     public override IReadOnlyList<VerbOption> Options { get; } =
     [
-        new("--input", "[NAME=]FILE", "data of an input (.npy, .npz, .bin, IDX), or sound (.wav) where the model says how it is prepared; any number of samples stacked on the first axis; without it: zeros") { IsRepeatable = true },
-        new("--output", "[NAME=]FILE", "where to write an output (.npy)") { IsRepeatable = true },
+        Input,
+        Output,
         new("--keep-state", null, "samples are one sequence: the states of recurrent layers last from sample to sample; else each begins anew"),
         .. DataFlags.Options,
         .. SessionFlags.Options,
@@ -33,7 +38,7 @@ public sealed class RunVerb(ModelSource source) : Verb
     public override int Run(VerbCall call)
     {
         using OpenedModel model = source.Open(call.Arguments[0], call);
-        string?[] inputFiles = NamedFiles.Assign(call, "--input", model.Graph.Inputs), outputFiles = NamedFiles.Assign(call, "--output", model.Graph.Outputs);
+        string?[] inputFiles = NamedFiles.Assign(call, Input, model.Graph.Inputs), outputFiles = NamedFiles.Assign(call, Output, model.Graph.Outputs);
         using InferenceSession session = model.NewSession(SessionFlags.Read(call));
         if (call.Has("--keep-state") && session.StateBytes == 0) throw new UsageException("--keep-state: no layer keeps a state; edge compress --stateful makes recurrent layers keep theirs");
         InputSamples?[] inputs = LoadInputs(call, session, inputFiles, out int samples);
