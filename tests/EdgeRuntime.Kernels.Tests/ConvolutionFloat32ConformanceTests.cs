@@ -41,6 +41,8 @@ public sealed unsafe class ConvolutionFloat32ConformanceTests
                 foreach ((int height, int width) in new[] { (1, 1), (3, 3), (2, 4), (3, 5), (5, 6), (3, 8), (3, 15), (7, 21) })
                     yield return Depthwise(height, width, channels, 3, 3, stride, stride, pad: (1, 1, 1, 1));
         yield return Depthwise(9, 9, 20, 3, 3, 2, 2, pad: (0, 0, 1, 1)) with { Batch = 2 };
+        yield return Depthwise(9, 24, 12, 3, 3, 1, 1, pad: (1, 1, 1, 1)) with { Batch = 2 };
+        yield return Depthwise(6, 28, 8, 3, 3, 1, 1);
         yield return Depthwise(12, 11, 16, 5, 5, 1, 1, pad: (2, 2, 2, 2));
         yield return Depthwise(12, 11, 33, 3, 3, 3, 3, pad: (1, 0, 0, 1));
         yield return Depthwise(12, 13, 16, 3, 3, 1, 1, pad: (2, 2, 2, 2)) with { DilationX = 2, DilationY = 2 };

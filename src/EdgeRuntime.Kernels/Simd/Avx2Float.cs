@@ -53,7 +53,13 @@ internal readonly unsafe struct Avx2Float : IFloatVector<Vector256<float>>
 
     /// <summary>VMAXPS and VMINPS return their second operand when one is NaN, so the value stands second.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Clamp(Vector256<float> v, Vector256<float> low, Vector256<float> high) => Avx.Min(high, Avx.Max(low, v));
+    public static Vector256<float> AtLeast(Vector256<float> v, Vector256<float> low) => Avx.Max(low, v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> AtMost(Vector256<float> v, Vector256<float> high) => Avx.Min(high, v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Clamp(Vector256<float> v, Vector256<float> low, Vector256<float> high) => AtMost(AtLeast(v, low), high);
 
     /// <summary>VMAXPS gives b where either is NaN, so a NaN in a is put back.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

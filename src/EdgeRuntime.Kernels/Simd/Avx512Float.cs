@@ -54,7 +54,13 @@ internal readonly unsafe struct Avx512Float : IFloatVector<Vector512<float>>
 
     /// <summary>VMAXPS and VMINPS return their second operand when one is NaN, so the value stands second.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Clamp(Vector512<float> v, Vector512<float> low, Vector512<float> high) => Avx512F.Min(high, Avx512F.Max(low, v));
+    public static Vector512<float> AtLeast(Vector512<float> v, Vector512<float> low) => Avx512F.Max(low, v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> AtMost(Vector512<float> v, Vector512<float> high) => Avx512F.Min(high, v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Clamp(Vector512<float> v, Vector512<float> low, Vector512<float> high) => AtMost(AtLeast(v, low), high);
 
     /// <summary>VMAXPS gives b where either is NaN, so a NaN in a is put back.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -46,7 +46,13 @@ internal unsafe interface IFloatVector<V> where V : unmanaged
     /// <summary>a / b.</summary>
     static abstract V Div(V a, V b);
 
-    /// <summary>min(max(v, low), high) with low, high not NaN; a NaN in <paramref name="v"/> stays NaN.</summary>
+    /// <summary>max(v, low) with low not NaN; a NaN in <paramref name="v"/> stays NaN.</summary>
+    static abstract V AtLeast(V v, V low);
+
+    /// <summary>min(v, high) with high not NaN; a NaN in <paramref name="v"/> stays NaN.</summary>
+    static abstract V AtMost(V v, V high);
+
+    /// <summary><see cref="AtMost"/> of <see cref="AtLeast"/>.</summary>
     static abstract V Clamp(V v, V low, V high);
 
     /// <summary>The larger one; NaN where either is NaN.</summary>

@@ -58,7 +58,13 @@ internal readonly unsafe struct NeonFloat : IFloatVector<Vector128<float>>
 
     /// <summary>FMAX and FMIN give NaN where an operand is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Clamp(Vector128<float> v, Vector128<float> low, Vector128<float> high) => AdvSimd.Min(AdvSimd.Max(v, low), high);
+    public static Vector128<float> AtLeast(Vector128<float> v, Vector128<float> low) => AdvSimd.Max(v, low);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> AtMost(Vector128<float> v, Vector128<float> high) => AdvSimd.Min(v, high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Clamp(Vector128<float> v, Vector128<float> low, Vector128<float> high) => AtMost(AtLeast(v, low), high);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Max(Vector128<float> a, Vector128<float> b) => AdvSimd.Max(a, b);

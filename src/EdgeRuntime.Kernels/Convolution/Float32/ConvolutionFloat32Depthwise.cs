@@ -4,14 +4,14 @@ namespace EdgeRuntime.Kernels;
 
 /// <summary>
 /// Depthwise convolutions of any window, one output per channel, vectors over channels. Outputs are computed in tiles of
-/// neighbours of a row, up to eight with 3×3 windows and four with others; nothing is copied where windows leave the image. Where the channels are
+/// neighbours of a row, up to eight with 3×3 windows and four with others, or with many registers and 3×3 windows in bands of up to four rows; nothing is copied where windows leave the image. Where the channels are
 /// no multiple of a vector the last block overlaps the one before and computes the same values again.
 /// </summary>
 /// <typeparam name="S">The instruction set.</typeparam>
 /// <typeparam name="V">Its register.</typeparam>
 internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFloat32Kernel where S : struct, IFloatVector<V> where V : unmanaged
 {
-    private const int ChunkOutputs = 64;
+    private const int ChunkOutputs = 64, PieceOutputs = 23;
 
     /// <summary>Cycles of one multiply-add of a vector, loads included.</summary>
     private protected abstract double CyclesPerTap { get; }
@@ -46,7 +46,7 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
     /// <inheritdoc/>
     public override long ScratchBytes(in ConvolutionShape shape, int workers) => 0;
 
-    /// <summary>One portion is up to 64 outputs of a row.</summary>
+    /// <summary>One portion is up to 64 outputs of a row, or a row of a band.</summary>
     public override int Portions(in ConvolutionShape shape, int stage)
     {
         ConvolutionShape s = shape.Canonical();
@@ -64,6 +64,7 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
             RowStep = (nint)s.DilationY * s.Width * s.Channels,
             ColumnStep = (nint)s.DilationX * s.Channels,
             CornerStep = (nint)s.StrideX * s.Channels,
+            OutputPitch = (nint)s.OutWidth * s.Channels,
             KernelHeight = s.KernelHeight,
             KernelWidth = s.KernelWidth,
             DilationX = s.DilationX,
@@ -72,6 +73,11 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
             Min = call.Min,
             Max = call.Max,
         };
+        if (HasBands(s))
+        {
+            RunBands(ref task, call, s, first, end);
+            return;
+        }
         bool is3x3 = Is3x3(s);
         int chunks = Chunks(s), outWidth = s.OutWidth, outHeight = s.OutHeight, span = (s.KernelWidth - 1) * s.DilationX + 1;
         int firstInside = (s.PadLeft + s.StrideX - 1) / s.StrideX, endInside = s.Width + s.PadLeft < span ? 0 : (s.Width + s.PadLeft - span) / s.StrideX + 1;
@@ -92,6 +98,48 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
                 int inside = x < firstInside ? 0 : Math.Min(stop, endInside) - x;
                 count = is3x3 ? Run3x3(ref task, stop - x, inside) : RunAny(ref task, stop - x, inside);
             }
+        }
+    }
+
+    /// <summary>
+    /// Rows first to end of all images, in bands: as few as possible, of sizes that differ by one at most. Each is made in pieces that stay in the first-level cache while all channels pass;
+    /// a piece has two columns, or more, three by three if it can be.
+    /// </summary>
+    private static void RunBands(ref DepthwiseFloat32Tile<S, V>.Task task, in ConvolutionFloat32Call call, in ConvolutionShape s, int first, int end)
+    {
+        for (int row = first, rows; row < end; row += rows)
+        {
+            (int n, int y) = Math.DivRem(row, s.OutHeight);
+            int left = Math.Min(end - row, s.OutHeight - y), bands = (left + 3) / 4;
+            rows = (left + bands - 1) / bands;
+            int top = y * s.StrideY - s.PadTop, edge = (top < 0 ? 1 : 0) + (top + (rows - 1) * s.StrideY + 2 >= s.Height ? 2 : 0);
+            float* line = call.Input + ((nint)n * s.Height + top) * s.Width * s.Channels, output = call.Output + (nint)row * task.OutputPitch;
+            for (int x = 0; x < s.OutWidth; x += task.Tiles)
+            {
+                task.Tiles = Math.Min(PieceOutputs, s.OutWidth - x);
+                if (x + task.Tiles == s.OutWidth - 1) task.Tiles -= 3;
+                task.X = x * s.StrideX - s.PadLeft;
+                task.Corner = line + (nint)task.X * s.Channels;
+                task.Output = output + (nint)x * s.Channels;
+                switch (edge)
+                {
+                    case 0: RunBand<N0>(task, rows); break;
+                    case 1: RunBand<N1>(task, rows); break;
+                    case 2: RunBand<N2>(task, rows); break;
+                    default: RunBand<N3>(task, rows); break;
+                }
+            }
+        }
+    }
+
+    private static void RunBand<TEdge>(in DepthwiseFloat32Tile<S, V>.Task t, int rows) where TEdge : struct, ICount
+    {
+        switch (rows)
+        {
+            case 1: DepthwiseFloat32Band<S, V>.Run<N1, TEdge>(t); break;
+            case 2: DepthwiseFloat32Band<S, V>.Run<N2, TEdge>(t); break;
+            case 3: DepthwiseFloat32Band<S, V>.Run<N3, TEdge>(t); break;
+            default: DepthwiseFloat32Band<S, V>.Run<N4, TEdge>(t); break;
         }
     }
 
@@ -160,7 +208,11 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
     private static bool Is3x3(in ConvolutionShape s) =>
         s.KernelHeight == 3 && s.KernelWidth == 3 && s.StrideX <= 2 && s.DilationX == 1 && s.DilationY == 1;
 
+    /// <summary>Whether <see cref="DepthwiseFloat32Band{S, V}"/> takes the layer: at most one column and row of padding at each side, whose windows see some of the image.</summary>
+    private static bool HasBands(in ConvolutionShape s) => S.Registers > 16 && Is3x3(s) && s.StrideX == 1 && s.StrideY == 1 && s.OutWidth > 1 &&
+        s.PadTop <= 1 && s.PadLeft <= 1 && s.PadBottom <= 1 && s.PadRight <= 1;
+
     private static int Blocks(in ConvolutionShape s) => (s.Channels + S.Lanes - 1) / S.Lanes;
 
-    private static int Chunks(in ConvolutionShape s) => (s.OutWidth + ChunkOutputs - 1) / ChunkOutputs;
+    private static int Chunks(in ConvolutionShape s) => HasBands(s) ? 1 : (s.OutWidth + ChunkOutputs - 1) / ChunkOutputs;
 }

@@ -28,6 +28,9 @@ internal static unsafe class DepthwiseFloat32Tile<S, V> where S : struct, IFloat
         /// <summary>Distance between window rows and between window columns, dilation included, and between neighbouring outputs' corners.</summary>
         public nint RowStep, ColumnStep, CornerStep;
 
+        /// <summary>Distance between output rows.</summary>
+        public nint OutputPitch;
+
         /// <summary>The window, and its rows that lie in the image.</summary>
         public int KernelHeight, KernelWidth, FirstRow, EndRow;
 
@@ -46,7 +49,7 @@ internal static unsafe class DepthwiseFloat32Tile<S, V> where S : struct, IFloat
     public static void Run3x3<TOutputs, TEdge>(in Task t) where TOutputs : struct, ICount where TEdge : struct, ICount
     {
         V low = S.Create(t.Min), high = S.Create(t.Max);
-        nint channels = t.Channels, step = channels * sizeof(float), step2 = 2 * step, step3 = 3 * step;
+        nint channels = t.Channels;
         int outputs = TOutputs.Value, columns = outputs + 2 - TEdge.Value / 2;
         float* corner = t.Corner, output = t.Output;
         for (int tile = t.Tiles; tile > 0; tile--, corner += outputs * channels, output += outputs * channels)
@@ -59,11 +62,6 @@ internal static unsafe class DepthwiseFloat32Tile<S, V> where S : struct, IFloat
                 float* line = corner + t.FirstRow * t.RowStep + c, w = block + (3 * t.FirstRow + 1) * S.Lanes;
                 for (int row = t.EndRow - t.FirstRow; row > 0; row--, line += t.RowStep, w += 3 * S.Lanes)
                 {
-                    if (S.Registers > 16)
-                    {
-                        Row3<TOutputs, TEdge>(w, (byte*)line, step, step2, step3, ref y0, ref y1, ref y2, ref y3, ref y4, ref y5, ref y6, ref y7);
-                        continue;
-                    }
                     V w0 = S.Load(w), w1 = S.Load(w + S.Lanes), w2 = S.Load(w + 2 * S.Lanes), v;
                     float* x = line;
                     if (TEdge.Value % 2 == 0) y0 = S.Fma(S.Load(x), w0, y0);
@@ -84,45 +82,6 @@ internal static unsafe class DepthwiseFloat32Tile<S, V> where S : struct, IFloat
                 Store<TOutputs>(output + c, channels, low, high, y0, y1, y2, y3, y4, y5, y6, y7);
             }
         }
-    }
-
-    /// <summary>A row of the window: all columns are loaded, then each weight is multiplied for all outputs. Steps are bytes of one, two and three columns.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Row3<TOutputs, TEdge>(float* w, byte* x, nint step, nint step2, nint step3, ref V y0, ref V y1, ref V y2, ref V y3, ref V y4, ref V y5, ref V y6, ref V y7)
-        where TOutputs : struct, ICount where TEdge : struct, ICount
-    {
-        int outputs = TOutputs.Value, columns = outputs + 2 - TEdge.Value / 2;
-        byte* second = x + step3, third = second + step3;
-        V w0 = S.Load(w), w1 = S.Load(w + S.Lanes), w2 = S.Load(w + 2 * S.Lanes);
-        V v0 = TEdge.Value % 2 == 0 ? S.Load((float*)x) : default, v1 = S.Load((float*)(x + step));
-        V v2 = columns > 2 ? S.Load((float*)(x + step2)) : default, v3 = columns > 3 ? S.Load((float*)second) : default;
-        V v4 = columns > 4 ? S.Load((float*)(second + step)) : default, v5 = columns > 5 ? S.Load((float*)(second + step2)) : default;
-        V v6 = columns > 6 ? S.Load((float*)third) : default, v7 = columns > 7 ? S.Load((float*)(third + step)) : default;
-        V v8 = columns > 8 ? S.Load((float*)(third + step2)) : default, v9 = columns > 9 ? S.Load((float*)(third + step3)) : default;
-        if (TEdge.Value % 2 == 0) y0 = S.Fma(v0, w0, y0);
-        if (outputs > 1) y1 = S.Fma(v1, w0, y1);
-        if (outputs > 2) y2 = S.Fma(v2, w0, y2);
-        if (outputs > 3) y3 = S.Fma(v3, w0, y3);
-        if (outputs > 4) y4 = S.Fma(v4, w0, y4);
-        if (outputs > 5) y5 = S.Fma(v5, w0, y5);
-        if (outputs > 6) y6 = S.Fma(v6, w0, y6);
-        if (outputs > 7) y7 = S.Fma(v7, w0, y7);
-        y0 = S.Fma(v1, w1, y0);
-        if (outputs > 1) y1 = S.Fma(v2, w1, y1);
-        if (outputs > 2) y2 = S.Fma(v3, w1, y2);
-        if (outputs > 3) y3 = S.Fma(v4, w1, y3);
-        if (outputs > 4) y4 = S.Fma(v5, w1, y4);
-        if (outputs > 5) y5 = S.Fma(v6, w1, y5);
-        if (outputs > 6) y6 = S.Fma(v7, w1, y6);
-        if (outputs > 7) y7 = S.Fma(v8, w1, y7);
-        if (columns > 2) y0 = S.Fma(v2, w2, y0);
-        if (outputs > 1 && columns > 3) y1 = S.Fma(v3, w2, y1);
-        if (outputs > 2 && columns > 4) y2 = S.Fma(v4, w2, y2);
-        if (outputs > 3 && columns > 5) y3 = S.Fma(v5, w2, y3);
-        if (outputs > 4 && columns > 6) y4 = S.Fma(v6, w2, y4);
-        if (outputs > 5 && columns > 7) y5 = S.Fma(v7, w2, y5);
-        if (outputs > 6 && columns > 8) y6 = S.Fma(v8, w2, y6);
-        if (outputs > 7 && columns > 9) y7 = S.Fma(v9, w2, y7);
     }
 
     /// <summary>As <see cref="Run3x3"/>, stride 2.</summary>
@@ -173,7 +132,7 @@ internal static unsafe class DepthwiseFloat32Tile<S, V> where S : struct, IFloat
         }
     }
 
-    /// <summary>As <see cref="Row3"/>, stride 2.</summary>
+    /// <summary>A row of the window: all columns are loaded, then each weight is multiplied for all outputs. Steps are bytes of one, two and three columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Row3Stride2<TOutputs, TEdge>(float* w, byte* first, nint step, nint step2, nint step3, ref V y0, ref V y1, ref V y2, ref V y3, ref V y4, ref V y5, ref V y6, ref V y7)
         where TOutputs : struct, ICount where TEdge : struct, ICount
