@@ -103,7 +103,7 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
 
     /// <summary>
     /// Rows first to end of all images, in bands: as few as possible, of sizes that differ by one at most. Each is made in pieces that stay in the first-level cache while all channels pass;
-    /// a piece has two columns, or more, three by three if it can be.
+    /// a piece has two columns, or more, so many that whole turns of a band are left after the first ones, if it can be.
     /// </summary>
     private static void RunBands(ref DepthwiseFloat32Tile<S, V>.Task task, in ConvolutionFloat32Call call, in ConvolutionShape s, int first, int end)
     {
@@ -116,7 +116,7 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
             float* line = call.Input + ((nint)n * s.Height + top) * s.Width * s.Channels, output = call.Output + (nint)row * task.OutputPitch;
             for (int x = 0; x < s.OutWidth; x += task.Tiles)
             {
-                task.Tiles = Math.Min(PieceOutputs, s.OutWidth - x);
+                task.Tiles = Math.Min(PieceOutputs / s.StrideX, s.OutWidth - x);
                 if (x + task.Tiles == s.OutWidth - 1) task.Tiles -= 3;
                 task.X = x * s.StrideX - s.PadLeft;
                 task.Corner = line + (nint)task.X * s.Channels;
@@ -134,12 +134,16 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
 
     private static void RunBand<TEdge>(in DepthwiseFloat32Tile<S, V>.Task t, int rows) where TEdge : struct, ICount
     {
-        switch (rows)
+        switch (4 * (t.StrideX - 1) + rows)
         {
             case 1: DepthwiseFloat32Band<S, V>.Run<N1, TEdge>(t); break;
             case 2: DepthwiseFloat32Band<S, V>.Run<N2, TEdge>(t); break;
             case 3: DepthwiseFloat32Band<S, V>.Run<N3, TEdge>(t); break;
-            default: DepthwiseFloat32Band<S, V>.Run<N4, TEdge>(t); break;
+            case 4: DepthwiseFloat32Band<S, V>.Run<N4, TEdge>(t); break;
+            case 5: DepthwiseFloat32BandStride2<S, V>.Run<N1, TEdge>(t); break;
+            case 6: DepthwiseFloat32BandStride2<S, V>.Run<N2, TEdge>(t); break;
+            case 7: DepthwiseFloat32BandStride2<S, V>.Run<N3, TEdge>(t); break;
+            default: DepthwiseFloat32BandStride2<S, V>.Run<N4, TEdge>(t); break;
         }
     }
 
@@ -209,7 +213,7 @@ internal abstract unsafe class ConvolutionFloat32Depthwise<S, V> : ConvolutionFl
         s.KernelHeight == 3 && s.KernelWidth == 3 && s.StrideX <= 2 && s.DilationX == 1 && s.DilationY == 1;
 
     /// <summary>Whether <see cref="DepthwiseFloat32Band{S, V}"/> takes the layer: at most one column and row of padding at each side, whose windows see some of the image.</summary>
-    private static bool HasBands(in ConvolutionShape s) => S.Registers > 16 && Is3x3(s) && s.StrideX == 1 && s.StrideY == 1 && s.OutWidth > 1 &&
+    private static bool HasBands(in ConvolutionShape s) => S.Registers > 16 && Is3x3(s) && s.StrideY == s.StrideX && s.OutWidth > 1 &&
         s.PadTop <= 1 && s.PadLeft <= 1 && s.PadBottom <= 1 && s.PadRight <= 1;
 
     private static int Blocks(in ConvolutionShape s) => (s.Channels + S.Lanes - 1) / S.Lanes;

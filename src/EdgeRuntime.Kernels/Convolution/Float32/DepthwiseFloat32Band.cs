@@ -196,7 +196,7 @@ internal static unsafe class DepthwiseFloat32Band<S, V> where S : struct, IFloat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Clamp<TRows>(V low, V high, ref V y0, ref V y1, ref V y2, ref V y3) where TRows : struct, ICount
+    public static void Clamp<TRows>(V low, V high, ref V y0, ref V y1, ref V y2, ref V y3) where TRows : struct, ICount
     {
         y0 = S.AtLeast(y0, low);
         if (TRows.Value > 1) y1 = S.AtLeast(y1, low);
@@ -209,7 +209,7 @@ internal static unsafe class DepthwiseFloat32Band<S, V> where S : struct, IFloat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<TRows>(ref byte* y, nint step, nint line, nint line2, nint line3, V y0, V y1, V y2, V y3) where TRows : struct, ICount
+    public static void Store<TRows>(ref byte* y, nint step, nint line, nint line2, nint line3, V y0, V y1, V y2, V y3) where TRows : struct, ICount
     {
         S.Store((float*)y, y0);
         if (TRows.Value > 1) S.Store((float*)(y + line), y1);

@@ -89,7 +89,7 @@ internal static unsafe class DepthwiseFloat32Tile<S, V> where S : struct, IFloat
     public static void Run3x3Stride2<TOutputs, TEdge>(in Task t) where TOutputs : struct, ICount where TEdge : struct, ICount
     {
         V low = S.Create(t.Min), high = S.Create(t.Max);
-        nint channels = t.Channels, step = channels * sizeof(float);
+        nint channels = t.Channels;
         int outputs = TOutputs.Value, columns = 2 * outputs + 1 - TEdge.Value / 2;
         float* corner = t.Corner, output = t.Output;
         for (int tile = t.Tiles; tile > 0; tile--, corner += 2 * outputs * channels, output += outputs * channels)
@@ -102,11 +102,6 @@ internal static unsafe class DepthwiseFloat32Tile<S, V> where S : struct, IFloat
                 float* line = corner + t.FirstRow * t.RowStep + c, w = block + (3 * t.FirstRow + 1) * S.Lanes;
                 for (int row = t.EndRow - t.FirstRow; row > 0; row--, line += t.RowStep, w += 3 * S.Lanes)
                 {
-                    if (S.Registers > 16)
-                    {
-                        Row3Stride2<TOutputs, TEdge>(w, (byte*)line, step, 2 * step, 3 * step, ref y0, ref y1, ref y2, ref y3, ref y4, ref y5, ref y6, ref y7);
-                        continue;
-                    }
                     V w0 = S.Load(w), w1 = S.Load(w + S.Lanes), w2 = S.Load(w + 2 * S.Lanes), v;
                     float* x = line;
                     if (TEdge.Value % 2 == 0) y0 = S.Fma(S.Load(x), w0, y0);
@@ -130,49 +125,6 @@ internal static unsafe class DepthwiseFloat32Tile<S, V> where S : struct, IFloat
                 Store<TOutputs>(output + c, channels, low, high, y0, y1, y2, y3, y4, y5, y6, y7);
             }
         }
-    }
-
-    /// <summary>A row of the window: all columns are loaded, then each weight is multiplied for all outputs. Steps are bytes of one, two and three columns.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Row3Stride2<TOutputs, TEdge>(float* w, byte* first, nint step, nint step2, nint step3, ref V y0, ref V y1, ref V y2, ref V y3, ref V y4, ref V y5, ref V y6, ref V y7)
-        where TOutputs : struct, ICount where TEdge : struct, ICount
-    {
-        int outputs = TOutputs.Value, columns = 2 * outputs + 1 - TEdge.Value / 2;
-        byte* second = first + step3, third = second + step3, fourth = third + step3, fifth = fourth + step3, sixth = fifth + step3;
-        V w0 = S.Load(w), w1 = S.Load(w + S.Lanes), w2 = S.Load(w + 2 * S.Lanes);
-        V v0 = TEdge.Value % 2 == 0 ? S.Load((float*)first) : default, v1 = S.Load((float*)(first + step));
-        V v2 = columns > 2 ? S.Load((float*)(first + step2)) : default, v3 = columns > 3 ? S.Load((float*)second) : default;
-        V v4 = columns > 4 ? S.Load((float*)(second + step)) : default, v5 = columns > 5 ? S.Load((float*)(second + step2)) : default;
-        V v6 = columns > 6 ? S.Load((float*)third) : default, v7 = columns > 7 ? S.Load((float*)(third + step)) : default;
-        V v8 = columns > 8 ? S.Load((float*)(third + step2)) : default, v9 = columns > 9 ? S.Load((float*)fourth) : default;
-        V v10 = columns > 10 ? S.Load((float*)(fourth + step)) : default, v11 = columns > 11 ? S.Load((float*)(fourth + step2)) : default;
-        V v12 = columns > 12 ? S.Load((float*)fifth) : default, v13 = columns > 13 ? S.Load((float*)(fifth + step)) : default;
-        V v14 = columns > 14 ? S.Load((float*)(fifth + step2)) : default, v15 = columns > 15 ? S.Load((float*)sixth) : default;
-        V v16 = columns > 16 ? S.Load((float*)(sixth + step)) : default;
-        if (TEdge.Value % 2 == 0) y0 = S.Fma(v0, w0, y0);
-        if (outputs > 1) y1 = S.Fma(v2, w0, y1);
-        if (outputs > 2) y2 = S.Fma(v4, w0, y2);
-        if (outputs > 3) y3 = S.Fma(v6, w0, y3);
-        if (outputs > 4) y4 = S.Fma(v8, w0, y4);
-        if (outputs > 5) y5 = S.Fma(v10, w0, y5);
-        if (outputs > 6) y6 = S.Fma(v12, w0, y6);
-        if (outputs > 7) y7 = S.Fma(v14, w0, y7);
-        y0 = S.Fma(v1, w1, y0);
-        if (outputs > 1) y1 = S.Fma(v3, w1, y1);
-        if (outputs > 2) y2 = S.Fma(v5, w1, y2);
-        if (outputs > 3) y3 = S.Fma(v7, w1, y3);
-        if (outputs > 4) y4 = S.Fma(v9, w1, y4);
-        if (outputs > 5) y5 = S.Fma(v11, w1, y5);
-        if (outputs > 6) y6 = S.Fma(v13, w1, y6);
-        if (outputs > 7) y7 = S.Fma(v15, w1, y7);
-        if (columns > 2) y0 = S.Fma(v2, w2, y0);
-        if (outputs > 1 && columns > 4) y1 = S.Fma(v4, w2, y1);
-        if (outputs > 2 && columns > 6) y2 = S.Fma(v6, w2, y2);
-        if (outputs > 3 && columns > 8) y3 = S.Fma(v8, w2, y3);
-        if (outputs > 4 && columns > 10) y4 = S.Fma(v10, w2, y4);
-        if (outputs > 5 && columns > 12) y5 = S.Fma(v12, w2, y5);
-        if (outputs > 6 && columns > 14) y6 = S.Fma(v14, w2, y6);
-        if (outputs > 7 && columns > 16) y7 = S.Fma(v16, w2, y7);
     }
 
     /// <summary>Any window; up to 4 outputs; with TEdge 1 every column is tested for being in the image.</summary>
