@@ -18,17 +18,15 @@ internal static unsafe class TransposeAvx2
         if (rows == 3) Interleave(x + first, x + columns + first, x + 2L * columns + first, y + 3L * first, end - first);
         else if (columns == 3 && end - first == 3) Separate(x, y, y + rows, y + 2L * rows, rows);
         else if (rows == 1 || columns == 1) Copy((byte*)x, (byte*)y, sizeof(uint), rows, first, end);
+        else if (rows < 8 || end - first < 8) Rest(x, y, rows, columns, first, end);
         else
-        {
-            int c = first;
-            for (; c + 8 <= end; c += 8)
-            {
-                int r = 0;
-                for (; r + 8 <= rows; r += 8) Block((float*)x + (long)r * columns + c, (float*)y + (long)c * rows + r, columns, rows);
-                Rest(x, y, rows, columns, c, c + 8, r);
-            }
-            Rest(x, y, rows, columns, c, end, 0);
-        }
+            // The last blocks end with the last row and column, and do again what the ones before did.
+            for (int c = first; c < end; c += 8)
+                for (int r = 0, column = Math.Min(c, end - 8); r < rows; r += 8)
+                {
+                    int row = Math.Min(r, rows - 8);
+                    Block((float*)x + (long)row * columns + column, (float*)y + (long)column * rows + row, columns, rows);
+                }
     }
 
     /// <summary>Elements of 1 byte, columns [<paramref name="first"/>, <paramref name="end"/>).</summary>
@@ -37,17 +35,14 @@ internal static unsafe class TransposeAvx2
         if (rows == 3) Interleave(x + first, x + columns + first, x + 2L * columns + first, y + 3L * first, end - first);
         else if (columns == 3 && end - first == 3) Separate(x, y, y + rows, y + 2L * rows, rows);
         else if (rows == 1 || columns == 1) Copy(x, y, 1, rows, first, end);
+        else if (rows < 8 || end - first < 8) Rest(x, y, rows, columns, first, end);
         else
-        {
-            int c = first;
-            for (; c + 8 <= end; c += 8)
-            {
-                int r = 0;
-                for (; r + 8 <= rows; r += 8) Block(x + (long)r * columns + c, y + (long)c * rows + r, columns, rows);
-                Rest(x, y, rows, columns, c, c + 8, r);
-            }
-            Rest(x, y, rows, columns, c, end, 0);
-        }
+            for (int c = first; c < end; c += 8)
+                for (int r = 0, column = Math.Min(c, end - 8); r < rows; r += 8)
+                {
+                    int row = Math.Min(r, rows - 8);
+                    Block(x + (long)row * columns + column, y + (long)column * rows + row, columns, rows);
+                }
     }
 
     private static void Copy(byte* x, byte* y, int bytes, int rows, int first, int end)
@@ -56,10 +51,10 @@ internal static unsafe class TransposeAvx2
         Buffer.MemoryCopy(x + from, y + from, (long)(end - first) * rows * bytes, (long)(end - first) * rows * bytes);
     }
 
-    private static void Rest<T>(T* x, T* y, int rows, int columns, int first, int end, int firstRow) where T : unmanaged
+    private static void Rest<T>(T* x, T* y, int rows, int columns, int first, int end) where T : unmanaged
     {
         for (int c = first; c < end; c++)
-            for (int r = firstRow; r < rows; r++) y[(long)c * rows + r] = x[(long)r * columns + c];
+            for (int r = 0; r < rows; r++) y[(long)c * rows + r] = x[(long)r * columns + c];
     }
 
     /// <summary>Pixel (8j + p) / 3 stands at lane p of output j, from plane (8j + p) mod 3.</summary>
@@ -100,6 +95,16 @@ internal static unsafe class TransposeAvx2
     private static void Interleave(byte* a, byte* b, byte* c, byte* y, int count)
     {
         ref byte index = ref MemoryMarshal.GetReference(InterleaveIndices);
+        Vector256<byte> i0 = Twice(ref index, 0), i1 = Twice(ref index, 16), i2 = Twice(ref index, 32), i3 = Twice(ref index, 48), i4 = Twice(ref index, 64);
+        Vector256<byte> i5 = Twice(ref index, 80), i6 = Twice(ref index, 96), i7 = Twice(ref index, 112), i8 = Twice(ref index, 128);
+        for (; count >= 32; count -= 32, a += 32, b += 32, c += 32, y += 96)
+        {
+            Vector256<byte> u = Avx.LoadVector256(a), v = Avx.LoadVector256(b), w = Avx.LoadVector256(c);
+            Vector256<byte> first = Pick(u, v, w, i0, i1, i2), second = Pick(u, v, w, i3, i4, i5), third = Pick(u, v, w, i6, i7, i8);
+            Avx.Store(y, Avx2.Permute2x128(first, second, 0x20));
+            Avx.Store(y + 32, Avx2.Permute2x128(third, first, 0x30));
+            Avx.Store(y + 64, Avx2.Permute2x128(second, third, 0x31));
+        }
         for (; count >= 16; count -= 16, a += 16, b += 16, c += 16, y += 48)
             for (nuint j = 0; j < 3; j++) Sse2.Store(y + 16 * j, Pick(Sse2.LoadVector128(a), Sse2.LoadVector128(b), Sse2.LoadVector128(c), ref index, 48 * j));
         for (; count > 0; count--, y += 3) (y[0], y[1], y[2]) = (*a++, *b++, *c++);
@@ -123,6 +128,16 @@ internal static unsafe class TransposeAvx2
     private static Vector128<byte> Pick(Vector128<byte> u, Vector128<byte> v, Vector128<byte> w, ref byte indices, nuint at) => Sse2.Or(
         Ssse3.Shuffle(u, Vector128.LoadUnsafe(ref indices, at)),
         Sse2.Or(Ssse3.Shuffle(v, Vector128.LoadUnsafe(ref indices, at + 16)), Ssse3.Shuffle(w, Vector128.LoadUnsafe(ref indices, at + 32))));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<byte> Pick(Vector256<byte> u, Vector256<byte> v, Vector256<byte> w, Vector256<byte> fromU, Vector256<byte> fromV, Vector256<byte> fromW) =>
+        Avx2.Or(Avx2.Shuffle(u, fromU), Avx2.Or(Avx2.Shuffle(v, fromV), Avx2.Shuffle(w, fromW)));
+
+    private static Vector256<byte> Twice(ref byte indices, nuint at)
+    {
+        Vector128<byte> half = Vector128.LoadUnsafe(ref indices, at);
+        return Vector256.Create(half, half);
+    }
 
     /// <summary>For output vector j and plane k: (16j + p) / 3 where (16j + p) mod 3 = k.</summary>
     private static ReadOnlySpan<byte> InterleaveIndices =>
