@@ -10,7 +10,8 @@ public sealed class RunVerb(ModelSource source) : Verb
     private const int TopCount = 5;
 
     private static readonly VerbOption Input = new("--input", "[NAME=]FILE",
-        "data of an input (.npy, .npz, .bin, IDX), or sound (.wav) where the model says how it is prepared; any number of samples stacked on the first axis; without it: zeros") { IsRepeatable = true };
+        "data of an input (.npy, .npz, .bin, IDX), or sound (.wav) where the model says how it is prepared; any number of samples stacked on the first axis; without it: zeros")
+    { IsRepeatable = true };
 
     private static readonly VerbOption Output = new("--output", "[NAME=]FILE", "where to write an output (.npy)") { IsRepeatable = true, IsWritten = true };
 
