@@ -14,7 +14,7 @@ public static class ConvolutionInt8Kernels
         new ConvolutionInt8SignsNeon(),
         new ConvolutionInt8NeonDepthwise(),
         new ConvolutionInt8NeonDotDepthwise(),
-        new ConvolutionInt8FusedGemm<Int8DotAvx2>(),
+        new ConvolutionInt8FusedGemm(),
         new ConvolutionInt8SignsAvx2(),
         new ConvolutionInt8Gemm<Int8DotAvxVnni<AvxVnniInstruction>, Vector256<int>>(),
         new ConvolutionInt8Gemm<Int8DotAvx512, Vector512<int>>(),

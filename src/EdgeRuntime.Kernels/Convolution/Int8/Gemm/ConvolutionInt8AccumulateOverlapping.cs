@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// The inner loop of <see cref="ConvolutionInt8FusedGemm{TDot}"/> for first layers of images: one vector of output channels, windows of 3 columns × 3 channels at
+/// The inner loop of <see cref="ConvolutionInt8FusedGemm"/> for first layers of images: one vector of output channels, windows of 3 columns × 3 channels at
 /// stride 2. A row of a window is 5 pairs of elements, and the next position's begins 3 pairs later: what two windows share is loaded once, and the row's weights
 /// stay in registers.
 /// </summary>

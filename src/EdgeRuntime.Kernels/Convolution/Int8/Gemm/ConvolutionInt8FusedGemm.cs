@@ -4,16 +4,12 @@ using System.Runtime.Intrinsics;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// <see cref="ConvolutionInt8Gemm{TDot, TVector}"/> on 256 bits that requantises sums while they are in registers, in floats. That their
+/// <see cref="ConvolutionInt8Gemm{TDot, TVector}"/> on AVX2 that requantises sums while they are in registers, in floats. That their
 /// rounding is that of the integers is proved for each channel when weights are packed (<see cref="ExactFloatScale"/>); panels with a channel
 /// for which it is not, or that end within a vector, run as there.
 /// </summary>
-/// <typeparam name="TDot">The multiplication.</typeparam>
-public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<TDot, Vector256<int>> where TDot : struct, IInt8Dot<Vector256<int>>
+public sealed unsafe class ConvolutionInt8FusedGemm : ConvolutionInt8Gemm<Int8DotAvx2, Vector256<int>>
 {
-    // Bytes have no room for a factor.
-    private static int LargestFactor => TDot.Step == 2 ? ExactFloatScale.LargestFactor : 1;
-
     /// <summary>As the general kernel, with what was measured on a Zen 3 core for requantisation and tiles, as most panels are.</summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => EstimateCycles(shape, 3, 34);
 
@@ -28,7 +24,7 @@ public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<
             {
                 (int first, int count) = plan.PanelColumns(panel);
                 if (first + count > plan.Shape.OutPerGroup) continue;
-                if (ExactFloatScale.TryFind(parameters, group * plan.Shape.OutPerGroup + first, weights, LargestFactor, scales.AsSpan(0, count)))
+                if (ExactFloatScale.TryFind(parameters, group * plan.Shape.OutPerGroup + first, weights, ExactFloatScale.LargestFactor, scales.AsSpan(0, count)))
                     Scale(plan, scales.AsSpan(0, count), group, first, destination);
             }
     }
@@ -42,7 +38,7 @@ public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<
         for (int c = 0; c < scales.Length; c++)
         {
             bias[c] *= scales[c].Factor;
-            multipliers[c] = -(TDot.IsDoubled ? scales[c].Scale / 2 : scales[c].Scale);
+            multipliers[c] = -scales[c].Scale / 2; // Weights are doubled.
             for (int k = 0; k < plan.DepthSteps && scales[c].Factor > 1; k++)
                 foreach (ref short w in panel.Slice((k * scales.Length + c) * 2, 2)) w *= (short)scales[c].Factor;
         }
@@ -65,17 +61,17 @@ public sealed unsafe class ConvolutionInt8FusedGemm<TDot> : ConvolutionInt8Gemm<
 
         public static void Run(in ConvolutionInt8Tile tile, int tiles, nint step)
         {
-            if (tile.PaddedColumns == Lanes) ConvolutionInt8Accumulate<TDot, Vector256<int>, Int8FloatOutput, N6, N1>.Run(tile, tiles, step);
-            else ConvolutionInt8Accumulate<TDot, Vector256<int>, Int8FloatOutput, N6, N2>.Run(tile, tiles, step);
+            if (tile.PaddedColumns == Lanes) ConvolutionInt8Accumulate<Int8DotAvx2, Vector256<int>, Int8FloatOutput, N6, N1>.Run(tile, tiles, step);
+            else ConvolutionInt8Accumulate<Int8DotAvx2, Vector256<int>, Int8FloatOutput, N6, N2>.Run(tile, tiles, step);
         }
 
-        public static void RunPart(in ConvolutionInt8Tile tile) => ConvolutionInt8TileProduct<TDot, Vector256<int>, Int8FloatOutput>.Run(tile);
+        public static void RunPart(in ConvolutionInt8Tile tile) => ConvolutionInt8TileProduct<Int8DotAvx2, Vector256<int>, Int8FloatOutput>.Run(tile);
 
         public static int RunFirst(ref ConvolutionInt8Tile tile, byte* window, int count, int step)
         {
-            if (!ConvolutionInt8AccumulateOverlapping<TDot, Int8FloatOutput>.Fits(tile, step)) return 0;
+            if (!ConvolutionInt8AccumulateOverlapping<Int8DotAvx2, Int8FloatOutput>.Fits(tile, step)) return 0;
             tile.Windows[0] = window;
-            return ConvolutionInt8AccumulateOverlapping<TDot, Int8FloatOutput>.Run(tile, count);
+            return ConvolutionInt8AccumulateOverlapping<Int8DotAvx2, Int8FloatOutput>.Run(tile, count);
         }
     }
 }
