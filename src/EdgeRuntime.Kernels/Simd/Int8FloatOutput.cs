@@ -24,18 +24,6 @@ internal readonly unsafe struct Int8FloatOutput : IInt8Sink<Vector256<int>>
         _clamps = call.Min > sbyte.MinValue || call.Max < sbyte.MaxValue;
     }
 
-    /// <summary>Interleaves two taps of 16 channels as pairs of int16, for VPMADDWD, within 128-bit lanes: to convert loads and not what is interleaved saves two of six micro-operations.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Interleave(sbyte* a, sbyte* b, int* to)
-    {
-        Vector256<short> first = Avx2.ConvertToVector256Int16(a), second = Avx2.ConvertToVector256Int16(b);
-        Avx2.UnpackLow(first, second).AsInt32().Store(to);
-        Avx2.UnpackHigh(first, second).AsInt32().Store(to + 8);
-    }
-
-    /// <summary>The lane, of two vectors of 8, of the <paramref name="channel"/>-th of 16 interleaved channels; the same the other way round.</summary>
-    public static int InterleavedLane(int channel) => channel & ~12 | (channel & 4) << 1 | (channel & 8) >> 1;
-
     /// <summary>round(sum · scale) + zero point, for 8 channels whose scales are at <paramref name="scales"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Round(Vector256<int> sum, float* scales, in Int8FloatOutput constants) => Round(sum, Vector256.Load(scales), constants._zero);
@@ -47,7 +35,7 @@ internal readonly unsafe struct Int8FloatOutput : IInt8Sink<Vector256<int>>
 
     /// <summary>
     /// Packs, clamps and stores results of 8 or 16 channels of a position (a) and, if <paramref name="both"/>, of another (b). Vectors hold channels in
-    /// order or, of 16 that were <paramref name="isInterleaved"/>, where <see cref="InterleavedLane"/> says.
+    /// order or, of 16 that were <paramref name="isInterleaved"/>, where <see cref="InterleavedTaps.Lane"/> says.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store<TVectors>(Vector256<int> a0, Vector256<int> a1, sbyte* output, bool both, Vector256<int> b0, Vector256<int> b1, sbyte* next, in Int8FloatOutput constants,

@@ -45,7 +45,7 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
         for (int c = 0; c < scales.Length; c++)
         {
             int zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[c], factor = scales[c].Factor, sum = 0;
-            int slot = layout.Shape.Channels - c / Lanes * Lanes >= Lanes ? Int8FloatOutput.InterleavedLane(c % Lanes) : c % Lanes;
+            int slot = layout.Shape.Channels - c / Lanes * Lanes >= Lanes ? InterleavedTaps.Lane(c % Lanes) : c % Lanes;
             Span<byte> lane = destination[((c / Lanes * layout.ChunkInts + slot) * sizeof(int))..];
             Span<short> pairs = MemoryMarshal.Cast<byte, short>(lane)[(4 * Lanes)..];
             for (int t = 0; t < taps; t++)
@@ -132,7 +132,7 @@ public sealed unsafe class ConvolutionInt8Depthwise1D : ConvolutionInt8Kernel
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Zip<TVectors>(sbyte* a, sbyte* b, int* to) where TVectors : struct, ICount
     {
-        if (TVectors.Value > 1) Int8FloatOutput.Interleave(a, b, to);
+        if (TVectors.Value > 1) InterleavedTaps.Interleave(a, b, to);
         else Avx2.ConvertToVector256Int16(Sse2.UnpackLow(Vector128.CreateScalarUnsafe(*(long*)a).AsSByte(), Vector128.CreateScalarUnsafe(*(long*)b).AsSByte())).AsInt32().Store(to);
     }
 

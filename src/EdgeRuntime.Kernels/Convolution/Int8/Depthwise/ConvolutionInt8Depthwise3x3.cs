@@ -47,7 +47,7 @@ public sealed unsafe class ConvolutionInt8Depthwise3x3 : ConvolutionInt8Kernel
         Layout layout = new(shape);
         for (int lane = 0; lane < layout.Chunks * Lanes; lane++)
         {
-            int c = layout.IsFlat ? lane % Half : Int8FloatOutput.InterleavedLane(lane), zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[c], factor = scales[c].Factor, sum = 0;
+            int c = layout.IsFlat ? lane % Half : InterleavedTaps.Lane(lane), zero = parameters.WeightZeroPoints.Length == 0 ? 0 : parameters.WeightZeroPoints[c], factor = scales[c].Factor, sum = 0;
             Span<byte> chunk = destination.Slice(lane / Lanes * Layout.ChunkBytes, Layout.ChunkBytes);
             Span<short> pairs = MemoryMarshal.Cast<byte, short>(chunk)[(2 * Layout.HeaderInts)..];
             for (int t = 0; t < Taps; t++)

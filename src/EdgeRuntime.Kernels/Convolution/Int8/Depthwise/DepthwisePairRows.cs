@@ -72,7 +72,7 @@ internal static unsafe class DepthwisePairRows<TStep, TColumn>
                 Avx2.ConvertToVector256Int16(Sse2.UnpackLow(a, b)).AsInt32().Store(to);
                 Avx2.ConvertToVector256Int16(Sse2.UnpackHigh(a, b)).AsInt32().Store(to + Half);
             }
-            else Int8FloatOutput.Interleave(first, second, to);
+            else InterleavedTaps.Interleave(first, second, to);
         }
         if (TColumn.Value == Half && s.Width % 2 != 0)
             Avx2.ConvertToVector256Int16(Sse2.UnpackLow(Vector128.CreateScalarUnsafe(*(long*)first).AsSByte(), Vector128.CreateScalarUnsafe(*(long*)second).AsSByte())).AsInt32().Store(to);
