@@ -23,6 +23,24 @@ public sealed class RecurrentIntegerTests
         Assert.Equal(RecurrentFactorsTests.Run(graph, sample), RecurrentFactorsTests.Run(Stored(graph), sample));
     }
 
+    /// <summary>Factors and sparse weights, too: what is stored without zeros stays so.</summary>
+    [Theory]
+    [InlineData(OperatorType.Lstm, 2, false)]
+    [InlineData(OperatorType.Gru, 0, true)]
+    public void HalfPrecisionWeightsAreStoredAndRun(OperatorType type, int direction, bool factored)
+    {
+        Graph graph = RecurrentFactorsTests.Layer(type, direction, out Tensor sample, 40, 48);
+        if (factored) new Factorize(new FactorizeOptions { Rank = 16 }).Apply(graph, PassContext.Empty);
+        else new Prune(new PruneOptions { Pattern = "8x4" }).Apply(graph, PassContext.Empty);
+        float[] expected = RecurrentFactorsTests.Run(graph, sample);
+        long Bytes() => graph.Values().Where(v => v.IsConstant).Sum(v => v.StoredBytes);
+        long before = Bytes();
+        new StoreFloat16().Apply(graph, PassContext.Empty);
+        Assert.InRange(Bytes(), before / 2, before * 0.57);
+        Assert.True(SignalToNoise(expected, RecurrentFactorsTests.Run(graph, sample)) > 60);
+        Assert.Equal(RecurrentFactorsTests.Run(graph, sample), RecurrentFactorsTests.Run(Stored(graph), sample));
+    }
+
     /// <summary>Float inside, also as factors: only the file holds nibbles.</summary>
     [Theory]
     [InlineData(OperatorType.Lstm, 2, "float", false)]

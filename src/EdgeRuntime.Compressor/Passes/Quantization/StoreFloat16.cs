@@ -4,8 +4,8 @@ using EdgeRuntime.Tensors;
 namespace EdgeRuntime.Compressor;
 
 /// <summary>
-/// Stores the float weights of convolutions and fully connected layers in half precision; the runtime widens them when it packs
-/// them. A layer with a weight beyond half precision's 65,504 keeps its own.
+/// Stores the float weights of convolutions, fully connected and recurrent layers in half precision; the runtime widens them when it
+/// packs them. Weights beyond half precision's 65,504 stay as they are.
 /// </summary>
 internal sealed class StoreFloat16 : ICompressionPass
 {
@@ -15,18 +15,16 @@ internal sealed class StoreFloat16 : ICompressionPass
     {
         List<string> notes = [];
         int changes = 0;
-        GraphIndex index = new(graph);
-        foreach (Node node in graph.Nodes)
+        foreach (var (node, input) in graph.Nodes.SelectMany(n => WeightMatrix.Inputs(n.Type).Select(i => (n, i))))
         {
-            if (Weights.Of(node) is not { } weights) continue;
-            Half[] halves = Array.ConvertAll(weights.Values, v => (Half)v);
-            if (halves.Any(h => !Half.IsFinite(h)))
+            if (node.OptionalInput(input) is not { Constant: { Type: ElementType.Float32 } constant } stored) continue;
+            Half[] halves = Array.ConvertAll(constant.ToFloats(), v => (Half)v);
+            if (!halves.All(Half.IsFinite))
             {
                 notes.Add($"{node} has weights beyond half precision");
                 continue;
             }
-            ValueInfo stored = node.Input(1);
-            node.Inputs[1] = new ValueInfo(GraphEditor.UniqueName(index.Graph, stored.Name + ".fp16"), Tensor.From<Half>(stored.Shape, halves));
+            node.Inputs[input] = new ValueInfo(GraphEditor.UniqueName(graph, stored.Name + ".fp16"), Tensor.From<Half>(stored.Shape, halves)) { Sparsity = stored.Sparsity };
             changes++;
         }
         return new PassReport(Name, changes) { Notes = notes };
