@@ -71,23 +71,27 @@ public sealed record ValueSummary(string Name, string Type, IReadOnlyList<int> S
 /// <param name="Operator">What it computes.</param>
 /// <param name="Output">What it produces.</param>
 /// <param name="WeightBits">Bits of an element of its largest constant; null where it has none.</param>
+/// <param name="WeightStorage">How that constant is stored: its type, pattern of zeros and groups of a scale, for example <c>Int4 2:4, groups of 32</c>; null where it has none.</param>
 /// <param name="WeightShape">Shape of its largest constant; null where it has none.</param>
 /// <param name="WeightQuantization">How that constant's integers stand for reals; null where they don't.</param>
 /// <param name="Parameters">Elements of its constants.</param>
 /// <param name="ConstantBytes">Bytes that its constants take in a file; one that several nodes share counts for each.</param>
 /// <param name="MultiplyAccumulates">By <see cref="OperatorCosts.MultiplyAccumulates"/>.</param>
 public sealed record LayerSummary(
-    string Name, string Operator, ValueSummary Output, int? WeightBits, IReadOnlyList<int>? WeightShape, string? WeightQuantization,
+    string Name, string Operator, ValueSummary Output, int? WeightBits, string? WeightStorage, IReadOnlyList<int>? WeightShape, string? WeightQuantization,
     long Parameters, long ConstantBytes, long MultiplyAccumulates)
 {
     internal static LayerSummary Of(Node node)
     {
         ValueInfo[] constants = [.. node.Inputs.OfType<ValueInfo>().Where(v => v.IsConstant).Distinct()];
         ValueInfo? weights = constants.MaxBy(v => v.Shape.ElementCount);
-        return new LayerSummary(node.Name, node.Type.ToString(), ValueSummary.Of(node.Output), weights?.Type.Bits(),
+        return new LayerSummary(node.Name, node.Type.ToString(), ValueSummary.Of(node.Output), weights?.Type.Bits(), Storage(weights),
             weights?.Shape.Dimensions.ToArray(), weights?.Quantization?.ToString(), constants.Sum(v => v.Shape.ElementCount),
             constants.Sum(v => v.StoredBytes), OperatorCosts.MultiplyAccumulates(node));
     }
+
+    private static string? Storage(ValueInfo? weights) => weights is null ? null
+        : $"{weights.Type}" + (weights.Sparsity is { } zeros ? $" {zeros}" : "") + (weights.Quantization is { GroupSize: > 0 and int group } ? $", groups of {group}" : "");
 }
 
 /// <summary>Sums over a model.</summary>

@@ -16,6 +16,7 @@ public sealed class ModelSummaryTests
         Assert.Equal([54 + 12, 3 + 12, 0], summary.Layers.Select(l => l.ConstantBytes));
         Assert.Equal([8, 8, null], summary.Layers.Select(l => l.WeightBits));
         Assert.Equal("3 scales on axis 0", summary.Layers[0].WeightQuantization);
+        Assert.Equal(["Int8", "Int8", null], summary.Layers.Select(l => l.WeightStorage));
         Assert.Equal(new TotalsSummary(3, 63, 81, 1140), summary.Totals);
         Assert.Equal([1, 2, 2, 3], summary.Outputs[0].Shape);
     }
@@ -26,6 +27,18 @@ public sealed class ModelSummaryTests
         ValueInfo x = new("x", ElementType.Float32, new TensorShape(2, 3, 5)), y = new("y", ElementType.Float32, new TensorShape(2, 3, 7));
         ValueInfo w = new("w", new Tensor(ElementType.Float32, new TensorShape(7, 5), new byte[140]));
         Assert.Equal(2 * 3 * 7 * 5, OperatorCosts.MultiplyAccumulates(new Node(OperatorType.FullyConnected, "fc", [x, w], [y])));
+    }
+
+    [Fact]
+    public void GroupsAndZerosOfWeights()
+    {
+        ValueInfo x = new("x", ElementType.Float32, new TensorShape(1, 64)), y = new("y", ElementType.Float32, new TensorShape(2, 2));
+        ValueInfo w = new("w", new Tensor(ElementType.Int4, new TensorShape(2, 64), new byte[64]), new([1, 1, 1, 1], default, 0, 32)) { Sparsity = Sparsity.Parse("2:4") };
+        Graph graph = new("zeros");
+        graph.Inputs.Add(x);
+        graph.Nodes.Add(new Node(OperatorType.FullyConnected, "fc", [x, w], [y]));
+        graph.Outputs.Add(y);
+        Assert.Equal("Int4 2:4, groups of 32", ModelSummary.Of(graph).Layers[0].WeightStorage);
     }
 
     [Fact]

@@ -50,9 +50,9 @@ public sealed class InspectVerb(ModelSource source) : Verb
         foreach (ValueSummary v in s.Inputs) output.WriteLine($"input {Describe(v)}");
         foreach (ValueSummary v in s.Outputs) output.WriteLine($"output {Describe(v)}");
         output.WriteLine();
-        TextTable layers = new("layer", "operator", "type", "output", "weights", ">bits", ">bytes", ">MACs");
+        TextTable layers = new("layer", "operator", "type", "output", "weights", "stored as", ">bytes", ">MACs");
         foreach (LayerSummary l in s.Layers)
-            layers.Add(Shorten(l.Name), l.Operator, l.Output.Type, Shape(l.Output.Shape), l.WeightShape is null ? "-" : Shape(l.WeightShape), l.WeightBits?.ToString() ?? "-",
+            layers.Add(Shorten(l.Name), l.Operator, l.Output.Type, Shape(l.Output.Shape), l.WeightShape is null ? "-" : Shape(l.WeightShape), l.WeightStorage ?? "-",
                 $"{l.ConstantBytes:N0}", $"{l.MultiplyAccumulates:N0}");
         layers.Write(output);
         output.WriteLine();
