@@ -49,7 +49,7 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
         Graph = graph;
         CpuFeatures detected = CpuFeatures.Detect();
         Cpu = options.Cpu is { } cpu ? detected.Intersect(cpu) : detected;
-        PrepareContext context = new(options, Cpu, options.Packed is { Prepacked.Count: > 0 } file ? new PanelStore(file) : null);
+        PrepareContext context = new(options, Cpu, options is { Packed: { Prepacked.Count: > 0 } file, IgnoresPanels: false } ? new PanelStore(file) : null);
         _steps = ChainPlanner.Fuse(graph, Prepare(graph, context), options, context);
         _plan = new MemoryPlanner(graph, _steps, options.KeepIntermediates);
         _arena = new NativeBuffer(_plan.ArenaBytes);

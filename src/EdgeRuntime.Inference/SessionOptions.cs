@@ -21,6 +21,9 @@ public sealed record SessionOptions
     /// <summary>The file that the graph was read from, for the weights that it holds in kernels' layouts; null to pack all weights.</summary>
     public PackedModel? Packed { get; init; }
 
+    /// <summary>Whether weights in kernels' layouts are left in the file and packed anew: hashes find damage in them, not malice.</summary>
+    public bool IgnoresPanels { get; init; }
+
     /// <summary>Caches of the machine; null to ask the system.</summary>
     public CacheSizes? Caches { get; init; }
 

@@ -47,6 +47,7 @@ public abstract class ModelSource
     }
 
     /// <summary>Opens <paramref name="path"/>, and notes it in <paramref name="call"/>.</summary>
+    /// <exception cref="UsageException">There is no such file, or <c>--kernel</c> names a node that it has not.</exception>
     /// <exception cref="ModelException">The file is damaged or uses what is not supported.</exception>
     /// <exception cref="IOException">It can't be read.</exception>
     public OpenedModel Open(string path, VerbCall call)
@@ -54,7 +55,9 @@ public abstract class ModelSource
         call.CurrentFile = path;
         if (Directory.Exists(path)) throw new UsageException($"{path} is a directory, not a model ({Formats})");
         if (!File.Exists(path)) throw new UsageException($"there is no file {path}");
-        return OpenFile(path, call);
+        OpenedModel model = OpenFile(path, call);
+        if (call.Arguments.Count == 1) SessionFlags.CheckKernels(call, model.Graph);
+        return model;
     }
 
     /// <summary>What the user may say about files that are opened.</summary>

@@ -17,10 +17,11 @@ public static class NamedFiles
             int index = values.Count == 1 ? 0 : -1, name = 0;
             for (int i = 0; i < values.Count; i++)
                 if (text.StartsWith(values[i].Name + "=", StringComparison.Ordinal) && values[i].Name.Length + 1 > name) (index, name) = (i, values[i].Name.Length + 1);
-            if (index < 0) throw new UsageException($"{option.Name} '{text}': give NAME=FILE with one of the names {string.Join(", ", values.Select(v => v.Name))}");
+            // A lone value needs no name, but where no such file is to be read, the '=' most likely stood behind a wrong one.
+            if (index < 0 || (name == 0 && !option.IsWritten && text.Contains('=', StringComparison.Ordinal) && !File.Exists(text))) throw new UsageException($"{option.Name} '{text}': give NAME=FILE with one of the names {string.Join(", ", values.Select(v => v.Name))}");
             if (files[index] is not null) throw new UsageException($"{option.Name}: {values[index].Name} is given twice");
             files[index] = text[name..];
-            if (option.IsWritten) AtomicFile.CheckFolder(text[name..]);
+            if (option.IsWritten) call.CheckWritten(option, text[name..]);
         }
         return files;
     }

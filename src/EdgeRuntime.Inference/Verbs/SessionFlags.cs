@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using EdgeRuntime.Kernels;
+using EdgeRuntime.Model;
 
 namespace EdgeRuntime.Inference;
 
@@ -14,6 +15,7 @@ public static class SessionFlags
         new("--profile", "NAME|FILE", "board profile: threads, pinning, kernel choices"),
         new("--fuse", "WHEN", "layers as one step, band by band: auto (where it pays), off or always (auto)"),
         new("--kernel", "WHERE=ID", "prefer a kernel for a node or operator type") { IsRepeatable = true },
+        new("--no-panels", null, "pack all weights anew, though the file may hold them packed: for files that are not trusted"),
     ];
 
     /// <summary>The profile named, or null.</summary>
@@ -32,9 +34,8 @@ public static class SessionFlags
         int threads = call.Int("--threads", profile?.Threads.Count ?? 1, 1);
         if (threads > 256) throw new UsageException($"--threads is {threads}; at most 256 expected");
         Dictionary<string, string> kernels = profile is null ? [] : new(profile.KernelOverrides);
-        foreach (string wish in call.All("--kernel"))
+        foreach (var (where, id) in Wishes(call))
         {
-            if (wish.Split('=', 2) is not [{ Length: > 0 } where, { Length: > 0 } id]) throw new UsageException($"--kernel is '{wish}'; WHERE=ID expected");
             if (!KernelCatalog.All.Any(k => k.Descriptor.Id == id)) throw new UsageException($"--kernel: there is no kernel {id}");
             kernels[where] = id;
         }
@@ -46,8 +47,21 @@ public static class SessionFlags
             KernelOverrides = kernels,
             Caches = profile is null ? null : CacheSizes.Of(profile.Caches, threads),
             Fusion = ParseFusion(call.Text("--fuse")),
+            IgnoresPanels = call.Has("--no-panels"),
         };
     }
+
+    /// <summary>Checks that the nodes of <c>--kernel</c> are there.</summary>
+    /// <exception cref="UsageException">One is not, nor is there an operator of that name.</exception>
+    public static void CheckKernels(VerbCall call, Graph graph)
+    {
+        foreach (var (where, _) in Wishes(call))
+            if (!Enum.GetNames<OperatorType>().Contains(where) && graph.Nodes.All(n => n.Name != where))
+                throw new UsageException($"--kernel: {call.CurrentFile} has no node '{where}', and there is no operator of this name; inspect lists both");
+    }
+
+    private static IEnumerable<(string Where, string Id)> Wishes(VerbCall call) => call.All("--kernel").Select(wish =>
+        wish.Split('=', 2) is [{ Length: > 0 } where, { Length: > 0 } id] ? (where, id) : throw new UsageException($"--kernel is '{wish}'; WHERE=ID expected"));
 
     /// <summary>Where to pin: as the profile says, else one processor a worker in order; one worker alone, or too many, the system may move.</summary>
     private static IReadOnlyList<int> Processors(RuntimeProfile? profile, int threads)
@@ -69,7 +83,8 @@ public static class SessionFlags
     {
         try
         {
-            return CpuFeatures.Parse(list);
+            CpuFeatures wished = CpuFeatures.Parse(list), found = CpuFeatures.Detect();
+            return found.Has(wished.Set) ? wished : throw new UsageException($"--cpu: this machine has no {new CpuFeatures(wished.Set & ~found.Set)}; it has {found}");
         }
         catch (FormatException e)
         {

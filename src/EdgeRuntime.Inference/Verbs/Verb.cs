@@ -11,7 +11,7 @@ public sealed record VerbOption(string Name, string? Value, string Help)
     /// <summary>Whether it may be given several times.</summary>
     public bool IsRepeatable { get; init; }
 
-    /// <summary>Whether it names a file that the verb writes: that there is a folder for it is checked before the work, which may take hours; by <see cref="NamedFiles"/> if it may be given several times.</summary>
+    /// <summary>Whether it names a file that the verb writes: <see cref="VerbCall.CheckWritten"/> looks at it before the work; by <see cref="NamedFiles"/> if it may be given several times.</summary>
     public bool IsWritten { get; init; }
 
     /// <summary>A second, shorter name.</summary>
@@ -60,7 +60,7 @@ public abstract class Verb
         try
         {
             foreach (VerbOption option in Options.Where(o => o is { IsWritten: true, IsRepeatable: false }))
-                if (call.Text(option.Name) is { } file) AtomicFile.CheckFolder(file);
+                if (call.Text(option.Name) is { } file) call.CheckWritten(option, file);
             return Run(call);
         }
         catch (UsageException e)

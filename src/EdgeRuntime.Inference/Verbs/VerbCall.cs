@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using EdgeRuntime.Model;
 
 namespace EdgeRuntime.Inference;
 
@@ -81,6 +82,17 @@ public sealed class VerbCall
             if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out values[i]))
                 throw new UsageException($"{option}: '{parts[i]}' is no integer; give numbers separated by commas");
         return values;
+    }
+
+    /// <summary>Fails early, before work that may take hours, where <paramref name="file"/> can't be written or would replace a model that is read.</summary>
+    /// <exception cref="UsageException">It is nothing, a folder, or one of the <see cref="Arguments"/>.</exception>
+    /// <exception cref="DirectoryNotFoundException">There is no folder for it.</exception>
+    public void CheckWritten(VerbOption option, string file)
+    {
+        if (file.Length == 0) throw new UsageException($"{option.Name} names no file");
+        if (Directory.Exists(file)) throw new UsageException($"{option.Name} {file} is a folder; name a file in it");
+        if (Arguments.Any(a => a.Length > 0 && Path.GetFullPath(a) == Path.GetFullPath(file))) throw new UsageException($"{option.Name} {file} would replace the model that is read; give another name");
+        AtomicFile.CheckFolder(file);
     }
 
     /// <summary>Prints a value as JSON.</summary>
