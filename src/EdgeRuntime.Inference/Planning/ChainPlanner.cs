@@ -120,11 +120,18 @@ internal sealed class ChainPlanner
         return best!.Cycles <= separate * (1 + FactorLoss) + StepCycles ? best with { Cycles = Math.Min(best.Cycles, separate) } : null;
     }
 
-    /// <summary>Whether what lies between the layers is linear, and narrower than what goes in and comes out.</summary>
+    /// <summary>
+    /// Whether what lies between the layers is linear, and narrower than what goes in and comes out, or the windows are those of a
+    /// spatial (k×1, 1×k) or canonical polyadic decomposition (1×1, depthwise k×1 and 1×k, 1×1), whose ranks may be larger.
+    /// </summary>
     private bool AreFactors(int from, int end)
     {
         int narrowest = Math.Min(_shapes[from].Channels, _shapes[end - 1].OutChannels);
-        return Enumerable.Range(from, end - from - 1).All(i => _shapes[i].OutChannels < narrowest && !_layers[i].Node.Attributes.Contains("min") && !_layers[i].Node.Attributes.Contains("max"));
+        bool IsPair(int i, bool isDepthwise) => _shapes[i] is { KernelWidth: 1, KernelHeight: > 1 } a && _shapes[i + 1] is { KernelHeight: 1, KernelWidth: > 1 } b
+            && a.IsDepthwise == isDepthwise && b.IsDepthwise == isDepthwise;
+        bool isDecomposition = end - from == 2 ? IsPair(from, false) : end - from == 4 && _shapes[from].IsPointwise && IsPair(from + 1, true) && _shapes[end - 1].IsPointwise;
+        return Enumerable.Range(from, end - from - 1).All(i => (isDecomposition || _shapes[i].OutChannels < narrowest)
+            && !_layers[i].Node.Attributes.Contains("min") && !_layers[i].Node.Attributes.Contains("max"));
     }
 
     private Choice Weigh(int from, ChainGeometry geometry)

@@ -46,6 +46,18 @@ public sealed class FactorizeTests
         Assert.InRange(layer.RelativeError, 0.01, 1);
     }
 
+    /// <summary>At half of the multiplies, these ranks are larger than the layer's channels.</summary>
+    [Theory]
+    [InlineData("spatial")]
+    [InlineData("cp")]
+    public void WideFactorsRunAsOneStep(string method)
+    {
+        Graph graph = Convolution(out _);
+        new Factorize(new FactorizeOptions { Method = method }).Apply(graph, PassContext.Empty);
+        using InferenceSession session = new(graph);
+        Assert.Equal(graph.Nodes, Assert.Single(session.Steps).Nodes);
+    }
+
     [Fact]
     public void EnergyChoosesTheRankOfALowRankLayer()
     {
