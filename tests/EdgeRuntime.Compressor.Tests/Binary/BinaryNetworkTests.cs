@@ -88,6 +88,31 @@ public sealed class BinaryNetworkTests
         AssertRuns(graph, [data.Sample(0, 0, x)], layers[^1].Output.Quantization!.Scale * 1.01);
     }
 
+    /// <summary>A pruned channel gives its bias, and a pruned layer keeps its weights.</summary>
+    [Theory]
+    [InlineData("binary")]
+    [InlineData("int8")]
+    public void ZerosHaveNoSigns(string activations)
+    {
+        ValueInfo x = _b.Input("x", 2, 32), first = _b.Random(24, 32), second = _b.Random(24, 24), bias = _b.Random(24);
+        second.Constant = new Tensor(ElementType.Float32, second.Shape, new byte[second.ByteCount]);
+        first.Constant = Tensor.From<float>(first.Shape, [.. first.Constant!.ToFloats().Select((w, i) => i < 32 ? 0 : w)]);
+        Graph graph = _b.Graph;
+        ValueInfo a = _b.Node(FullyConnected, null, x, first, bias);
+        _b.Output(a);
+        _b.Output(_b.Node(FullyConnected, null, a, second, _b.Random(24)));
+        CalibrationData data = new();
+        for (int i = 0; i < 8; i++) data.Add(_b.Sample(x));
+        Recipe recipe = Recipe.Parse($$"""{ "passes": [{ "pass": "equalize" }, { "pass": "binarize", "options": { "keepFirst": false, "keepLast": false, "activations": "{{activations}}" } }, { "pass": "quantize-int8" }] }""", "test");
+        float expected = bias.Constant!.ToFloats()[0];
+        CompressionPipeline.Run(graph, recipe, new PassContext { Calibration = data });
+        Assert.Equal([ElementType.Binary, ElementType.Int8], graph.Nodes.Where(n => n.Type == FullyConnected).Select(n => n.Input(1).Type));
+        using InferenceSession session = new(graph);
+        _b.Sample(x).Data.Span.CopyTo(session.InputBytes(0));
+        session.Run();
+        Assert.Equal(expected, session.Output<float>(0)[0], 0.02f);
+    }
+
     private static Graph Import(ModelProto model) => OnnxImporter.Import(model.ToByteArray(), "test.onnx");
 
     private ValueInfo Signs(ValueInfo x)

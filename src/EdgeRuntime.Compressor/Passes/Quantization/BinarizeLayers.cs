@@ -12,6 +12,9 @@ namespace EdgeRuntime.Compressor;
 /// </summary>
 public sealed class BinarizeLayers : ICompressionPass
 {
+    /// <summary>The least magnitude of a channel's weights, as a share of the largest channel's.</summary>
+    private const float LeastMagnitude = 1e-4f;
+
     /// <summary>Creates the pass.</summary>
     /// <exception cref="ArgumentException">The activations are of no known kind.</exception>
     public BinarizeLayers(BinarizeOptions options)
@@ -53,8 +56,9 @@ public sealed class BinarizeLayers : ICompressionPass
         return [.. all.Where((n, i) => (i > 0 || !Options.KeepFirst) && (i < all.Length - 1 || !Options.KeepLast) && !Options.Skip.Contains(n.Name) && IsLargeEnough(n))];
     }
 
-    /// <summary>Whether a layer has no groups, and enough weights for each output.</summary>
-    internal static bool IsLargeEnough(Node layer) => layer.Attributes.Int("group", 1) == 1 && Weights.Of(layer)!.PerOutput >= BinaryRules.LeastWeights;
+    /// <summary>Whether a layer has no groups, enough weights for each output, and any that is not 0: zeros have no magnitude for signs.</summary>
+    internal static bool IsLargeEnough(Node layer) => layer.Attributes.Int("group", 1) == 1 && Weights.Of(layer)! is var weights
+        && weights.PerOutput >= BinaryRules.LeastWeights && weights.Values.AsSpan().ContainsAnyExcept(0f);
 
     /// <summary>Weights become ± the mean magnitude of their output channel.</summary>
     internal static void BinarizeWeights(IEnumerable<Node> layers, GraphIndex index)
@@ -65,15 +69,10 @@ public sealed class BinarizeLayers : ICompressionPass
     private static void BinarizeWeights(Node layer, GraphIndex index)
     {
         Weights weights = Weights.Of(layer)!;
-        for (int o = 0; o < weights.Outputs; o++)
-        {
-            Span<float> own = weights.Values.AsSpan(o * weights.PerOutput, weights.PerOutput);
-            double sum = 0;
-            foreach (float w in own) sum += Math.Abs(w);
-            // A channel of zeros gets weights too small to matter.
-            float mean = Math.Max((float)(sum / own.Length), 1e-20f);
-            foreach (ref float w in own) w = w >= 0 ? mean : -mean;
-        }
+        float[] means = [.. weights.Values.Chunk(weights.PerOutput).Select(own => (float)own.Average(w => (double)Math.Abs(w)))];
+        // A channel of zeros gets weights too small to matter beside the others', but large enough for its bias to be counted in int8 steps of them.
+        float least = means.Max() * LeastMagnitude;
+        for (int i = 0; i < weights.Values.Length; i++) weights.Values[i] = MathF.CopySign(Math.Max(means[i / weights.PerOutput], least), weights.Values[i] >= 0 ? 1 : -1);
         weights.Store(index);
     }
 
