@@ -32,6 +32,7 @@ internal static class ConvolutionShapes
         yield return Square(16, 16, 32, 32, 3, 1, 1);
         yield return Square(24, 38, 3, 8, 3, 2, 1);
         yield return Square(25, 5, 64, 64, 1, 1, 0);
+        yield return Square(9, 13, 40, 24, 1, 2, 0);
         yield return ConvolutionShape.FullyConnected(0, 5, 20);
         yield return Square(6, 5, 8, 16, 3, 1, 1) with { Batch = 0 };
     }
