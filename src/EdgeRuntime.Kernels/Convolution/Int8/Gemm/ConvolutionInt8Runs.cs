@@ -31,16 +31,17 @@ public sealed unsafe class ConvolutionInt8Runs : ConvolutionInt8Direct
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
         shape.Group == 1 && parameters.Weights.Length == (long)shape.OutChannels * shape.Depth && shape.Depth > 0;
 
-    /// <summary>Products and widenings of the runs, requantisation, overhead of tiles, conversion.</summary>
+    /// <summary>Products and widenings of the runs, requantisation, overhead of tiles and panels, conversion.</summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
         ConvolutionInt8Plan plan = new(shape, TileSize);
         double positions = plan.Shape.Positions, columns = plan.PaddedColumns, tiles = Math.Ceiling(positions / Rows) * plan.Units;
         // A single row leaves most of a tile empty: that is a matter of ConvolutionInt8Gemv, and not worth a look at the weights.
         if (positions <= 1) return 4 * (400 + plan.Units * plan.DepthSteps * (CyclesPerStep + CyclesPerRun) + tiles * 50);
-        double cycles = Kept(plan, parameters).Cycles;
+        // A tile that is not full takes as long as one with a row more.
+        double rows = positions % Rows == 0 ? positions : positions + 1;
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        return 400 + positions * cycles + positions * columns / 16 * 3 + tiles * 25 + converted;
+        return 400 + rows * Kept(plan, parameters).Cycles + positions * columns / 16 * 3 + tiles * 25 + plan.Units * 50 + converted;
     }
 
     /// <inheritdoc/>
