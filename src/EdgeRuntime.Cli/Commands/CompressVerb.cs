@@ -96,6 +96,8 @@ public sealed class CompressVerb(ModelSource source) : Verb
     {
         Node[] recurrent = [.. graph.Nodes.Where(n => n.Type is OperatorType.Lstm or OperatorType.Gru)];
         if (recurrent.Length == 0) throw new UsageException("--stateful: the network has no recurrent layers");
+        if (recurrent.FirstOrDefault(n => n.Attributes.Int("direction") != 0) is { } backward)
+            throw new UsageException($"--stateful: {backward} reads sequences from their end, so that it can't go on where a run ended");
         foreach (Node node in recurrent) node.Attributes.Set("stateful", 1);
     }
 
