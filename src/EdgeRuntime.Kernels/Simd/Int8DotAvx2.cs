@@ -20,6 +20,9 @@ public readonly unsafe struct Int8DotAvx2 : IInt16Dot<Vector256<int>>
     public static int Step => 2;
 
     /// <inheritdoc/>
+    public static int Lanes => Vector256<int>.Count;
+
+    /// <inheritdoc/>
     public static int Vectors => 2;
 
     /// <inheritdoc/>

@@ -20,6 +20,9 @@ public readonly unsafe struct Int8DotAvx512 : IInt16Dot<Vector512<int>>
     public static int Step => 2;
 
     /// <inheritdoc/>
+    public static int Lanes => Vector512<int>.Count;
+
+    /// <inheritdoc/>
     public static int Vectors => 4;
 
     /// <inheritdoc/>

@@ -21,6 +21,9 @@ public readonly unsafe struct Int8DotAvx512Vl : IInt8Dot<Vector256<int>>
     public static int Step => 2;
 
     /// <inheritdoc/>
+    public static int Lanes => Vector256<int>.Count;
+
+    /// <inheritdoc/>
     public static int Vectors => 4;
 
     /// <inheritdoc/>

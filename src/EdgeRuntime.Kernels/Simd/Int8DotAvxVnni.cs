@@ -37,6 +37,9 @@ public readonly unsafe struct Int8DotAvxVnni<TInstruction> : IInt8Dot<Vector256<
     public static int Step => 4;
 
     /// <inheritdoc/>
+    public static int Lanes => Vector256<int>.Count;
+
+    /// <inheritdoc/>
     public static int Vectors => 2;
 
     /// <inheritdoc/>

@@ -125,6 +125,9 @@ public readonly unsafe struct Int8SignDotAvx2 : IInt8Dot<Vector256<int>>
     public static int Step => 4;
 
     /// <inheritdoc/>
+    public static int Lanes => Vector256<int>.Count;
+
+    /// <inheritdoc/>
     public static int Vectors => 2;
 
     /// <inheritdoc/>
