@@ -62,7 +62,7 @@ public sealed class ConvolutionInt8ConformanceTests
     public void CatalogFindsAKernelForEveryFeatureSet()
     {
         CpuFeatures detected = CpuFeatures.Detect();
-        foreach (string list in (string[])["portable", "avx2", "avx2,avxvnni", "avx2,avx512", "avx2,avx512,avx512vbmi", "neon", "neon,neondot"])
+        foreach (string list in (string[])["portable", "avx2", "avx2,avxvnni", "avx2,avx512", "avx2,avx512,avx512vbmi", "avx2,avx512vnni", "neon", "neon,neondot"])
             foreach (ConvolutionShape shape in ConvolutionShapes.Depthwise().Append(ConvolutionShape.FullyConnected(1, 64, 64)))
             {
                 CpuFeatures cpu = CpuFeatures.Parse(list);

@@ -19,6 +19,7 @@ public static class ConvolutionInt8Kernels
         new ConvolutionInt8Gemm<Int8DotAvxVnni<AvxVnniInstruction>, Vector256<int>>(),
         new ConvolutionInt8Gemm<Int8DotAvx512, Vector512<int>>(),
         new ConvolutionInt8Gemm<Int8DotAvx512Vl, Vector256<int>>(),
+        new ConvolutionInt8VnniGemm(),
         new ConvolutionInt8PairedGemm<Int8DotAvx2, Vector256<int>>(),
         new ConvolutionInt8PairedGemm<Int8DotAvx512, Vector512<int>>(),
         new ConvolutionInt8Gemv<Int8GemvAvx2>(),

@@ -1,0 +1,158 @@
+namespace EdgeRuntime.Kernels;
+
+/// <summary>What turns sums into results in <see cref="Int8VnniTile"/>: clamp(round(factor · sum · scale) + zero point), see <see cref="ExactFloatScale"/>.</summary>
+internal unsafe struct Int8VnniOutput
+{
+    /// <summary>Factors of the panel's channels; their scales, negated, are the tile's multipliers.</summary>
+    public float* Factors;
+
+    /// <summary><see cref="Int8FloatOutput.Whole"/> and the zero point; the bits of the first.</summary>
+    public float Zero, Whole;
+
+    /// <summary>Smallest and largest result.</summary>
+    public int Min, Max;
+
+    /// <summary>The channels that are there of the last 16, a bit each.</summary>
+    public int Mask;
+}
+
+/// <summary>
+/// The tile of <see cref="ConvolutionInt8VnniGemm"/> in machine code: up to 6 positions × 4 vectors of 16 channels, all sums in registers; a step is 4 bytes of each position's
+/// window, as unsigned bytes, times as many of each channel's weights. There is a function for each size of tile, called by the System V convention.
+/// </summary>
+internal static unsafe class Int8VnniTile
+{
+    /// <summary>Positions and vectors of channels of the largest tile.</summary>
+    public const int Rows = 6, Vectors = 4;
+
+    // Sums are registers from 0 on, rows after rows; weights and positions' 4 bytes follow, in whose place constants of results come.
+    private const int Weight = Rows * Vectors, Input = Weight + Vectors, Inputs = 4, Zero = Weight, Whole = Zero + 1, Min = Zero + 2, Max = Zero + 3;
+
+    private const int VectorBytes = 64, StepBytes = 4, Sizes = Rows * Vectors;
+
+    private const Register Tile = Register.Rdi, Output = Register.Rsi, Pointer = Register.Rax, Weights = Register.R10, Segment = Register.R11, Segments = Register.R12, Steps = Register.R13,
+        Offset = Register.R14, Factors = Register.Rcx, Results = Register.Rdx, Stride = Register.R8;
+
+    private static readonly Register[] Windows = [Register.Rcx, Register.Rdx, Register.R8, Register.R9, Register.Rbx, Register.Rbp];
+
+    // Those that a function has to leave as they were.
+    private static readonly Register[] Saved = [Register.Rbx, Register.Rbp, Register.R12, Register.R13, Register.R14];
+
+    // For sums, then for results.
+    private static readonly delegate* unmanaged[SuppressGCTransition]<ConvolutionInt8Tile*, Int8VnniOutput*, void>[] Functions = ExecutableCode.IsAllowed ? Assemble() : [];
+
+    /// <summary>Stores the doubled sums bias[column] + Σ window[row] · weights[column] of a tile, which has at least one step.</summary>
+    public static void StoreSums(in ConvolutionInt8Tile tile)
+    {
+        fixed (ConvolutionInt8Tile* t = &tile) Functions[Index(tile.Rows, tile.PaddedColumns * sizeof(int) / VectorBytes)](t, null);
+    }
+
+    /// <summary>Stores a tile's results, of its present columns.</summary>
+    public static void StoreResults(in ConvolutionInt8Tile tile, in Int8VnniOutput output)
+    {
+        fixed (ConvolutionInt8Tile* t = &tile)
+        fixed (Int8VnniOutput* o = &output) Functions[Sizes + Index(tile.Rows, tile.PaddedColumns * sizeof(int) / VectorBytes)](t, o);
+    }
+
+    /// <summary>Makes the code, so that the first run need not.</summary>
+    public static void Prepare() => _ = Functions.Length;
+
+    private static int Index(int rows, int vectors) => (rows - 1) * Vectors + vectors - 1;
+
+    private static delegate* unmanaged[SuppressGCTransition]<ConvolutionInt8Tile*, Int8VnniOutput*, void>[] Assemble()
+    {
+        X64Assembler code = new();
+        int[] starts = new int[2 * Sizes];
+        for (int i = 0; i < starts.Length; i++)
+        {
+            code.Align();
+            starts[i] = code.Position;
+            Assemble(code, i % Sizes / Vectors + 1, i % Vectors + 1, i >= Sizes);
+        }
+        byte* start = (byte*)ExecutableCode.Load(code.ToArray());
+        if (start is null) throw new PlatformNotSupportedException("this process may no longer make code executable");
+        var functions = new delegate* unmanaged[SuppressGCTransition]<ConvolutionInt8Tile*, Int8VnniOutput*, void>[starts.Length];
+        for (int i = 0; i < starts.Length; i++) functions[i] = (delegate* unmanaged[SuppressGCTransition]<ConvolutionInt8Tile*, Int8VnniOutput*, void>)(start + starts[i]);
+        return functions;
+    }
+
+    private static void Assemble(X64Assembler code, int rows, int vectors, bool hasResults)
+    {
+        ConvolutionInt8Tile t = default;
+        foreach (Register r in Saved) code.Push(r);
+        code.Load(Pointer, Field(&t, &t.Bias));
+        for (int i = 0; i < rows * vectors; i++) code.Load(i, new(Pointer, i % vectors * VectorBytes));
+        code.Load(Weights, Field(&t, &t.Weights));
+        code.Load(Segment, Field(&t, &t.SegmentOffsets));
+        code.LoadInt(Segments, Field(&t, &t.Segments));
+        int nextSegment = code.Position;
+        code.LoadInt(Offset, new(Segment));
+        code.Add(Segment, sizeof(int));
+        code.Load(Pointer, Field(&t, &t.Windows));
+        for (int r = 0; r < rows; r++) code.Load(Windows[r], new(Pointer, r * sizeof(long)));
+        code.LoadInt(Steps, Field(&t, &t.SegmentSteps));
+        int nextStep = code.Position;
+        for (int v = 0; v < vectors; v++) code.Load(Weight + v, new(Weights, v * VectorBytes));
+        for (int r = 0; r < rows; r++)
+        {
+            int input = Input + r % Inputs;
+            code.Broadcast(input, new(Windows[r], 0, Offset));
+            for (int v = 0; v < vectors; v++) code.DotUnsignedSigned(r * vectors + v, input, Weight + v);
+        }
+        code.Add(Weights, vectors * VectorBytes);
+        code.Add(Offset, StepBytes);
+        code.Add(Steps, -1);
+        code.JumpIfNotZero(nextStep);
+        code.Add(Segments, -1);
+        code.JumpIfNotZero(nextSegment);
+        if (hasResults) AssembleResults(code, rows, vectors);
+        else AssembleSums(code, rows * vectors);
+        foreach (Register r in Saved.Reverse()) code.Pop(r);
+        code.Return();
+    }
+
+    private static void AssembleSums(X64Assembler code, int count)
+    {
+        ConvolutionInt8Tile t = default;
+        code.Load(Pointer, Field(&t, &t.Accumulators));
+        for (int i = 0; i < count; i++)
+        {
+            code.Add(i, i, i);
+            code.Store(new(Pointer, i * VectorBytes), i);
+        }
+    }
+
+    private static void AssembleResults(X64Assembler code, int rows, int vectors)
+    {
+        ConvolutionInt8Tile t = default;
+        Int8VnniOutput o = default;
+        code.Broadcast(Zero, Constant(&o, &o.Zero));
+        code.Broadcast(Whole, Constant(&o, &o.Whole));
+        code.Broadcast(Min, Constant(&o, &o.Min));
+        code.Broadcast(Max, Constant(&o, &o.Max));
+        code.LoadMask(Constant(&o, &o.Mask));
+        code.Load(Factors, Constant(&o, &o.Factors));
+        code.Load(Pointer, Field(&t, &t.Multipliers));
+        code.Load(Results, Field(&t, &t.Output));
+        code.LoadInt(Stride, Field(&t, &t.OutputStride));
+        for (int r = 0; r < rows; r++)
+        {
+            for (int v = 0; v < vectors; v++)
+            {
+                int sum = r * vectors + v;
+                code.ToFloat(sum, sum);
+                code.Multiply(sum, sum, new(Factors, v * VectorBytes));
+                code.MultiplyAddNegated(sum, Zero, new(Pointer, v * VectorBytes));
+                code.Subtract(sum, sum, Whole);
+                code.Max(sum, sum, Min);
+                code.Min(sum, sum, Max);
+                code.StoreLowBytes(new(Results, v * VectorBytes / sizeof(int)), sum, v == vectors - 1);
+            }
+            code.Add(Results, Stride);
+        }
+    }
+
+    private static Address Field(void* tile, void* field) => new(Tile, (int)((byte*)field - (byte*)tile));
+
+    private static Address Constant(void* output, void* field) => new(Output, (int)((byte*)field - (byte*)output));
+}
