@@ -97,15 +97,19 @@ public sealed unsafe class ConvolutionInt8NeonDotDepthwise : ConvolutionInt8Kern
                 Channels = s.Channels,
                 Width = s.OutWidth,
                 Quads = count,
+                BlockBytes = blockBytes,
                 OutputZeroPoint = call.OutputZeroPoint,
                 Min = call.Min,
                 Max = call.Max,
             };
             sbyte* output = call.Output + ((long)n * height + y) * outputPitch;
             byte* packed = call.Packed + HeaderBytes;
-            for (int block = 0; block < s.Channels; block += 8, packed += blockBytes)
+            for (int block = 0; block < Blocks(s); block += strip.Blocks, packed += strip.Blocks * blockBytes)
             {
-                int channel = Math.Min(block, s.Channels - 8);
+                int channel = Math.Min(8 * block, s.Channels - 8);
+                // One at a time where weights may be beyond int8, and where the last one reaches back.
+                strip.Blocks = blockBytes > PlainBytes || channel < 8 * block ? 1 : s.Channels / 8 - block;
+                if (s.StrideX == 2 && strip.Blocks > 1) strip.Blocks &= ~1;
                 strip.Input = scratch + 4 * channel;
                 strip.Output = output + channel;
                 strip.Packed = packed;
@@ -120,9 +124,17 @@ public sealed unsafe class ConvolutionInt8NeonDotDepthwise : ConvolutionInt8Kern
         if (stride == 1 && finish == Int8NeonFinish.Unsigned) DotDepthwiseTiles.Stride1<N2, TBeyond>(strip);
         else if (stride == 1 && finish == Int8NeonFinish.Plain) DotDepthwiseTiles.Stride1<N0, TBeyond>(strip);
         else if (stride == 1) DotDepthwiseTiles.Stride1<N1, TBeyond>(strip);
+        else if (strip.Blocks > 1) Stride2Blocks(strip, finish);
         else if (finish == Int8NeonFinish.Unsigned) DotDepthwiseTiles.Stride2<N2, TBeyond>(strip);
         else if (finish == Int8NeonFinish.Plain) DotDepthwiseTiles.Stride2<N0, TBeyond>(strip);
         else DotDepthwiseTiles.Stride2<N1, TBeyond>(strip);
+    }
+
+    private static void Stride2Blocks(in DotDepthwiseStrip strip, Int8NeonFinish finish)
+    {
+        if (finish == Int8NeonFinish.Unsigned) DotDepthwiseTiles.Stride2Blocks<N2>(strip);
+        else if (finish == Int8NeonFinish.Plain) DotDepthwiseTiles.Stride2Blocks<N0>(strip);
+        else DotDepthwiseTiles.Stride2Blocks<N1>(strip);
     }
 
     private static int Quads(in ConvolutionShape s) => s.StrideX == 1 ? (s.OutHeight + 1) / 2 : s.OutHeight;

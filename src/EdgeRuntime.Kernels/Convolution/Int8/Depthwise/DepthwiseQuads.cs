@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 
@@ -53,44 +54,67 @@ internal readonly unsafe struct DepthwiseQuads
         int y = 2 * quad - _shape.PadTop;
         sbyte* x = input + ((long)n * _shape.Height + y) * pitch;
         for (; count > 0; count--, y += 2, x += 2 * pitch, to += Pitch)
-            if (y >= 0 && y + 3 < _shape.Height) Zip(x, x + pitch, x + 2 * pitch, x + 3 * pitch, bytes, to);
-            else Zip(IsInside(y) ? x : border, IsInside(y + 1) ? x + pitch : border, IsInside(y + 2) ? x + 2 * pitch : border, IsInside(y + 3) ? x + 3 * pitch : border, bytes, to);
+        {
+            sbyte* x0 = x, x1 = x0 + pitch, x2 = x1 + pitch, x3 = x2 + pitch;
+            if (y < 0 || y + 3 >= _shape.Height)
+            {
+                if (!IsInside(y)) x0 = border;
+                if (!IsInside(y + 1)) x1 = border;
+                if (!IsInside(y + 2)) x2 = border;
+                if (!IsInside(y + 3)) x3 = border;
+            }
+            Zip(x0, x1, x2, x3, bytes, to);
+        }
     }
 
     private bool IsInside(int row) => (uint)row < (uint)_shape.Height;
 
     /// <summary>Bytes are a multiple of 32: eight channels or more.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Fill(sbyte* to, int bytes, Vector128<sbyte> value)
     {
         sbyte* end = to + bytes;
         for (; to <= end - 128; to += 128)
         {
-            Fill32(to, value);
-            Fill32(to + 32, value);
-            Fill32(to + 64, value);
-            Fill32(to + 96, value);
+            Vector128.Store(value, to);
+            Vector128.Store(value, to + 16);
+            Vector128.Store(value, to + 32);
+            Vector128.Store(value, to + 48);
+            Vector128.Store(value, to + 64);
+            Vector128.Store(value, to + 80);
+            Vector128.Store(value, to + 96);
+            Vector128.Store(value, to + 112);
         }
-        for (; to < end; to += 32) Fill32(to, value);
+        for (; to < end; to += 32)
+        {
+            Vector128.Store(value, to);
+            Vector128.Store(value, to + 16);
+        }
     }
 
-    private static void Fill32(sbyte* to, Vector128<sbyte> value)
-    {
-        Vector128.Store(value, to);
-        Vector128.Store(value, to + 16);
-    }
-
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Zip(sbyte* x0, sbyte* x1, sbyte* x2, sbyte* x3, nint bytes, sbyte* to)
     {
-        nint i = 0;
-        // Pairs of loads would be moved to the registers that ST4 wants.
-        for (; i <= bytes - 32; i += 32, to += 128)
+        sbyte* end = x0 + bytes;
+        for (; x0 <= end - 64; to += 256)
         {
-            nint j = i + 16;
-            AdvSimd.Arm64.StoreVectorAndZip(to, (Vector128.Load(x0 + i), Vector128.Load(x1 + i), Vector128.Load(x2 + i), Vector128.Load(x3 + i)));
-            AdvSimd.Arm64.StoreVectorAndZip(to + 64, (Vector128.Load(x0 + j), Vector128.Load(x1 + j), Vector128.Load(x2 + j), Vector128.Load(x3 + j)));
+            Sixteen(ref x0, ref x1, ref x2, ref x3, to);
+            Sixteen(ref x0, ref x1, ref x2, ref x3, to + 64);
+            Sixteen(ref x0, ref x1, ref x2, ref x3, to + 128);
+            Sixteen(ref x0, ref x1, ref x2, ref x3, to + 192);
         }
-        for (; i <= bytes - 16; i += 16, to += 64)
-            AdvSimd.Arm64.StoreVectorAndZip(to, (Vector128.Load(x0 + i), Vector128.Load(x1 + i), Vector128.Load(x2 + i), Vector128.Load(x3 + i)));
-        for (; i < bytes; i++, to += 4) (to[0], to[1], to[2], to[3]) = (x0[i], x1[i], x2[i], x3[i]);
+        for (; x0 <= end - 16; to += 64) Sixteen(ref x0, ref x1, ref x2, ref x3, to);
+        for (; x0 < end; x0++, x1++, x2++, x3++, to += 4) (to[0], to[1], to[2], to[3]) = (*x0, *x1, *x2, *x3);
+    }
+
+    /// <summary>The next 16 bytes of four rows. The compiler lets loads add to their addresses; what it loads as pairs it would move to the registers that ST4 wants.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Sixteen(ref sbyte* x0, ref sbyte* x1, ref sbyte* x2, ref sbyte* x3, sbyte* to)
+    {
+        AdvSimd.Arm64.StoreVectorAndZip(to, (Vector128.Load(x0), Vector128.Load(x1), Vector128.Load(x2), Vector128.Load(x3)));
+        x0 += 16;
+        x1 += 16;
+        x2 += 16;
+        x3 += 16;
     }
 }

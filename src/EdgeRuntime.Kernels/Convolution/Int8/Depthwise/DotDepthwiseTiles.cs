@@ -6,7 +6,7 @@ using static System.Runtime.Intrinsics.Arm.Dp;
 
 namespace EdgeRuntime.Kernels;
 
-/// <summary>Eight channels of some consecutive quads.</summary>
+/// <summary>Blocks of eight channels, one behind the other, of some consecutive quads.</summary>
 internal unsafe struct DotDepthwiseStrip
 {
     /// <summary>The first quad's first column.</summary>
@@ -15,8 +15,11 @@ internal unsafe struct DotDepthwiseStrip
     /// <summary>The first output row.</summary>
     public sbyte* Output;
 
-    /// <summary>Biases twice, multipliers, weights.</summary>
+    /// <summary>Of the first block: biases twice, multipliers, weights.</summary>
     public byte* Packed;
+
+    /// <summary>Blocks, and what their constants take.</summary>
+    public int Blocks, BlockBytes;
 
     /// <summary>Bytes from quad to quad, from column to column, and from one output row to the next.</summary>
     public nint Pitch, Step, OutputPitch;
@@ -42,53 +45,69 @@ internal static unsafe class DotDepthwiseTiles
     /// <summary>Two output rows of a quad, three columns a turn.</summary>
     public static void Stride1<TFinish, TBeyond>(in DotDepthwiseStrip t) where TFinish : struct, ICount where TBeyond : struct, ICount
     {
-        int* packed = (int*)t.Packed;
-        Weights w = new(packed, 0), v = new(packed, 32);
-        Epilogue e = new(t);
-        nint channels = t.Channels, step = t.Step, above = -t.OutputPitch, pitch = t.Pitch, two = -2 * above;
-        int width = t.Width;
-        // y is the lower row's place.
-        sbyte* input = t.Input, output = t.Output - above;
-        for (int quads = t.Quads; quads > 0; quads--, input += pitch, output += two)
+        nint channels = t.Channels, step = t.Step, pitch = t.Pitch, two = 2 * t.OutputPitch;
+        int turns = t.Width / 3, tail = t.Width - 3 * turns;
+        sbyte* first = t.Input, lower = t.Output + t.OutputPitch;
+        byte* scales = t.Packed;
+        for (int blocks = t.Blocks; blocks > 0; blocks--, first += 32, lower += 8, scales += t.BlockBytes)
         {
-            sbyte* z = input, y = output;
-            if (quads == 1 && t.IsSingle)
+            int* packed = (int*)scales;
+            Weights w = new(packed, 0), v = new(packed, 32);
+            Epilogue e = new(t, packed);
+            nint above = -t.OutputPitch;
+            // y is the lower row's place; of a last quad with one row the upper one's.
+            sbyte* input = first, output = lower;
+            int quads = t.Quads;
+            if (t.IsSingle) quads--;
+            for (bool isSingle = t.IsSingle; ;)
             {
-                y += above;
+                for (; quads != 0; quads--)
+                {
+                    sbyte* z = input, y = output;
+                    (Vector128<sbyte> a0, Vector128<sbyte> a1) = LoadPairVector128(z);
+                    (Vector128<sbyte> b0, Vector128<sbyte> b1) = LoadPairVector128(z += step);
+                    Vector128<sbyte> c0, c1;
+                    for (int n = turns; n != 0; n--)
+                    {
+                        (c0, c1) = LoadPairVector128(z += step);
+                        Pair<TFinish, TBeyond>(e, w, v, packed, y, above, a0, a1, b0, b1, c0, c1);
+                        y += channels;
+                        (a0, a1) = LoadPairVector128(z += step);
+                        Pair<TFinish, TBeyond>(e, w, v, packed, y, above, b0, b1, c0, c1, a0, a1);
+                        y += channels;
+                        (b0, b1) = LoadPairVector128(z += step);
+                        Pair<TFinish, TBeyond>(e, w, v, packed, y, above, c0, c1, a0, a1, b0, b1);
+                        y += channels;
+                    }
+                    if (tail != 0)
+                    {
+                        (c0, c1) = LoadPairVector128(z += step);
+                        Pair<TFinish, TBeyond>(e, w, v, packed, y, above, a0, a1, b0, b1, c0, c1);
+                        if (tail != 1)
+                        {
+                            y += channels;
+                            (a0, a1) = LoadPairVector128(z += step);
+                            Pair<TFinish, TBeyond>(e, w, v, packed, y, above, b0, b1, c0, c1, a0, a1);
+                        }
+                    }
+                    input += pitch;
+                    output += two;
+                }
+                if (!isSingle) break;
+                isSingle = false;
+                quads = 1;
+                output += above;
                 above = 0;
             }
-            (Vector128<sbyte> a0, Vector128<sbyte> a1) = LoadPairVector128(z);
-            (Vector128<sbyte> b0, Vector128<sbyte> b1) = LoadPairVector128(z += step);
-            Vector128<sbyte> c0, c1;
-            int left = width;
-            for (; left >= 3; left -= 3)
-            {
-                (c0, c1) = LoadPairVector128(z += step);
-                Pair<TFinish, TBeyond>(e, w, v, packed, y, above, a0, a1, b0, b1, c0, c1);
-                y += channels;
-                (a0, a1) = LoadPairVector128(z += step);
-                Pair<TFinish, TBeyond>(e, w, v, packed, y, above, b0, b1, c0, c1, a0, a1);
-                y += channels;
-                (b0, b1) = LoadPairVector128(z += step);
-                Pair<TFinish, TBeyond>(e, w, v, packed, y, above, c0, c1, a0, a1, b0, b1);
-                y += channels;
-            }
-            if (left == 0) continue;
-            (c0, c1) = LoadPairVector128(z += step);
-            Pair<TFinish, TBeyond>(e, w, v, packed, y, above, a0, a1, b0, b1, c0, c1);
-            if (left == 1) continue;
-            y += channels;
-            (a0, a1) = LoadPairVector128(z += step);
-            Pair<TFinish, TBeyond>(e, w, v, packed, y, above, b0, b1, c0, c1, a0, a1);
         }
     }
 
-    /// <summary>One output row of a quad: two outputs a turn share a column, the next turn its last.</summary>
+    /// <summary>One output row of a quad, one block: two outputs a turn share a column, the next turn its last.</summary>
     public static void Stride2<TFinish, TBeyond>(in DotDepthwiseStrip t) where TFinish : struct, ICount where TBeyond : struct, ICount
     {
         int* packed = (int*)t.Packed;
         Weights w = new(packed, 0);
-        Epilogue e = new(t);
+        Epilogue e = new(t, packed);
         nint before = -t.Channels, two = 2 * t.Channels, step = t.Step, pitch = t.Pitch, outputPitch = t.OutputPitch;
         int width = t.Width;
         // y is the second output's place.
@@ -120,6 +139,41 @@ internal static unsafe class DotDepthwiseTiles
             Single<TBeyond>(w, packed, ref p0, ref p1, a0, a1, b0, b1, c0, c1);
             // The first of two, and the same once more in its place.
             e.Store<TFinish>(y + before, 0, p0, p1, p0, p1);
+        }
+    }
+
+    /// <summary>As <see cref="Stride2"/>, an even number of blocks, two at once and one output a turn: one store for both.</summary>
+    public static void Stride2Blocks<TFinish>(in DotDepthwiseStrip t) where TFinish : struct, ICount
+    {
+        nint channels = t.Channels, step = t.Step, pitch = t.Pitch, outputPitch = t.OutputPitch;
+        sbyte* first = t.Input, target = t.Output;
+        byte* scales = t.Packed;
+        for (int blocks = t.Blocks; blocks > 0; blocks -= 2, first += 64, target += 16, scales += 2 * t.BlockBytes)
+        {
+            int* packed = (int*)scales, other = (int*)(scales + t.BlockBytes);
+            Weights w = new(packed, 0), v = new(other, 0);
+            Epilogue e = new(t, packed), f = new(t, other);
+            sbyte* input = first, output = target;
+            for (int quads = t.Quads; quads > 0; quads--, input += pitch, output += outputPitch)
+            {
+                sbyte* z = input, y = output;
+                (Vector128<sbyte> a0, Vector128<sbyte> a1) = LoadPairVector128(z);
+                // The compiler joins these; a pair's address would have to be computed.
+                Vector128<sbyte> a2 = LoadVector128(z + 32), a3 = LoadVector128(z + 48);
+                for (int left = t.Width; left != 0; left--, y += channels)
+                {
+                    (Vector128<int> p0, Vector128<int> p1) = LoadPairVector128(packed);
+                    (Vector128<int> q0, Vector128<int> q1) = LoadPairVector128(other);
+                    p0 = DotProduct(p0, a0, w.A0); p1 = DotProduct(p1, a1, w.A1); q0 = DotProduct(q0, a2, v.A0); q1 = DotProduct(q1, a3, v.A1);
+                    (a0, a1) = LoadPairVector128(z += step);
+                    (a2, a3) = (LoadVector128(z + 32), LoadVector128(z + 48));
+                    p0 = DotProduct(p0, a0, w.B0); p1 = DotProduct(p1, a1, w.B1); q0 = DotProduct(q0, a2, v.B0); q1 = DotProduct(q1, a3, v.B1);
+                    (a0, a1) = LoadPairVector128(z += step);
+                    (a2, a3) = (LoadVector128(z + 32), LoadVector128(z + 48));
+                    p0 = DotProduct(p0, a0, w.C0); p1 = DotProduct(p1, a1, w.C1); q0 = DotProduct(q0, a2, v.C0); q1 = DotProduct(q1, a3, v.C1);
+                    System.Runtime.Intrinsics.Arm.AdvSimd.Store(y, e.Finish<TFinish>(p0, p1, f, q0, q1));
+                }
+            }
         }
     }
 
@@ -176,26 +230,33 @@ internal static unsafe class DotDepthwiseTiles
         private readonly Vector128<sbyte> _min, _max;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public Epilogue(in DotDepthwiseStrip t)
+        public Epilogue(in DotDepthwiseStrip t, int* packed)
         {
-            _multiplier0 = LoadVector128((int*)t.Packed + 16);
-            _multiplier1 = LoadVector128((int*)t.Packed + 20);
+            _multiplier0 = LoadVector128(packed + 16);
+            _multiplier1 = LoadVector128(packed + 20);
             _zeroPoint = Vector128.Create((short)t.OutputZeroPoint);
             _min = Vector128.Create((sbyte)t.Min);
             _max = Vector128.Create((sbyte)t.Max);
+        }
+
+        /// <summary>Requantises the sums p, and q with the multipliers of <paramref name="other"/>.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector128<sbyte> Finish<TFinish>(Vector128<int> p0, Vector128<int> p1, in Epilogue other, Vector128<int> q0, Vector128<int> q1) where TFinish : struct, ICount
+        {
+            p0 = MultiplyRoundedDoublingSaturateHigh(p0, _multiplier0);
+            p1 = MultiplyRoundedDoublingSaturateHigh(p1, _multiplier1);
+            q0 = MultiplyRoundedDoublingSaturateHigh(q0, other._multiplier0);
+            q1 = MultiplyRoundedDoublingSaturateHigh(q1, other._multiplier1);
+            return TFinish.Value == (int)Int8NeonFinish.Unsigned ? NeonRequantize.NarrowUnsignedUpper(NeonRequantize.NarrowUnsigned(p0, p1), q0, q1).AsSByte() ^ _min
+                : TFinish.Value == (int)Int8NeonFinish.Plain ? NeonRequantize.NarrowFittingUpper(NeonRequantize.NarrowFitting(p0, p1, _zeroPoint), q0, q1, _zeroPoint)
+                : NeonRequantize.Clamp(NeonRequantize.NarrowUpper(NeonRequantize.Narrow(p0, p1, _zeroPoint), q0, q1, _zeroPoint), _min, _max);
         }
 
         /// <summary>The first <paramref name="at"/> elements behind <paramref name="y"/>, the second there: that one before, as they may have one place, and as the register is needed as a half last.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Store<TFinish>(sbyte* y, nint at, Vector128<int> p0, Vector128<int> p1, Vector128<int> q0, Vector128<int> q1) where TFinish : struct, ICount
         {
-            p0 = MultiplyRoundedDoublingSaturateHigh(p0, _multiplier0);
-            p1 = MultiplyRoundedDoublingSaturateHigh(p1, _multiplier1);
-            q0 = MultiplyRoundedDoublingSaturateHigh(q0, _multiplier0);
-            q1 = MultiplyRoundedDoublingSaturateHigh(q1, _multiplier1);
-            Vector128<sbyte> bytes = TFinish.Value == (int)Int8NeonFinish.Unsigned ? NeonRequantize.NarrowUnsignedUpper(NeonRequantize.NarrowUnsigned(p0, p1), q0, q1).AsSByte() ^ _min
-                : TFinish.Value == (int)Int8NeonFinish.Plain ? NeonRequantize.NarrowFittingUpper(NeonRequantize.NarrowFitting(p0, p1, _zeroPoint), q0, q1, _zeroPoint)
-                : NeonRequantize.Clamp(NeonRequantize.NarrowUpper(NeonRequantize.Narrow(p0, p1, _zeroPoint), q0, q1, _zeroPoint), _min, _max);
+            Vector128<sbyte> bytes = Finish<TFinish>(p0, p1, this, q0, q1);
             StoreSelectedScalar((ulong*)y, bytes.AsUInt64(), 1);
             System.Runtime.Intrinsics.Arm.AdvSimd.Store(y + at, bytes.GetLower());
         }
