@@ -12,6 +12,8 @@ internal static class ConvolutionShapes
         yield return ConvolutionShape.FullyConnected(1, 1280, 101);
         yield return ConvolutionShape.FullyConnected(49, 1024, 70);
         yield return ConvolutionShape.FullyConnected(6, 4112, 10);
+        yield return ConvolutionShape.FullyConnected(13, 124, 40);
+        yield return ConvolutionShape.FullyConnected(16, 172, 48);
         yield return ConvolutionShape.FullyConnected(1, 2064, 1040);
         foreach (int c in (int[])[1, 2, 3, 5, 8, 17, 32])
             foreach (int o in (int[])[1, 5, 16, 24, 48, 70])

@@ -31,6 +31,9 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
     private protected override int TileRows => 6;
 
     /// <inheritdoc/>
+    private protected override int MostPanels => int.MaxValue;
+
+    /// <inheritdoc/>
     protected override int DepthUnit => 4;
 
     /// <inheritdoc/>
@@ -81,86 +84,116 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
         else for (; row < rows; row++) Tile1<TVectors>(block, row);
     }
 
-    /// <summary>6 or 4 rows × 8 columns once or twice.</summary>
+    /// <summary>6 or 4 rows × 8 columns once or twice at a time, panel after panel.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Tile<TRows, TVectors, TFinish>(in Int8NeonBlock block, int first, int stop)
         where TRows : struct, ICount where TVectors : struct, ICount where TFinish : struct, ICount
     {
         int* panel = (int*)block.Panel;
-        int pairs = block.Segment >> 5, segments = block.OuterCount * block.InnerCount;
-        bool more = (block.Segment & 31) != 0 || segments > 1 || panel[3 * Nr] > 0;
+        int fours = block.Segment >> 6, segments = block.OuterCount * block.InnerCount, segment = 0;
         nint one = (nint)block.OutputPitch, two = 2 * one, three = 3 * one;
-        sbyte** end = block.Rows + Math.Min(stop, block.RowCount), last = block.Rows + block.RowCount - TRows.Value, r = block.Rows + first;
-        if (r > last) r = last;
-        for (sbyte* y = block.Output + (r - block.Rows) * one; ;)
+        sbyte** end = block.Rows + Math.Min(stop, block.RowCount), last = block.Rows + block.RowCount - TRows.Value, start = block.Rows + first;
+        if (start > last) start = last;
+        sbyte* output = block.Output + (start - block.Rows) * one;
+        for (int panels = block.Panels; panels > 0; panels--, panel = (int*)((byte*)panel + block.PanelBytes), output += Nr)
         {
-            sbyte* p0 = r[0], p1 = r[1], p2 = r[2], p3 = r[3], p4 = TRows.Value > 4 ? r[4] : null, p5 = TRows.Value > 4 ? r[5] : null;
-            // Loaded for each row: as copies of the first the others would be moves, one for each register.
-            LoadBiases<TVectors>(panel, out Vector128<int> a0, out Vector128<int> b0, out Vector128<int> c0, out Vector128<int> d0);
-            LoadBiases<TVectors>(panel, out Vector128<int> a1, out Vector128<int> b1, out Vector128<int> c1, out Vector128<int> d1);
-            LoadBiases<TVectors>(panel, out Vector128<int> a2, out Vector128<int> b2, out Vector128<int> c2, out Vector128<int> d2);
-            LoadBiases<TVectors>(panel, out Vector128<int> a3, out Vector128<int> b3, out Vector128<int> c3, out Vector128<int> d3);
-            Vector128<int> a4 = default, b4 = default, c4 = default, d4 = default, a5 = default, b5 = default, c5 = default, d5 = default;
-            if (TRows.Value > 4) LoadBiases<TVectors>(panel, out a4, out b4, out c4, out d4);
-            if (TRows.Value > 4) LoadBiases<TVectors>(panel, out a5, out b5, out c5, out d5);
-            sbyte* w = (sbyte*)panel + HeaderBytes;
-            nint k = 0;
-            for (int segment = 0; ;)
+            // What follows the last 64 k of a segment: 32, 16, 8 and 4, and by bit 6 other segments or weights beyond int8.
+            int rest = (block.Segment & 63) | (segments > 1 || panel[3 * Nr] > 0 ? 64 : 0);
+            sbyte** r = start;
+            for (sbyte* y = output; ;)
             {
-                // The compiler would compute an address for each row if the second half were at k + 16.
-                for (int n = pairs; n != 0; n--, k += 16, w += 256 * TVectors.Value)
+                sbyte* p0 = r[0], p1 = r[1], p2 = r[2], p3 = r[3], p4 = TRows.Value > 4 ? r[4] : null, p5 = TRows.Value > 4 ? r[5] : null;
+                // Loaded for each row: as copies of the first the others would be moves, one for each register.
+                LoadBiases<TVectors>(panel, out Vector128<int> a0, out Vector128<int> b0, out Vector128<int> c0, out Vector128<int> d0);
+                LoadBiases<TVectors>(panel, out Vector128<int> a1, out Vector128<int> b1, out Vector128<int> c1, out Vector128<int> d1);
+                LoadBiases<TVectors>(panel, out Vector128<int> a2, out Vector128<int> b2, out Vector128<int> c2, out Vector128<int> d2);
+                LoadBiases<TVectors>(panel, out Vector128<int> a3, out Vector128<int> b3, out Vector128<int> c3, out Vector128<int> d3);
+                Vector128<int> a4 = default, b4 = default, c4 = default, d4 = default, a5 = default, b5 = default, c5 = default, d5 = default;
+                if (TRows.Value > 4) LoadBiases<TVectors>(panel, out a4, out b4, out c4, out d4);
+                if (TRows.Value > 4) LoadBiases<TVectors>(panel, out a5, out b5, out c5, out d5);
+                sbyte* w = (sbyte*)panel + HeaderBytes;
+                nint k = 0;
+                for (; ; )
                 {
-                    Sixteen<TRows, TVectors>(LoadVector128(p0 + k), LoadVector128(p1 + k), LoadVector128(p2 + k), LoadVector128(p3 + k), TRows.Value > 4 ? LoadVector128(p4 + k) : default, TRows.Value > 4 ? LoadVector128(p5 + k) : default, w, 0, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
-                    k += 16;
-                    Sixteen<TRows, TVectors>(LoadVector128(p0 + k), LoadVector128(p1 + k), LoadVector128(p2 + k), LoadVector128(p3 + k), TRows.Value > 4 ? LoadVector128(p4 + k) : default, TRows.Value > 4 ? LoadVector128(p5 + k) : default, w, 128 * TVectors.Value, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
-                }
-                if (!more) break;
-                if ((block.Segment & 16) != 0)
-                {
-                    Sixteen<TRows, TVectors>(LoadVector128(p0 + k), LoadVector128(p1 + k), LoadVector128(p2 + k), LoadVector128(p3 + k), TRows.Value > 4 ? LoadVector128(p4 + k) : default, TRows.Value > 4 ? LoadVector128(p5 + k) : default, w, 0, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
-                    k += 16;
-                    w += 128 * TVectors.Value;
-                }
-                for (int n = block.Segment & 15; n != 0; n -= 4, k += 4, w += 32 * TVectors.Value)
-                    Four<TRows, TVectors>(Load4(p0 + k), Load4(p1 + k), Load4(p2 + k), Load4(p3 + k), TRows.Value > 4 ? Load4(p4 + k) : default, TRows.Value > 4 ? Load4(p5 + k) : default, w, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
-                if (++segment == segments)
-                {
-                    int* extras = panel + 3 * Nr;
-                    for (int i = 1; i <= *extras; i++, w += 32 * TVectors.Value)
+                    // The compiler would compute an address for each row if quarters were at k + 16 and so on.
+                    for (int n = fours; n != 0; n--, k += 16, w += 512 * TVectors.Value)
                     {
-                        k = extras[i];
-                        Four<TRows, TVectors>(Load4(p0 + k), Load4(p1 + k), Load4(p2 + k), Load4(p3 + k), TRows.Value > 4 ? Load4(p4 + k) : default, TRows.Value > 4 ? Load4(p5 + k) : default, w, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                        Sixteen<TRows, TVectors>(LoadVector128(p0 + k), LoadVector128(p1 + k), LoadVector128(p2 + k), LoadVector128(p3 + k), TRows.Value > 4 ? LoadVector128(p4 + k) : default, TRows.Value > 4 ? LoadVector128(p5 + k) : default, w, 0, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                        k += 16;
+                        Sixteen<TRows, TVectors>(LoadVector128(p0 + k), LoadVector128(p1 + k), LoadVector128(p2 + k), LoadVector128(p3 + k), TRows.Value > 4 ? LoadVector128(p4 + k) : default, TRows.Value > 4 ? LoadVector128(p5 + k) : default, w, 128 * TVectors.Value, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                        k += 16;
+                        Sixteen<TRows, TVectors>(LoadVector128(p0 + k), LoadVector128(p1 + k), LoadVector128(p2 + k), LoadVector128(p3 + k), TRows.Value > 4 ? LoadVector128(p4 + k) : default, TRows.Value > 4 ? LoadVector128(p5 + k) : default, w, 256 * TVectors.Value, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                        k += 16;
+                        Sixteen<TRows, TVectors>(LoadVector128(p0 + k), LoadVector128(p1 + k), LoadVector128(p2 + k), LoadVector128(p3 + k), TRows.Value > 4 ? LoadVector128(p4 + k) : default, TRows.Value > 4 ? LoadVector128(p5 + k) : default, w, 384 * TVectors.Value, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
                     }
-                    break;
+                    if (rest == 0) break;
+                    if ((rest & 32) != 0)
+                    {
+                        Sixteen<TRows, TVectors>(LoadVector128(p0 + k), LoadVector128(p1 + k), LoadVector128(p2 + k), LoadVector128(p3 + k), TRows.Value > 4 ? LoadVector128(p4 + k) : default, TRows.Value > 4 ? LoadVector128(p5 + k) : default, w, 0, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                        k += 16;
+                        Sixteen<TRows, TVectors>(LoadVector128(p0 + k), LoadVector128(p1 + k), LoadVector128(p2 + k), LoadVector128(p3 + k), TRows.Value > 4 ? LoadVector128(p4 + k) : default, TRows.Value > 4 ? LoadVector128(p5 + k) : default, w, 128 * TVectors.Value, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                        k += 16;
+                        w += 256 * TVectors.Value;
+                        if (rest == 32) break;
+                    }
+                    if ((rest & 16) != 0)
+                    {
+                        Sixteen<TRows, TVectors>(LoadVector128(p0 + k), LoadVector128(p1 + k), LoadVector128(p2 + k), LoadVector128(p3 + k), TRows.Value > 4 ? LoadVector128(p4 + k) : default, TRows.Value > 4 ? LoadVector128(p5 + k) : default, w, 0, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                        k += 16;
+                        w += 128 * TVectors.Value;
+                    }
+                    if ((rest & 8) != 0)
+                    {
+                        Eight<TRows, TVectors>(Load8(p0 + k), Load8(p1 + k), Load8(p2 + k), Load8(p3 + k), TRows.Value > 4 ? Load8(p4 + k) : default, TRows.Value > 4 ? Load8(p5 + k) : default, w, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                        k += 8;
+                        w += 64 * TVectors.Value;
+                    }
+                    if ((rest & 4) != 0)
+                    {
+                        Four<TRows, TVectors>(Load4(p0 + k), Load4(p1 + k), Load4(p2 + k), Load4(p3 + k), TRows.Value > 4 ? Load4(p4 + k) : default, TRows.Value > 4 ? Load4(p5 + k) : default, w, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                        w += 32 * TVectors.Value;
+                    }
+                    if ((rest & 64) == 0) break;
+                    if (++segment == segments)
+                    {
+                        segment = 0;
+                        int* extras = panel + 3 * Nr;
+                        for (int i = 1; i <= *extras; i++, w += 32 * TVectors.Value)
+                        {
+                            k = extras[i];
+                            Four<TRows, TVectors>(Load4(p0 + k), Load4(p1 + k), Load4(p2 + k), Load4(p3 + k), TRows.Value > 4 ? Load4(p4 + k) : default, TRows.Value > 4 ? Load4(p5 + k) : default, w, ref a0, ref b0, ref c0, ref d0, ref a1, ref b1, ref c1, ref d1, ref a2, ref b2, ref c2, ref d2, ref a3, ref b3, ref c3, ref d3, ref a4, ref b4, ref c4, ref d4, ref a5, ref b5, ref c5, ref d5);
+                        }
+                        break;
+                    }
+                    k = (nint)(segment / block.InnerCount) * block.OuterStride + (nint)(segment % block.InnerCount) * block.InnerStride;
                 }
-                k = (nint)(segment / block.InnerCount) * block.OuterStride + (nint)(segment % block.InnerCount) * block.InnerStride;
+                if (TFinish.Value == (int)Int8NeonFinish.Careful)
+                {
+                    int* sums = (int*)block.Edge;
+                    Int8NeonEpilogue.Keep<TVectors>(sums, a0, b0, c0, d0, a1, b1, c1, d1);
+                    Int8NeonEpilogue.Keep<TVectors>(sums + 2 * Nr, a2, b2, c2, d2, a3, b3, c3, d3);
+                    if (TRows.Value > 4) Int8NeonEpilogue.Keep<TVectors>(sums + 4 * Nr, a4, b4, c4, d4, a5, b5, c5, d5);
+                    Int8NeonEpilogue.Careful<TVectors>(block, (int)(r - block.Rows), TRows.Value);
+                    y += TRows.Value * one;
+                }
+                else
+                {
+                    Int8NeonEpilogue e = Int8NeonEpilogue.Of<TVectors>(block, panel);
+                    e.Store<TVectors, TFinish>(y, 0, a0, b0, c0, d0);
+                    e.Store<TVectors, TFinish>(y, one, a1, b1, c1, d1);
+                    e.Store<TVectors, TFinish>(y, two, a2, b2, c2, d2);
+                    y += three;
+                    e.Store<TVectors, TFinish>(y, 0, a3, b3, c3, d3);
+                    if (TRows.Value > 4) e.Store<TVectors, TFinish>(y, one, a4, b4, c4, d4);
+                    if (TRows.Value > 4) e.Store<TVectors, TFinish>(y, two, a5, b5, c5, d5);
+                    y += TRows.Value > 4 ? three : one;
+                }
+                r += TRows.Value;
+                if (r <= last) continue;
+                if (r >= end) break;
+                y -= (r - last) * one;
+                r = last;
             }
-            if (TFinish.Value == (int)Int8NeonFinish.Careful)
-            {
-                int* sums = (int*)block.Edge;
-                Int8NeonEpilogue.Keep<TVectors>(sums, a0, b0, c0, d0, a1, b1, c1, d1);
-                Int8NeonEpilogue.Keep<TVectors>(sums + 2 * Nr, a2, b2, c2, d2, a3, b3, c3, d3);
-                if (TRows.Value > 4) Int8NeonEpilogue.Keep<TVectors>(sums + 4 * Nr, a4, b4, c4, d4, a5, b5, c5, d5);
-                Int8NeonEpilogue.Careful<TVectors>(block, (int)(r - block.Rows), TRows.Value);
-                y += TRows.Value * one;
-            }
-            else
-            {
-                Int8NeonEpilogue e = Int8NeonEpilogue.Of<TVectors>(block, panel);
-                e.Store<TVectors, TFinish>(y, 0, a0, b0, c0, d0);
-                e.Store<TVectors, TFinish>(y, one, a1, b1, c1, d1);
-                e.Store<TVectors, TFinish>(y, two, a2, b2, c2, d2);
-                y += three;
-                e.Store<TVectors, TFinish>(y, 0, a3, b3, c3, d3);
-                if (TRows.Value > 4) e.Store<TVectors, TFinish>(y, one, a4, b4, c4, d4);
-                if (TRows.Value > 4) e.Store<TVectors, TFinish>(y, two, a5, b5, c5, d5);
-                y += TRows.Value > 4 ? three : one;
-            }
-            r += TRows.Value;
-            if (r <= last) continue;
-            if (r >= end) break;
-            y -= (r - last) * one;
-            r = last;
         }
     }
 
@@ -188,6 +221,19 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
         if (TVectors.Value > 1) Step<TRows>(2, w, at + 160, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
         Step<TRows>(3, w, at + 96 * TVectors.Value, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
         if (TVectors.Value > 1) Step<TRows>(3, w, at + 224, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
+    }
+
+    /// <summary>8 k.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Eight<TRows, TVectors>(Vector128<sbyte> x0, Vector128<sbyte> x1, Vector128<sbyte> x2, Vector128<sbyte> x3, Vector128<sbyte> x4, Vector128<sbyte> x5, sbyte* w,
+        ref Vector128<int> a0, ref Vector128<int> b0, ref Vector128<int> c0, ref Vector128<int> d0, ref Vector128<int> a1, ref Vector128<int> b1, ref Vector128<int> c1, ref Vector128<int> d1,
+        ref Vector128<int> a2, ref Vector128<int> b2, ref Vector128<int> c2, ref Vector128<int> d2, ref Vector128<int> a3, ref Vector128<int> b3, ref Vector128<int> c3, ref Vector128<int> d3,
+        ref Vector128<int> a4, ref Vector128<int> b4, ref Vector128<int> c4, ref Vector128<int> d4, ref Vector128<int> a5, ref Vector128<int> b5, ref Vector128<int> c5, ref Vector128<int> d5) where TRows : struct, ICount where TVectors : struct, ICount
+    {
+        Step<TRows>(0, w, 0, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
+        if (TVectors.Value > 1) Step<TRows>(0, w, 32, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
+        Step<TRows>(1, w, 32 * TVectors.Value, x0, x1, x2, x3, x4, x5, ref a0, ref b0, ref a1, ref b1, ref a2, ref b2, ref a3, ref b3, ref a4, ref b4, ref a5, ref b5);
+        if (TVectors.Value > 1) Step<TRows>(1, w, 96, x0, x1, x2, x3, x4, x5, ref c0, ref d0, ref c1, ref d1, ref c2, ref d2, ref c3, ref d3, ref c4, ref d4, ref c5, ref d5);
     }
 
     /// <summary>4 k.</summary>
@@ -224,40 +270,45 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
         b5 = DotProductBySelectedQuadruplet(b5, v, x5, group);
     }
 
-    /// <summary>One row: the even and odd k-groups have accumulators of their own, which hides the latency of the sums.</summary>
+    /// <summary>One row, panel after panel: the even and odd k-groups have accumulators of their own, which hides the latency of the sums.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Tile1<TVectors>(in Int8NeonBlock block, int row) where TVectors : struct, ICount
     {
-        sbyte* p = block.Rows[row], w = (sbyte*)block.Panel + HeaderBytes;
-        int* panel = (int*)block.Panel, extras = panel + 3 * Nr;
-        (Vector128<int> a0, Vector128<int> b0) = LoadPairVector128(panel);
-        (Vector128<int> c0, Vector128<int> d0) = LoadPairVector128(panel + 8);
-        Vector128<int> a1 = default, b1 = default, c1 = default, d1 = default;
-        sbyte* a = p, end = p + block.Segment;
-        for (int outer = 0, inner = 0; ; a = p + (nint)outer * block.OuterStride + (nint)inner * block.InnerStride, end = a + block.Segment)
+        int* panel = (int*)block.Panel;
+        sbyte* y = block.Output + row * (nint)block.OutputPitch;
+        for (int panels = block.Panels; panels > 0; panels--, panel = (int*)((byte*)panel + block.PanelBytes), y += Nr)
         {
-            for (; a <= end - 16; a += 16, w += 128 * TVectors.Value)
+            sbyte* p = block.Rows[row], w = (sbyte*)panel + HeaderBytes;
+            int* extras = panel + 3 * Nr;
+            (Vector128<int> a0, Vector128<int> b0) = LoadPairVector128(panel);
+            (Vector128<int> c0, Vector128<int> d0) = LoadPairVector128(panel + 8);
+            Vector128<int> a1 = default, b1 = default, c1 = default, d1 = default;
+            sbyte* a = p, end = p + block.Segment;
+            for (int outer = 0, inner = 0; ; a = p + (nint)outer * block.OuterStride + (nint)inner * block.InnerStride, end = a + block.Segment)
             {
-                Vector128<sbyte> x = LoadVector128(a);
-                Step1<TVectors>(0, w, 0, x, ref a0, ref b0, ref c0, ref d0);
-                Step1<TVectors>(1, w, 32 * TVectors.Value, x, ref a1, ref b1, ref c1, ref d1);
-                Step1<TVectors>(2, w, 64 * TVectors.Value, x, ref a0, ref b0, ref c0, ref d0);
-                Step1<TVectors>(3, w, 96 * TVectors.Value, x, ref a1, ref b1, ref c1, ref d1);
+                for (; a <= end - 16; a += 16, w += 128 * TVectors.Value)
+                {
+                    Vector128<sbyte> x = LoadVector128(a);
+                    Step1<TVectors>(0, w, 0, x, ref a0, ref b0, ref c0, ref d0);
+                    Step1<TVectors>(1, w, 32 * TVectors.Value, x, ref a1, ref b1, ref c1, ref d1);
+                    Step1<TVectors>(2, w, 64 * TVectors.Value, x, ref a0, ref b0, ref c0, ref d0);
+                    Step1<TVectors>(3, w, 96 * TVectors.Value, x, ref a1, ref b1, ref c1, ref d1);
+                }
+                for (; a < end; a += 4, w += 32 * TVectors.Value) Step1<TVectors>(0, w, 0, Load4(a), ref a0, ref b0, ref c0, ref d0);
+                if (++inner < block.InnerCount) continue;
+                inner = 0;
+                if (++outer == block.OuterCount) break;
             }
-            for (; a < end; a += 4, w += 32 * TVectors.Value) Step1<TVectors>(0, w, 0, Load4(a), ref a0, ref b0, ref c0, ref d0);
-            if (++inner < block.InnerCount) continue;
-            inner = 0;
-            if (++outer == block.OuterCount) break;
+            for (int i = 1; i <= *extras; i++, w += 32 * TVectors.Value) Step1<TVectors>(0, w, 0, Load4(p + extras[i]), ref a0, ref b0, ref c0, ref d0);
+            (a0, b0, c0, d0) = (a0 + a1, b0 + b1, c0 + c1, d0 + d1);
+            if (block.Finish != Int8NeonFinish.Careful && block.Columns == 8 * TVectors.Value)
+            {
+                Int8NeonEpilogue.Of<TVectors>(block, panel).Store<TVectors, N1>(y, 0, a0, b0, c0, d0);
+                continue;
+            }
+            Int8NeonEpilogue.Keep<TVectors>((int*)block.Edge, a0, b0, c0, d0, a0, b0, c0, d0);
+            Int8NeonEpilogue.Careful<TVectors>(block, row, 1);
         }
-        for (int i = 1; i <= *extras; i++, w += 32 * TVectors.Value) Step1<TVectors>(0, w, 0, Load4(p + extras[i]), ref a0, ref b0, ref c0, ref d0);
-        (a0, b0, c0, d0) = (a0 + a1, b0 + b1, c0 + c1, d0 + d1);
-        if (block.Finish != Int8NeonFinish.Careful && block.Columns == 8 * TVectors.Value)
-        {
-            Int8NeonEpilogue.Of<TVectors>(block, panel).Store<TVectors, N1>(block.Output, row * (nint)block.OutputPitch, a0, b0, c0, d0);
-            return;
-        }
-        Int8NeonEpilogue.Keep<TVectors>((int*)block.Edge, a0, b0, c0, d0, a0, b0, c0, d0);
-        Int8NeonEpilogue.Careful<TVectors>(block, row, 1);
     }
 
     /// <summary>All columns of a k-group for one row.</summary>
@@ -275,4 +326,7 @@ public sealed unsafe class ConvolutionInt8NeonDotGemm : ConvolutionInt8NeonGemm
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<sbyte> Load4(sbyte* p) => Vector128.CreateScalarUnsafe(*(float*)p).AsSByte();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<sbyte> Load8(sbyte* p) => Vector128.CreateScalarUnsafe(*(double*)p).AsSByte();
 }

@@ -15,6 +15,11 @@ internal unsafe struct Int8NeonBlock
 
     public int RowCount, OuterCount, OuterStride, InnerCount, InnerStride, Segment;
 
+    /// <summary>Whole panels to multiply with, <see cref="PanelBytes"/> apart: 1 if they are careful, or the first is not whole.</summary>
+    public int Panels;
+
+    public nint PanelBytes;
+
     /// <summary>Panel: bias, multiplier, weight zero point (int32 × Nr each), 4·Nr bytes for the kernel, weights.</summary>
     public byte* Panel;
 
@@ -107,6 +112,9 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
 
     /// <summary>Rows of a tile.</summary>
     private protected virtual int TileRows => 8;
+
+    /// <summary>Most panels that <see cref="Multiply"/> takes at once.</summary>
+    private protected virtual int MostPanels => 1;
 
     /// <summary>Segments are multiples of this.</summary>
     protected abstract int DepthUnit { get; }
@@ -250,6 +258,7 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
             InnerStride = g.InnerStride,
             Segment = g.Segment,
             OutputPitch = outputs,
+            PanelBytes = (nint)panelBytes,
             Shift = call.Shift,
             ZeroPoint = Vector128.Create((short)call.OutputZeroPoint),
             Min = Vector128.Create((sbyte)call.Min),
@@ -260,25 +269,22 @@ public abstract unsafe class ConvolutionInt8NeonGemm : ConvolutionInt8Kernel
             : call.OutputZeroPoint == sbyte.MinValue ? Int8NeonFinish.Unsigned : Int8NeonFinish.Plain;
         block.Finish = finish;
         bool summed = header[2] != 0;
-        int located = -1;
-        for (int portion = first; portion < end; portion++)
+        for (int portion = first, next; portion < end; portion = next)
         {
-            int rowBlock = portion / g.PanelBlocks, panelBlock = portion - rowBlock * g.PanelBlocks, group = rowBlock / g.RowBlocks;
-            int row = (rowBlock - group * g.RowBlocks) * g.BlockRows;
-            if (rowBlock != located)
-            {
-                located = rowBlock;
-                block.RowCount = Math.Min(g.BlockRows, g.Rows - row);
-                g.Locate(image, group, row, block.RowCount, gathered, rows);
-                if (summed) NeonRowSums.Compute(block, sums);
-            }
-            int firstPanel = (int)((long)g.Panels * panelBlock / g.PanelBlocks), lastPanel = (int)((long)g.Panels * (panelBlock + 1) / g.PanelBlocks);
+            // All of a block of rows at once.
+            int rowBlock = portion / g.PanelBlocks, start = rowBlock * g.PanelBlocks, group = rowBlock / g.RowBlocks, row = (rowBlock - group * g.RowBlocks) * g.BlockRows;
+            next = Math.Min(end, start + g.PanelBlocks);
+            block.RowCount = Math.Min(g.BlockRows, g.Rows - row);
+            g.Locate(image, group, row, block.RowCount, gathered, rows);
+            if (summed) NeonRowSums.Compute(block, sums);
+            int firstPanel = (int)((long)g.Panels * (portion - start) / g.PanelBlocks), lastPanel = (int)((long)g.Panels * (next - start) / g.PanelBlocks);
             block.Panel = call.Packed + HeaderBytes + (group * g.Panels + firstPanel) * panelBytes;
             block.Output = call.Output + (long)row * outputs + group * call.Shape.OutPerGroup + firstPanel * nr;
             int columns = call.Shape.OutPerGroup - firstPanel * nr;
-            for (int panel = firstPanel; panel < lastPanel; panel++, block.Panel += panelBytes, block.Output += nr, columns -= nr)
+            for (int panel = firstPanel; panel < lastPanel; panel += block.Panels, block.Panel += block.Panels * panelBytes, block.Output += block.Panels * nr, columns -= block.Panels * nr)
             {
                 block.Columns = Math.Min(nr, columns);
+                block.Panels = columns < nr || summed || finish == Int8NeonFinish.Careful ? 1 : Math.Min(MostPanels, Math.Min(columns / nr, lastPanel - panel));
                 if (summed)
                 {
                     bool uses = ((int*)block.Panel)[4 * nr - 1] != 0;

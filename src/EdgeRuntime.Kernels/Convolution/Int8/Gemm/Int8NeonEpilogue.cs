@@ -34,12 +34,9 @@ internal readonly unsafe struct Int8NeonEpilogue
 
     /// <summary>Takes the multipliers of the block's panel, which the caller has in a register.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Int8NeonEpilogue Of<TVectors>(in Int8NeonBlock block, int* panel) where TVectors : struct, ICount
-    {
-        int* m = panel + Nr;
-        return new(block, AdvSimd.LoadVector128(m), AdvSimd.LoadVector128(m + 4),
-            TVectors.Value > 1 ? AdvSimd.LoadVector128(m + 8) : default, TVectors.Value > 1 ? AdvSimd.LoadVector128(m + 12) : default);
-    }
+    public static Int8NeonEpilogue Of<TVectors>(in Int8NeonBlock block, int* panel) where TVectors : struct, ICount =>
+        new(block, AdvSimd.LoadVector128(panel + Nr), AdvSimd.LoadVector128(panel + Nr + 4),
+            TVectors.Value > 1 ? AdvSimd.LoadVector128(panel + Nr + 8) : default, TVectors.Value > 1 ? AdvSimd.LoadVector128(panel + Nr + 12) : default);
 
     /// <summary>One row of 8 or 16 columns, <paramref name="at"/> elements behind <paramref name="y"/>: apart, as the store adds them. TFinish is that of the sums; of unsigned ones the least output is −128.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
