@@ -61,6 +61,35 @@ public sealed class OnnxNibbleTests
         }, accuracy == 4);
     }
 
+    /// <summary>Weights of recurrent layers, with one scale or one for each row of a direction, keep their nibbles.</summary>
+    [Theory]
+    [InlineData("LSTM", 1, false)]
+    [InlineData("LSTM", 2, true)]
+    [InlineData("GRU", 2, true)]
+    public void RecurrentLayers(string type, int directions, bool perRow)
+    {
+        const int Size = 8, Steps = 5;
+        int rows = (type == "LSTM" ? 4 : 3) * Size, count = directions * rows * Size;
+        byte[] packed = [.. Enumerable.Range(0, count / 2).Select(i => (byte)(i * 37 + 11))];
+        float[] scales = [.. Enumerable.Range(0, perRow ? rows : 1).Select(i => 0.02f + 0.001f * i)];
+        float[] reals = [.. Enumerable.Range(0, count).Select(i => scales[perRow ? i / Size % rows : 0] * ((sbyte)((packed[i / 2] >> (i % 2 * 4) & 15) << 4) >> 4))];
+        int[] shape = [directions, rows, Size];
+        float[] Run(out Node layer, params IMessage[] weights)
+        {
+            NodeProto node = Node(type, "x w w").With("hidden_size", (long)Size).With("direction", directions == 2 ? "bidirectional" : "forward");
+            Graph graph = GraphOptimizer.Optimize(OnnxImporter.Import(Network(21, [Steps, 1, Size], [.. weights, node]).ToByteArray(), "test.onnx"));
+            layer = Assert.Single(graph.Nodes, n => n.Type is OperatorType.Lstm or OperatorType.Gru);
+            using InferenceSession session = new(graph);
+            foreach (ref float x in session.Input<float>(0)) x = 0.5f;
+            session.Run();
+            return session.Output<float>(0).ToArray();
+        }
+        float[] actual = Run(out Node nibbles, Raw("q", DataType.Int4, shape, packed), Floats("s", perRow ? [rows] : [], scales), Node("DequantizeLinear", "q s", "w").With("axis", 1L));
+        Assert.Equal((ElementType.Int4, ElementType.Int4), (nibbles.Input(RecurrentShape.W).Type, nibbles.Input(RecurrentShape.R).Type));
+        float[] expected = Run(out _, Floats("w", shape, reals));
+        for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-5f);
+    }
+
     private static void Check(ModelProto model, Func<int, int, float> weight, bool dynamic)
     {
         Graph graph = GraphOptimizer.Optimize(OnnxImporter.Import(model.ToByteArray(), "test.onnx"));

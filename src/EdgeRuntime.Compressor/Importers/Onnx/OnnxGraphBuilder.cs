@@ -171,12 +171,16 @@ internal sealed class OnnxGraphBuilder
     private ValueInfo? ConstantBehind(ValueInfo x) =>
         _producers.TryGetValue(x, out Node? p) && p.Type == OperatorType.Dequantize && p.Input(0).IsConstant ? p.Input(0) : null;
 
-    /// <summary>Per-axis parameters survive a reshape that leaves their axis and its outer elements as they are.</summary>
+    /// <summary>Per-axis parameters survive a reshape that leaves their axis and its outer elements as they are, or merges some of these into it.</summary>
     private static QuantizationParameters OnReshapedAxis(ValueInfo x, TensorShape shape, QuantizationParameters q)
     {
+        int channels = x.Shape[q.Axis];
         for (int axis = 0; axis < shape.Rank && q.GroupSize == 0; axis++)
-            if (shape[axis] == x.Shape[q.Axis] && shape.CountOf(0, axis) == x.Shape.CountOf(0, q.Axis))
-                return new QuantizationParameters(q.Scales, q.ZeroPoints, axis);
+            if (shape.CountOf(0, axis + 1) == x.Shape.CountOf(0, q.Axis + 1) && shape[axis] % channels == 0)
+            {
+                int times = shape[axis] / channels;
+                return new QuantizationParameters([.. Enumerable.Repeat(q.Scales.ToArray(), times).SelectMany(s => s)], [.. Enumerable.Repeat(q.ZeroPoints.ToArray(), times).SelectMany(z => z)], axis);
+            }
         throw OnnxNode.Unsupported($"{x.Name}, quantised by axis {q.Axis}, reshaped from {x.Shape} to {shape}");
     }
 

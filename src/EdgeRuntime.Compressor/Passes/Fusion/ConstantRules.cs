@@ -33,12 +33,12 @@ internal static class ConstantRules
     /// <summary>Int4 weights of an operator that computes in float, and all of a recurrent one that makes its inputs int8, stay what they are: it reads them directly.</summary>
     public static bool KeepIntegers(Node node, GraphIndex index)
     {
-        bool isRecurrent = node.Type is OperatorType.Lstm or OperatorType.Gru && node.Attributes.Int("dynamic", 0) != 0;
+        bool isRecurrent = node.Type is OperatorType.Lstm or OperatorType.Gru, isDynamic = isRecurrent && node.Attributes.Int("dynamic", 0) != 0;
         if (!(isRecurrent || node.Type is OperatorType.Convolution or OperatorType.FullyConnected) || node.Output.Type != ElementType.Float32) return false;
         bool changed = false;
         foreach (int i in isRecurrent ? (ReadOnlySpan<int>)[RecurrentShape.W, RecurrentShape.R] : [1])
         {
-            if (index.DequantizedConstant(node.Input(i)) is not { } weights || !(isRecurrent || weights.Type == ElementType.Int4)) continue;
+            if (index.DequantizedConstant(node.Input(i)) is not { } weights || !(isDynamic || weights.Type == ElementType.Int4)) continue;
             if (Int8Weights.From(weights.Constant!, weights.Quantization!) is null) continue;
             node.Inputs[i] = weights;
             changed = true;
