@@ -47,23 +47,20 @@ public sealed unsafe class ConvolutionInt8Gemv<TStep> : ConvolutionInt8Kernel wh
     public override bool Supports(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => shape.IsPointwise;
 
     /// <summary>
-    /// For each row its preparation, the products, and what every panel takes besides; for the first row, the way of the weights. Weights of 4 bits without multipliers
+    /// For each row its preparation, the products, and what every panel takes besides; for the first row, the way of the weights. Fewer bits without multipliers
     /// always fit <see cref="Form.Bytes8"/>, which takes them from the nearest cache faster than the next gives them. As measured on a Zen 4 core, without AVX-512.
     /// </summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
-        bool isShort = TStep.HasShortSums && parameters is { WeightBits: 4, WeightMultipliers.Length: 0 };
+        bool isShort = TStep.HasShortSums && parameters is { WeightBits: < 8, WeightMultipliers.Length: 0 };
         double bytes = (double)RoundUp(shape.OutChannels, Lanes) * RoundUp(shape.Depth, 4), perCycle = isShort ? ShortSumsPerCycle : TStep.WeightsPerCycle;
         double besides = Panels(shape) * PanelCycles(shape, parameters) + shape.Depth * (isShort ? 0.1 : 0.35);
         return 60 + (shape.Positions - 1) * (besides + bytes / perCycle) + WeightReading.X64.Cycles(besides + bytes / Math.Min(perCycle, CacheBytesPerCycle), bytes);
     }
 
-    /// <summary>A call and the end of the sums: in registers where floats give the results, which they may not for large multipliers; zero points want the sum of the row.</summary>
-    private static double PanelCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
-    {
-        if (parameters.WeightZeroPoints.AsSpan().ContainsAnyExcept(0)) return 150 + (shape.Positions > 1 ? 2.0 * shape.Depth : 0);
-        return parameters.WeightZeroPoints.Length == 0 && !parameters.Multipliers.AsSpan().ContainsAnyExceptInRange(0, (1 << 24) - 1) ? 28 : 80;
-    }
+    /// <summary>A call and the end of the sums, in registers, as floats give most results; zero points want the sum of the row.</summary>
+    private static double PanelCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
+        parameters.WeightZeroPoints.Length == 0 ? 32 : 150 + (shape.Positions > 1 ? 2 * shape.Depth : 0);
 
     /// <inheritdoc/>
     public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => PanelOffset(shape, RoundUp(shape.OutChannels, Lanes));
