@@ -88,16 +88,19 @@ internal readonly unsafe struct Avx2Float : IFloatVector<Vector256<float>>
     internal static Vector256<int> FirstLanes(int count) =>
         Avx2.CompareGreaterThan(Avx2.BroadcastScalarToVector256(Vector128.CreateScalarUnsafe(count)), Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7));
 
+    public static int NibblesInPlace => 7;
+
+    public static double IntegerUnit => 1;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Nibbles(byte* words, int position)
-    {
-        Vector256<int> all = Vector256.Load((int*)words);
-        return (position == 7 ? all >>> 28 : all & Vector256.Create(15 << (4 * position))).AsSingle();
-    }
+    public static Vector256<float> Nibbles(Vector256<float> words, int position) => (words.AsInt32() & Vector256.Create(15 << (4 * position))).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> UpperNibbles(Vector256<float> words, int position) => (words.AsInt32() >>> (4 * position)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> FromIntegers(Vector256<float> v) => Vector256.ConvertToSingle(v.AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> FmaElement(Vector256<float> a, float* elements, int index, Vector256<float> c) => Fma(a, Broadcast(elements + index), c);
+    public static Vector256<float> FmaElement(Vector256<float> a, Vector256<float> elements, int index, Vector256<float> c) => Fma(a, Create(elements[index]), c);
 }

@@ -79,16 +79,19 @@ internal readonly unsafe struct Avx512Float : IFloatVector<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector512<float> v) => Avx2Float.Sum(Avx.Add(v.GetLower(), v.GetUpper()));
 
+    public static int NibblesInPlace => 7;
+
+    public static double IntegerUnit => 1;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Nibbles(byte* words, int position)
-    {
-        Vector512<int> all = Vector512.Load((int*)words);
-        return (position == 7 ? all >>> 28 : all & Vector512.Create(15 << (4 * position))).AsSingle();
-    }
+    public static Vector512<float> Nibbles(Vector512<float> words, int position) => (words.AsInt32() & Vector512.Create(15 << (4 * position))).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> UpperNibbles(Vector512<float> words, int position) => (words.AsInt32() >>> (4 * position)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> FromIntegers(Vector512<float> v) => Vector512.ConvertToSingle(v.AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> FmaElement(Vector512<float> a, float* elements, int index, Vector512<float> c) => Fma(a, Broadcast(elements + index), c);
+    public static Vector512<float> FmaElement(Vector512<float> a, Vector512<float> elements, int index, Vector512<float> c) => Fma(a, Create(elements[index]), c);
 }

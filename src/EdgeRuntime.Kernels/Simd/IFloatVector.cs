@@ -67,16 +67,22 @@ internal unsafe interface IFloatVector<V> where V : unmanaged
     /// <summary>v, but 0 where <paramref name="x"/> is below <paramref name="limit"/>.</summary>
     static abstract V ZeroBelow(V v, V x, V limit);
 
-    /// <summary>a · elements[index] + c, rounded once; may read up to elements[index | 3].</summary>
-    static abstract V FmaElement(V a, float* elements, int index, V c);
+    /// <summary>a · elements[index] + c, rounded once; index is a constant below 4.</summary>
+    static abstract V FmaElement(V a, V elements, int index, V c);
 
-    /// <summary>
-    /// Nibble number <paramref name="position"/> of each 32-bit word at <paramref name="words"/>, unsigned, times 16^position; the
-    /// last one, whose power would be the sign's, times 1. As integers, for <see cref="FromIntegers"/>.
-    /// </summary>
-    static abstract V Nibbles(byte* words, int position);
+    /// <summary>How many nibbles of a 32-bit word, from the lowest on, <see cref="FromIntegers"/> can take where they are.</summary>
+    static abstract int NibblesInPlace { get; }
 
-    /// <summary>The floats of 32-bit integers.</summary>
+    /// <summary>What <see cref="FromIntegers"/> makes of 1.</summary>
+    static abstract double IntegerUnit { get; }
+
+    /// <summary>Nibble number <paramref name="position"/> of each 32-bit word, unsigned, times 16^position. As integers, for <see cref="FromIntegers"/>.</summary>
+    static abstract V Nibbles(V words, int position);
+
+    /// <summary>The nibbles of each 32-bit word from number <paramref name="position"/> on, moved down.</summary>
+    static abstract V UpperNibbles(V words, int position);
+
+    /// <summary>The floats of 32-bit integers below 2^24, and of nibbles in place, times <see cref="IntegerUnit"/>.</summary>
     static abstract V FromIntegers(V v);
 
     /// <summary>The sum of all lanes.</summary>
