@@ -39,7 +39,10 @@ internal static unsafe class Int8NeonWideningTile
             sbyte* p0 = r[0], p1 = TRows.Value > 1 ? r[1] : null;
             sbyte* b = (sbyte*)panel + ConvolutionInt8NeonWideningGemm.HeaderBytes;
             Vector128<int> c00, c01, c02 = default, c03 = default, c10, c11, c12 = default, c13 = default;
-            if (counts[4] == 0)
+            int* sums = (int*)block.Edge;
+            if (counts[4] != 0) Rest<TRows, TVectors>(p0, p1, panel, sums);
+            if (TRows.Value == 1 && TVectors.Value > 1) b = Int8NeonWideningRow.Run(p0, panel, counts[4] != 0 ? sums : (int*)panel, sums);
+            if (counts[4] == 0 && (TRows.Value > 1 || TVectors.Value == 1))
             {
                 (c00, c01) = LoadPairVector128((int*)panel);
                 if (TVectors.Value > 1) (c02, c03) = LoadPairVector128((int*)panel + 8);
@@ -48,17 +51,18 @@ internal static unsafe class Int8NeonWideningTile
             }
             else
             {
-                int* sums = (int*)block.Edge;
-                Rest<TRows, TVectors>(p0, p1, panel, sums);
                 (c00, c01, c02, c03) = (LoadVector128(sums), LoadVector128(sums + 4), LoadVector128(sums + 8), LoadVector128(sums + 12));
                 (c10, c11, c12, c13) = (LoadVector128(sums + Nr), LoadVector128(sums + Nr + 4), LoadVector128(sums + Nr + 8), LoadVector128(sums + Nr + 12));
             }
-            for (sbyte* stop = b + counts[0] * BlockBytes<N8, TVectors>(); b != stop; b += BlockBytes<N8, TVectors>())
-                Block<N8, N4, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
-            for (sbyte* stop = b + counts[1] * BlockBytes<N8, TVectors>(); b != stop; b += BlockBytes<N8, TVectors>())
-                Block<N8, N3, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
-            for (sbyte* stop = b + counts[2] * BlockBytes<N8, TVectors>(); b != stop; b += BlockBytes<N8, TVectors>())
-                Block<N8, N2, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
+            if (TRows.Value > 1 || TVectors.Value == 1)
+            {
+                for (sbyte* stop = b + counts[0] * BlockBytes<N8, TVectors>(); b != stop; b += BlockBytes<N8, TVectors>())
+                    Block<N8, N4, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
+                for (sbyte* stop = b + counts[1] * BlockBytes<N8, TVectors>(); b != stop; b += BlockBytes<N8, TVectors>())
+                    Block<N8, N3, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
+                for (sbyte* stop = b + counts[2] * BlockBytes<N8, TVectors>(); b != stop; b += BlockBytes<N8, TVectors>())
+                    Block<N8, N2, TRows, TVectors>(p0, p1, b, ref c00, ref c01, ref c02, ref c03, ref c10, ref c11, ref c12, ref c13);
+            }
             if (counts[3] != 0)
             {
                 // Written out, not a Block: how much the compiler inlines into a method grows with its own length.
@@ -140,6 +144,16 @@ internal static unsafe class Int8NeonWideningTile
                 Careful<TRows, TVectors>(block, (int)(r - block.Rows));
             }
         }
+    }
+
+    /// <summary>Blocks of 3 products a sum of a single row × 16 columns; gives their end.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static sbyte* Threes(int count, sbyte* p, sbyte* b, ref Vector128<int> c0, ref Vector128<int> c1, ref Vector128<int> c2, ref Vector128<int> c3)
+    {
+        Vector128<int> none = default;
+        for (sbyte* stop = b + count * BlockBytes<N8, N2>(); b != stop; b += BlockBytes<N8, N2>())
+            Block<N8, N3, N1, N2>(p, null, b, ref c0, ref c1, ref c2, ref c3, ref none, ref none, ref none, ref none);
+        return b;
     }
 
     /// <summary>Biases and the rarer kinds of blocks: apart, as the compiler inlines only so much into one method.</summary>
