@@ -194,6 +194,7 @@ internal static unsafe class GemmFloat32NeonTile
             for (nint i = 0; i < t.InnerCount; i++)
             {
                 float* a = t.Rows[0] + o * t.OuterStep + i * t.InnerStep, end = a + t.Length;
+                if (TVectors.Value > 1) Sixteens(t.Length / 16, ref a, ref b, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
                 for (; a <= end - 4; a += 4, b += 4 * columns)
                 {
                     // Four vectors by one instruction, before all products: no load then waits behind one. The element comes last, as weights' registers must not wrap around.
@@ -226,6 +227,60 @@ internal static unsafe class GemmFloat32NeonTile
                 }
             }
         Store<TVectors>(t.Output, Vector128.Create(t.Min), Vector128.Create(t.Max), (c0 + c1) + (c2 + c3), (d0 + d1) + (d2 + d3));
+    }
+
+    /// <summary>
+    /// Sixteen k a turn of one row × two vectors. FMLA takes an in-order core longer than a load, which waits behind it: loads stand alone, four vectors each, three ahead of their use. Addresses are
+    /// variables, as sums would wait too.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Sixteens(nint count, ref float* row, ref float* weights, ref Vector128<float> c0, ref Vector128<float> c1, ref Vector128<float> c2, ref Vector128<float> c3,
+        ref Vector128<float> d0, ref Vector128<float> d1, ref Vector128<float> d2, ref Vector128<float> d3)
+    {
+        float* a = row, b0 = weights, b1 = b0 + 16, b2 = b0 + 32, b3 = b0 + 48, b4 = b0 + 64, b5 = b0 + 80, b6 = b0 + 96, b7 = b0 + 112;
+        while (count != 0)
+        {
+            count--;
+            (Vector128<float> x0, Vector128<float> x1, Vector128<float> x2, Vector128<float> x3) = Arm64.Load4xVector128(a);
+            (Vector128<float> u0, Vector128<float> u1, Vector128<float> u2, Vector128<float> u3) = Arm64.Load4xVector128(b0);
+            (Vector128<float> v0, Vector128<float> v1, Vector128<float> v2, Vector128<float> v3) = Arm64.Load4xVector128(b1);
+            (Vector128<float> w0, Vector128<float> w1, Vector128<float> w2, Vector128<float> w3) = Arm64.Load4xVector128(b2);
+            Two(u0, u1, u2, u3, x0, 0, ref c0, ref d0, ref c1, ref d1);
+            (u0, u1, u2, u3) = Arm64.Load4xVector128(b3);
+            Two(v0, v1, v2, v3, x0, 2, ref c2, ref d2, ref c3, ref d3);
+            (v0, v1, v2, v3) = Arm64.Load4xVector128(b4);
+            Two(w0, w1, w2, w3, x1, 0, ref c0, ref d0, ref c1, ref d1);
+            (w0, w1, w2, w3) = Arm64.Load4xVector128(b5);
+            Two(u0, u1, u2, u3, x1, 2, ref c2, ref d2, ref c3, ref d3);
+            (u0, u1, u2, u3) = Arm64.Load4xVector128(b6);
+            Two(v0, v1, v2, v3, x2, 0, ref c0, ref d0, ref c1, ref d1);
+            (v0, v1, v2, v3) = Arm64.Load4xVector128(b7);
+            Two(w0, w1, w2, w3, x2, 2, ref c2, ref d2, ref c3, ref d3);
+            Two(u0, u1, u2, u3, x3, 0, ref c0, ref d0, ref c1, ref d1);
+            Two(v0, v1, v2, v3, x3, 2, ref c2, ref d2, ref c3, ref d3);
+            a += 16;
+            b0 += 128;
+            b1 += 128;
+            b2 += 128;
+            b3 += 128;
+            b4 += 128;
+            b5 += 128;
+            b6 += 128;
+            b7 += 128;
+        }
+        row = a;
+        weights = b0;
+    }
+
+    /// <summary>Two k of one row × two vectors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Two(Vector128<float> u0, Vector128<float> u1, Vector128<float> u2, Vector128<float> u3, Vector128<float> x, int k,
+        ref Vector128<float> c0, ref Vector128<float> d0, ref Vector128<float> c1, ref Vector128<float> d1)
+    {
+        c0 = NeonFloat.FmaElement(u0, x, k, c0);
+        d0 = NeonFloat.FmaElement(u1, x, k, d0);
+        c1 = NeonFloat.FmaElement(u2, x, k + 1, c1);
+        d1 = NeonFloat.FmaElement(u3, x, k + 1, d1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
