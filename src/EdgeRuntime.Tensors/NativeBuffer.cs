@@ -6,10 +6,15 @@ namespace EdgeRuntime.Tensors;
 /// Zeroed native memory, aligned to <see cref="Alignment"/> bytes, outside the garbage collector's reach. The owner
 /// disposes it; a finalizer frees what was forgotten.
 /// </summary>
-public sealed unsafe class NativeBuffer : IDisposable
+public sealed unsafe partial class NativeBuffer : IDisposable
 {
     /// <summary>Alignment in bytes: a cache line, and the widest vector.</summary>
     public const int Alignment = 64;
+
+    // Large weights are read once a run, and processors remember few translations: buffers from here on ask for huge pages.
+    private const nuint HugePage = 2 << 20;
+
+    private const int AdviceHugePage = 14;
 
     private void* _pointer;
 
@@ -19,7 +24,9 @@ public sealed unsafe class NativeBuffer : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         Length = length;
         nuint bytes = (nuint)Math.Max(length, 1);
-        _pointer = NativeMemory.AlignedAlloc(bytes, Alignment);
+        _pointer = NativeMemory.AlignedAlloc(bytes, bytes >= HugePage ? HugePage : Alignment);
+        // Whole pages only, so that nothing more becomes resident. A kernel that has none refuses, and all is as before.
+        if (bytes >= HugePage && OperatingSystem.IsLinux()) _ = Advise(_pointer, bytes / HugePage * HugePage, AdviceHugePage);
         NativeMemory.Clear(_pointer, bytes);
     }
 
@@ -56,6 +63,9 @@ public sealed unsafe class NativeBuffer : IDisposable
         Free();
         GC.SuppressFinalize(this);
     }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(void* address, nuint length, int advice);
 
     private void Free()
     {
