@@ -39,10 +39,6 @@ public enum CpuFeature
 /// <param name="Set">The instruction sets.</param>
 public readonly record struct CpuFeatures(CpuFeature Set)
 {
-    // The kernel names what it saves registers for. A program that was compiled without AVX-512 may have it all the same.
-    private static readonly Lazy<bool> HasAvx512Vnni = new(() => ExecutableCode.IsAllowed && File.Exists("/proc/cpuinfo")
-        && File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("flags", StringComparison.Ordinal))?.Split(' ').Contains("avx512_vnni") == true);
-
     /// <summary>Nothing but portable code.</summary>
     public static CpuFeatures Portable => new(CpuFeature.None);
 
@@ -56,7 +52,7 @@ public readonly record struct CpuFeatures(CpuFeature Set)
 #pragma warning restore CA2252
         if (Avx512F.IsSupported && Avx512BW.VL.IsSupported && Avx512DQ.VL.IsSupported) set |= CpuFeature.Avx512;
         if (Avx512Vbmi.VL.IsSupported) set |= CpuFeature.Avx512Vbmi;
-        if (set.HasFlag(CpuFeature.Avx2) && HasAvx512Vnni.Value) set |= CpuFeature.Avx512Vnni;
+        if (set.HasFlag(CpuFeature.Avx2) && ExecutableCode.HasAvx512Vnni) set |= CpuFeature.Avx512Vnni;
         if (AdvSimd.Arm64.IsSupported) set |= CpuFeature.Neon;
         if (Dp.IsSupported) set |= CpuFeature.NeonDot;
         return new CpuFeatures(set);
