@@ -36,7 +36,7 @@ internal unsafe struct Int8NeonDepthwiseRow
 /// </summary>
 public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
 {
-    private const int HeaderBytes = 64, StripBytes = 16384, TripleAt = 64 + 9 * 8, LongRow = 12;
+    private const int HeaderBytes = 64, StripBytes = 16384, TripleAt = 64 + 9 * 8;
 
     /// <summary>The forms, as the packed weights' header has them.</summary>
     private enum Form
@@ -78,7 +78,7 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
 
     /// <summary>
     /// Layout: a header (the form; 1 if scaled sums fit 16 bits; bytes of a block), then the blocks: those of <see cref="Int8NeonDepthwiseRuns"/>, or 8 biases, 8 multipliers, taps × 8 weights of 8 or 16 bits, and
-    /// behind nine of 8 bits whether three corners make a sum, and biases and multipliers in <see cref="Int8NeonDepthwisePairs"/>'s order.
+    /// behind nine of 8 bits whether three corners make a sum; with these, biases and multipliers are those of even channels and then of odd ones.
     /// </summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
     {
@@ -120,11 +120,11 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
     {
         Span<int> integers = MemoryMarshal.Cast<byte, int>(target);
         Span<short> wide = MemoryMarshal.Cast<byte, short>(target[64..]);
-        biases.CopyTo(integers);
-        multipliers.CopyTo(integers[8..]);
         bool triple = form == Form.Bytes3x3;
         for (int lane = 0; lane < 8; lane++)
         {
+            int place = form == Form.Bytes3x3 ? lane / 2 + lane % 2 * 4 : lane;
+            (integers[place], integers[8 + place]) = (biases[lane], multipliers[lane]);
             ReadOnlySpan<sbyte> w = weights.Slice((first + lane) * taps, taps);
             if (form == Form.Wide)
             {
@@ -133,9 +133,6 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
             }
             for (int tap = 0; tap < taps; tap++) target[64 + tap * 8 + lane] = (byte)w[tap];
             triple &= Math.Abs((int)w[2]) + Math.Abs((int)w[6]) + Math.Abs((int)w[8]) < 256;
-            int place = lane / 2 + lane % 2 * 4;
-            integers[Int8NeonDepthwisePairs.Bias + place] = integers[Int8NeonDepthwisePairs.SecondBias + place] = biases[lane];
-            integers[Int8NeonDepthwisePairs.Multiplier + place] = multipliers[lane];
         }
         if (triple) target[TripleAt] = 1;
     }
@@ -194,7 +191,7 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
                 int channel = Math.Min(block, s.Channels - lanes);
                 task.Input = input + channel;
                 task.Output = output + channel;
-                if (form == Form.Wide) Int8NeonDepthwiseTiles.General(task);
+                if (form == Form.Wide) Int8NeonDepthwiseWide.Run(task);
                 else if (form == Form.Runs && plain) Int8NeonDepthwiseRuns.Run<N1>(task);
                 else if (form == Form.Runs) Int8NeonDepthwiseRuns.Run<N0>(task);
                 else if (plain) Run<N1>(task, s.StrideX);
@@ -206,12 +203,10 @@ public sealed unsafe class ConvolutionInt8NeonDepthwise : ConvolutionInt8Kernel
     private static void Run<TPlain>(in Int8NeonDepthwiseRow task, int stride) where TPlain : struct, ICount
     {
         bool triple = task.Packed[TripleAt] != 0;
-        if (stride == 2 && triple) Int8NeonDepthwisePairs.Run<N2, TPlain, N1>(task);
-        else if (stride == 2) Int8NeonDepthwisePairs.Run<N2, TPlain, N0>(task);
-        else if (task.Width >= LongRow && triple) Int8NeonDepthwisePairs.Run<N1, TPlain, N1>(task);
-        else if (task.Width >= LongRow) Int8NeonDepthwisePairs.Run<N1, TPlain, N0>(task);
-        else if (triple) Int8NeonDepthwiseTiles.Stride1<TPlain, N1>(task);
-        else Int8NeonDepthwiseTiles.Stride1<TPlain, N0>(task);
+        if (stride == 2 && triple) Int8NeonDepthwise3x3.Run<N2, TPlain, N1>(task);
+        else if (stride == 2) Int8NeonDepthwise3x3.Run<N2, TPlain, N0>(task);
+        else if (triple) Int8NeonDepthwise3x3.Run<N1, TPlain, N1>(task);
+        else Int8NeonDepthwise3x3.Run<N1, TPlain, N0>(task);
     }
 
     private static bool Is3x3(in ConvolutionShape s) => s.KernelHeight == 3 && s.KernelWidth == 3 && s.DilationX == 1 && s.StrideX <= 2;
