@@ -1,4 +1,3 @@
-using EdgeRuntime.Tensors;
 using Xunit;
 
 namespace EdgeRuntime.Kernels.Tests;
@@ -19,46 +18,6 @@ public sealed unsafe class NibbleLinearConformanceTests
                 foreach (int outputs in (int[])[1, 8, 31, 32, 33, 70])
                     foreach ((int bits, int group) in ((int, int)[])[(4, 0), (4, 32), (4, 64), (8, 0)])
                         Check(kernel, new NibbleLinearShape(rows, inputs, outputs, bits, group), random);
-    }
-
-    [Theory]
-    [MemberData(nameof(Cases))]
-    public void APowerOfTwoPassesThrough(string id)
-    {
-        NibbleLinearKernel kernel = NibbleLinearKernels.All.Single(k => k.Descriptor.Id == id);
-        foreach ((int bits, int group) in ((int, int)[])[(4, 0), (4, 32), (8, 0)])
-        {
-            NibbleLinearShape shape = new(1, 70, 33, bits, group);
-            float[] x = Floats(shape.Inputs, new Random(5)), expected = Result(kernel, shape, x);
-            foreach (int power in (int[])[-60, 40, 110])
-                Assert.Equal(expected, Result(kernel, shape, [.. x.Select(v => MathF.ScaleB(v, power))]).Select(v => MathF.ScaleB(v, -power)));
-            Assert.All(Result(kernel, shape, new float[shape.Inputs]), v => Assert.Equal(0, v));
-        }
-    }
-
-    /// <summary>One row times random weights, without bias or clamp.</summary>
-    private static float[] Result(NibbleLinearKernel kernel, in NibbleLinearShape shape, float[] x)
-    {
-        Random random = new(6);
-        sbyte[] weights = [.. Enumerable.Range(0, shape.Outputs * shape.Inputs).Select(_ => (sbyte)random.Next(-8, 8))];
-        float[] scales = [.. Enumerable.Range(0, shape.Outputs * shape.Groups).Select(_ => random.NextSingle())], result = new float[shape.Outputs];
-        using NativeBuffer packed = new(NibbleLinearKernel.PackedBytes(shape)), scratch = new(NibbleLinearKernel.ScratchBytes(shape, 1));
-        NibbleLinearKernel.Pack(shape, weights, scales, [], packed.Span<byte>(0, (int)packed.Length));
-        fixed (float* input = x, output = result)
-        {
-            NibbleLinearCall call = new()
-            {
-                Shape = shape,
-                Packed = packed.Pointer,
-                Input = input,
-                Output = output,
-                Scratch = scratch.Pointer,
-                Min = float.NegativeInfinity,
-                Max = float.PositiveInfinity,
-            };
-            kernel.Run(call, 0, NibbleLinearKernel.Portions(shape), 0);
-        }
-        return result;
     }
 
     private static void Check(NibbleLinearKernel kernel, in NibbleLinearShape shape, Random random)

@@ -20,10 +20,6 @@ internal sealed unsafe class NibbleLinearGemv<S, V>(string name, CpuFeature requ
     public override double EstimateCycles(in NibbleLinearShape shape) =>
         200 + shape.Rows * (2.0 * shape.Inputs + (double)shape.Panels * Int4Block.Columns * shape.Inputs * (shape.Bits / 4) / productsPerCycle);
 
-    private protected override int NibblesInPlace => S.NibblesInPlace;
-
-    private protected override double Unit => S.IntegerUnit;
-
     internal override void Multiply(in NibbleLinearShape shape, byte* panel, float* x, float* starts, float* sums)
     {
         for (int column = 0; column < Int4Block.Columns; column += 4 * S.Lanes) Pass(shape, panel, column, x, starts, sums);
@@ -85,22 +81,14 @@ internal sealed unsafe class NibbleLinearGemv<S, V>(string name, CpuFeature requ
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddApart(ref V a0, ref V a1, ref V a2, ref V a3, ref V b0, ref V b1, ref V b2, ref V b3, V w0, V w1, V w2, V w3, V x, int i)
     {
-        V m0, m1, m2, m3, n0, n1, n2, n3;
-        if (i < 6)
-        {
-            m0 = S.Nibbles(w0, i); m1 = S.Nibbles(w1, i); m2 = S.Nibbles(w2, i); m3 = S.Nibbles(w3, i);
-            n0 = S.Nibbles(w0, i + 1); n1 = S.Nibbles(w1, i + 1); n2 = S.Nibbles(w2, i + 1); n3 = S.Nibbles(w3, i + 1);
-        }
-        else
-        {
-            m0 = S.UpperNibbles(w0, 6); m1 = S.UpperNibbles(w1, 6); m2 = S.UpperNibbles(w2, 6); m3 = S.UpperNibbles(w3, 6);
-            n0 = S.UpperNibbles(w0, 7); n1 = S.UpperNibbles(w1, 7); n2 = S.UpperNibbles(w2, 7); n3 = S.UpperNibbles(w3, 7);
-            m0 = S.Nibbles(m0, 0); m1 = S.Nibbles(m1, 0); m2 = S.Nibbles(m2, 0); m3 = S.Nibbles(m3, 0);
-        }
-        a0 = S.FmaElement(S.FromIntegers(m0), x, i % 4, a0); a1 = S.FmaElement(S.FromIntegers(m1), x, i % 4, a1);
-        a2 = S.FmaElement(S.FromIntegers(m2), x, i % 4, a2); a3 = S.FmaElement(S.FromIntegers(m3), x, i % 4, a3);
-        b0 = S.FmaElement(S.FromIntegers(n0), x, i % 4 + 1, b0); b1 = S.FmaElement(S.FromIntegers(n1), x, i % 4 + 1, b1);
-        b2 = S.FmaElement(S.FromIntegers(n2), x, i % 4 + 1, b2); b3 = S.FmaElement(S.FromIntegers(n3), x, i % 4 + 1, b3);
+        V m0 = S.Nibbles(w0, i), m1 = S.Nibbles(w1, i), m2 = S.Nibbles(w2, i), m3 = S.Nibbles(w3, i);
+        V n0 = S.Nibbles(w0, i + 1), n1 = S.Nibbles(w1, i + 1), n2 = S.Nibbles(w2, i + 1), n3 = S.Nibbles(w3, i + 1);
+        m0 = S.FromIntegers(m0); m1 = S.FromIntegers(m1); m2 = S.FromIntegers(m2); m3 = S.FromIntegers(m3);
+        n0 = S.FromIntegers(n0); n1 = S.FromIntegers(n1); n2 = S.FromIntegers(n2); n3 = S.FromIntegers(n3);
+        a0 = S.FmaElement(m0, x, i % 4, a0); a1 = S.FmaElement(m1, x, i % 4, a1);
+        a2 = S.FmaElement(m2, x, i % 4, a2); a3 = S.FmaElement(m3, x, i % 4, a3);
+        b0 = S.FmaElement(n0, x, i % 4 + 1, b0); b1 = S.FmaElement(n1, x, i % 4 + 1, b1);
+        b2 = S.FmaElement(n2, x, i % 4 + 1, b2); b3 = S.FmaElement(n3, x, i % 4 + 1, b3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -115,5 +103,5 @@ internal sealed unsafe class NibbleLinearGemv<S, V>(string name, CpuFeature requ
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V Add(V sum, byte* words, V x, int position) =>
-        S.Fma(S.FromIntegers(position < 7 ? S.Nibbles(S.Load((float*)words), position) : S.UpperNibbles(S.Load((float*)words), 7)), x, sum);
+        S.Fma(S.FromIntegers(S.Nibbles(S.Load((float*)words), position)), x, sum);
 }

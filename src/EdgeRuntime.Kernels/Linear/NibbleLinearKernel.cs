@@ -58,17 +58,11 @@ public abstract unsafe class NibbleLinearKernel : Kernel
     /// <summary>Estimated cost in cycles.</summary>
     public abstract double EstimateCycles(in NibbleLinearShape shape);
 
-    /// <summary>How many nibbles of a word, from the lowest on, are taken where they are, times 16^i.</summary>
-    private protected virtual int NibblesInPlace => 7;
-
-    /// <summary>What a nibble of 1 is multiplied as.</summary>
-    private protected virtual double Unit => 1;
-
     /// <summary>Sums over all chunks of a panel, scaled if the scales are of groups.</summary>
     /// <param name="shape">Sizes.</param>
     /// <param name="panel">Chunks: nibbles as in <see cref="Int4Tile{TDot, TVector}"/>, then scales, if grouped.</param>
-    /// <param name="x">The row, times a power of two; the i-th of 8 elements meets nibble i of a word and is divided by 16^i if <see cref="NibblesInPlace"/> says so.</param>
-    /// <param name="starts">−8 · Σ x of each chunk, times the same power and <see cref="Unit"/>.</param>
+    /// <param name="x">The row; the i-th of 8 elements meets nibble i of a word and is divided by 16^i, the last one by 1.</param>
+    /// <param name="starts">−8 · Σ x of each chunk.</param>
     /// <param name="sums">One for each column.</param>
     internal abstract void Multiply(in NibbleLinearShape shape, byte* panel, float* x, float* starts, float* sums);
 
@@ -117,7 +111,7 @@ public abstract unsafe class NibbleLinearKernel : Kernel
         long panelBytes = PackedBytes(shape) / shape.Panels;
         for (int row = 0; row < shape.Rows; row++)
         {
-            double factor = Prepare(shape, call.Input + (long)row * shape.Inputs, x, starts);
+            Prepare(shape, call.Input + (long)row * shape.Inputs, x, starts);
             for (int panel = first; panel < end; panel++)
             {
                 byte* packed = call.Packed + panel * panelBytes;
@@ -125,7 +119,7 @@ public abstract unsafe class NibbleLinearKernel : Kernel
                 Multiply(shape, packed + 2 * Int4Block.Columns * sizeof(float), x, starts, sums);
                 for (int c = 0; c < Math.Min(Int4Block.Columns, shape.Outputs - panel * Int4Block.Columns); c++)
                 {
-                    float value = (float)(sums[c] * factor) * scales[c] + bias[c] + (call.IsAccumulating ? y[c] : 0);
+                    float value = sums[c] * scales[c] + bias[c] + (call.IsAccumulating ? y[c] : 0);
                     y[c] = Math.Min(Math.Max(value, call.Min), call.Max);
                 }
             }
@@ -137,13 +131,8 @@ public abstract unsafe class NibbleLinearKernel : Kernel
 
     private static long WorkerBytes(in NibbleLinearShape shape) => (shape.Chunks * (Int4Block.Chunk + 1L) * sizeof(float) + 63) & ~63L;
 
-    /// <summary>The row as <see cref="Multiply"/> wants it; gives what its sums are to be multiplied by.</summary>
-    private double Prepare(in NibbleLinearShape shape, float* input, float* x, float* starts)
+    private static void Prepare(in NibbleLinearShape shape, float* input, float* x, float* starts)
     {
-        // Where the unit is subnormal, elements as large as floats can be bring their products back among the normal ones.
-        int shift = Unit == 1 ? 0 : Math.Min(127, 253 - LargestExponent(input, shape.Inputs));
-        float power = MathF.ScaleB(1, shift);
-        int inPlace = NibblesInPlace;
         for (int chunk = 0; chunk < shape.Chunks; chunk++, x += Int4Block.Chunk, input += Int4Block.Chunk)
         {
             float sum = 0;
@@ -152,18 +141,9 @@ public abstract unsafe class NibbleLinearKernel : Kernel
             {
                 float value = k < count ? input[k] : 0;
                 sum += value;
-                x[k] = value * power * BitConverter.Int32BitsToSingle((127 - (k % 8 < inPlace ? 4 * (k % 8) : 0)) << 23);
+                x[k] = value * BitConverter.Int32BitsToSingle((127 - (k % 8 == 7 ? 0 : 4 * (k % 8))) << 23);
             }
-            starts[chunk] = (float)(-8 * sum * (power * Unit));
+            starts[chunk] = -8 * sum;
         }
-        return 1 / (power * Unit);
-    }
-
-    /// <summary>The biased exponent of the element furthest from 0.</summary>
-    private static int LargestExponent(float* input, int count)
-    {
-        int largest = 0;
-        for (int i = 0; i < count; i++) largest = Math.Max(largest, BitConverter.SingleToInt32Bits(input[i]) & int.MaxValue);
-        return largest >> 23;
     }
 }

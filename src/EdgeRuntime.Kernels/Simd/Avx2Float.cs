@@ -88,15 +88,9 @@ internal readonly unsafe struct Avx2Float : IFloatVector<Vector256<float>>
     internal static Vector256<int> FirstLanes(int count) =>
         Avx2.CompareGreaterThan(Avx2.BroadcastScalarToVector256(Vector128.CreateScalarUnsafe(count)), Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7));
 
-    public static int NibblesInPlace => 7;
-
-    public static double IntegerUnit => 1;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Nibbles(Vector256<float> words, int position) => (words.AsInt32() & Vector256.Create(15 << (4 * position))).AsSingle();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> UpperNibbles(Vector256<float> words, int position) => (words.AsInt32() >>> (4 * position)).AsSingle();
+    public static Vector256<float> Nibbles(Vector256<float> words, int position) =>
+        (position == 7 ? words.AsInt32() >>> 28 : words.AsInt32() & Vector256.Create(15 << (4 * position))).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> FromIntegers(Vector256<float> v) => Vector256.ConvertToSingle(v.AsInt32());

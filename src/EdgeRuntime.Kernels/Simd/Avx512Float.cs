@@ -79,15 +79,9 @@ internal readonly unsafe struct Avx512Float : IFloatVector<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector512<float> v) => Avx2Float.Sum(Avx.Add(v.GetLower(), v.GetUpper()));
 
-    public static int NibblesInPlace => 7;
-
-    public static double IntegerUnit => 1;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Nibbles(Vector512<float> words, int position) => (words.AsInt32() & Vector512.Create(15 << (4 * position))).AsSingle();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> UpperNibbles(Vector512<float> words, int position) => (words.AsInt32() >>> (4 * position)).AsSingle();
+    public static Vector512<float> Nibbles(Vector512<float> words, int position) =>
+        (position == 7 ? words.AsInt32() >>> 28 : words.AsInt32() & Vector512.Create(15 << (4 * position))).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> FromIntegers(Vector512<float> v) => Vector512.ConvertToSingle(v.AsInt32());

@@ -70,19 +70,13 @@ internal unsafe interface IFloatVector<V> where V : unmanaged
     /// <summary>a · elements[index] + c, rounded once; index is a constant below 4.</summary>
     static abstract V FmaElement(V a, V elements, int index, V c);
 
-    /// <summary>How many nibbles of a 32-bit word, from the lowest on, <see cref="FromIntegers"/> can take where they are.</summary>
-    static abstract int NibblesInPlace { get; }
-
-    /// <summary>What <see cref="FromIntegers"/> makes of 1.</summary>
-    static abstract double IntegerUnit { get; }
-
-    /// <summary>Nibble number <paramref name="position"/> of each 32-bit word, unsigned, times 16^position. As integers, for <see cref="FromIntegers"/>.</summary>
+    /// <summary>
+    /// Nibble number <paramref name="position"/> of each 32-bit word, unsigned, times 16^position; the last one, whose power would be the sign's, times 1. As integers, for
+    /// <see cref="FromIntegers"/>.
+    /// </summary>
     static abstract V Nibbles(V words, int position);
 
-    /// <summary>The nibbles of each 32-bit word from number <paramref name="position"/> on, moved down.</summary>
-    static abstract V UpperNibbles(V words, int position);
-
-    /// <summary>The floats of 32-bit integers below 2^24, and of nibbles in place, times <see cref="IntegerUnit"/>.</summary>
+    /// <summary>The floats of 32-bit integers.</summary>
     static abstract V FromIntegers(V v);
 
     /// <summary>The sum of all lanes.</summary>
