@@ -44,21 +44,21 @@ internal static unsafe class Int8NeonDepthwiseWide
     private readonly struct Epilogue
     {
         public readonly Vector128<int> Bias0, Bias1;
-        private readonly Vector128<int> multiplier0, multiplier1, shift;
-        private readonly Vector128<short> zeroPoint;
-        private readonly Vector64<sbyte> min, max;
+        private readonly Vector128<int> _multiplier0, _multiplier1, _shift;
+        private readonly Vector128<short> _zeroPoint;
+        private readonly Vector64<sbyte> _min, _max;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Epilogue(in Int8NeonDepthwiseRow t)
         {
             int* p = (int*)t.Packed;
-            (Bias0, Bias1, multiplier0, multiplier1) = (LoadVector128(p), LoadVector128(p + 4), LoadVector128(p + 8), LoadVector128(p + 12));
-            (shift, zeroPoint) = (Vector128.Create(t.Shift), Vector128.Create((short)t.OutputZeroPoint));
-            (min, max) = (Vector64.Create((sbyte)t.Min), Vector64.Create((sbyte)t.Max));
+            (Bias0, Bias1, _multiplier0, _multiplier1) = (LoadVector128(p), LoadVector128(p + 4), LoadVector128(p + 8), LoadVector128(p + 12));
+            (_shift, _zeroPoint) = (Vector128.Create(t.Shift), Vector128.Create((short)t.OutputZeroPoint));
+            (_min, _max) = (Vector64.Create((sbyte)t.Min), Vector64.Create((sbyte)t.Max));
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Store(sbyte* y, Vector128<int> low, Vector128<int> high) =>
-            System.Runtime.Intrinsics.Arm.AdvSimd.Store(y, Min(Max(NeonRequantize.Narrow(NeonRequantize.Scale(low, multiplier0, shift), NeonRequantize.Scale(high, multiplier1, shift), zeroPoint), min), max));
+            System.Runtime.Intrinsics.Arm.AdvSimd.Store(y, Min(Max(NeonRequantize.Narrow(NeonRequantize.Scale(low, _multiplier0, _shift), NeonRequantize.Scale(high, _multiplier1, _shift), _zeroPoint), _min), _max));
     }
 }
