@@ -41,7 +41,7 @@ public sealed class SearchTests : IDisposable
         graph.Outputs.Add(output);
         ModelWriter.Write(graph, At("tiny.edge"));
         File.WriteAllText(At("quick.json"), Space.Replace("EPOCHS", "1", StringComparison.Ordinal));
-        File.WriteAllText(At("slow.json"), Space.Replace("EPOCHS", "250", StringComparison.Ordinal));
+        File.WriteAllText(At("slow.json"), Space.Replace("EPOCHS", "3000", StringComparison.Ordinal));
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
