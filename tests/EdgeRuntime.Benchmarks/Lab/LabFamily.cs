@@ -39,6 +39,7 @@ internal static class LabFamilies
     private static string Int8Products(KernelDescriptor d) => d.Requires switch
     {
         var r when (r & (CpuFeature.AvxVnni | CpuFeature.NeonDot)) != 0 => MachineLimits.Dot,
+        var r when r.HasFlag(CpuFeature.Avx512Vnni) => MachineLimits.Dot512,
         _ when d.Id == "conv-s8s4-gemm-avx2" => MachineLimits.Int8Saturating,
         _ => MachineLimits.Int16,
     };
