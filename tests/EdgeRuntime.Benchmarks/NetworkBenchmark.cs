@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using EdgeRuntime.Compressor;
 using EdgeRuntime.Inference;
+using EdgeRuntime.Kernels;
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
 using EdgeRuntime.TestSupport;
@@ -11,7 +12,7 @@ namespace EdgeRuntime.Benchmarks;
 
 /// <summary>
 /// Whole networks beside ONNX Runtime, one thread, batch 1, in one process: rounds of the two alternate, so that both see
-/// the same noise. <c>networks [--rounds N] [--only TEXT] [--ops] [--roofline] [--write FILE.md]</c>; with --roofline, where the
+/// the same noise. <c>networks [--rounds N] [--only TEXT] [--cpu LIST] [--ops] [--roofline] [--write FILE.md]</c>; with --roofline, where the
 /// time goes in networks that miss their goal (see <see cref="NetworkRooflines"/>).
 /// </summary>
 internal static class NetworkBenchmark
@@ -32,6 +33,7 @@ internal static class NetworkBenchmark
     {
         int rounds = int.Parse(Options.Text(args, "--rounds") ?? "20", CultureInfo.InvariantCulture);
         string only = Options.Text(args, "--only") ?? "";
+        CpuFeatures? cpu = Options.Text(args, "--cpu") is { } sets ? CpuFeatures.Parse(sets) : null;
         if (!OnnxRuntimeLibrary.IsAvailable) throw new InvalidOperationException(OnnxRuntimeLibrary.Missing);
         StringBuilder table = new("| network | million MACs | ours µs (median) | ONNX Runtime µs (median) | ratio of minima | goal |\n|---|---|---|---|---|---|\n");
         NetworkRooflines? rooflines = args.Contains("--roofline") ? new() : null;
@@ -39,7 +41,7 @@ internal static class NetworkBenchmark
         {
             Graph graph = NetworkImporter.Load(path);
             GraphOptimizer.Optimize(graph);
-            using InferenceSession ours = new(graph, new SessionOptions { Profile = args.Contains("--ops") });
+            using InferenceSession ours = new(graph, new SessionOptions { Profile = args.Contains("--ops"), Cpu = cpu });
             using OnnxRuntimeLibrary.Session theirs = new(path);
             Fill(ours.InputBytes(0), ours.Inputs[0].Type);
             ours.InputBytes(0).CopyTo(theirs.Inputs[0].Bytes);
