@@ -49,7 +49,8 @@ public sealed unsafe class ConvolutionInt8Winograd<TDot, TVector> : ConvolutionI
         Layout layout = new(shape);
         double tiles = (double)layout.Band.Shape.Batch * layout.Band.Shape.OutHeight * layout.Band.Shape.OutWidth;
         double product = Planes * (layout.Steps * 2.0 * layout.PaddedColumns / TDot.Cost.ProductsPerCycle + 10);
-        return 400 + tiles * (product + layout.PaddedChannels / WinogradInt8Transforms.Lanes * 140 + layout.PaddedColumns / 16.0 * (240 + 16 * TDot.Cost.RequantizeCycles));
+        // A plane for each of 36 elements of a tile: few tiles wait for them.
+        return 400 + WeightReading.X64.Cycles(tiles * product, Planes * layout.PlaneBytes) + tiles * (layout.PaddedChannels / WinogradInt8Transforms.Lanes * 140 + layout.PaddedColumns / 16.0 * (240 + 16 * TDot.Cost.RequantizeCycles));
     }
 
     /// <inheritdoc/>
