@@ -48,7 +48,7 @@ public sealed class ConvolutionInt4OutputTests
         CpuFeatures cpu = CpuFeatures.Detect();
         ConvolutionShape pair = ConvolutionShape.FullyConnected(2, 14, 74) with { Group = 2 };
         foreach (ConvolutionShape shape in (ConvolutionShape[])[ConvolutionShape.FullyConnected(3, 64, 40), ConvolutionShape.FullyConnected(1, 1, 1), ConvolutionShape.FullyConnected(0, 3, 2),
-            ConvolutionShape.FullyConnected(9, 33, 150), pair, new(1, 7, 6, 32, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1)])
+            ConvolutionShape.FullyConnected(27, 33, 150), pair, new(1, 7, 6, 32, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1)])
         {
             ConvolutionInt8Case test = new(shape, draw, 4);
             float[] expected = test.RunFloats(ConvolutionInt4Kernels.All[0], -3);

@@ -12,6 +12,8 @@ internal static class RecurrentShapes
             yield return new(cell, 1, 1, 257, 128, 0);
             yield return new(cell, 5, 3, 2, 16, 2);
             yield return new(cell, 2, 2, 1, 12, 1);
+            yield return new(cell, 14, 2, 6, 20, 0);
+            yield return new(cell, 29, 1, 9, 18, 0);
             yield return new(cell, 0, 2, 3, 4, 2);
             yield return new(cell, 2, 0, 3, 4, 0);
             yield return new(cell, 2, 1, 0, 8, 2);

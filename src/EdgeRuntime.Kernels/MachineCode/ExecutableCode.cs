@@ -32,6 +32,24 @@ internal static unsafe partial class ExecutableCode
         return null;
     }
 
+    /// <summary>The addresses of <paramref name="count"/> functions, each written by <paramref name="write"/>; none where code may not be made.</summary>
+    /// <exception cref="PlatformNotSupportedException">That is no longer allowed.</exception>
+    public static nint[] Load(int count, Action<X64Assembler, int> write)
+    {
+        if (!IsAllowed) return [];
+        X64Assembler code = new();
+        nint[] functions = new nint[count];
+        for (int i = 0; i < count; i++)
+        {
+            code.Align();
+            functions[i] = code.Position;
+            write(code, i);
+        }
+        nint start = (nint)Load(code.ToArray());
+        if (start == 0) throw new PlatformNotSupportedException("this process may no longer make code executable");
+        return Array.ConvertAll(functions, f => start + f);
+    }
+
     // XOR ECX, ECX; XGETBV; RET: the low half of XCR0.
     private static int SavedRegisters()
     {

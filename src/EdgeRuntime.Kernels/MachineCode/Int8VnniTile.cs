@@ -39,42 +39,26 @@ internal static unsafe class Int8VnniTile
     private static readonly Register[] Saved = [Register.Rbx, Register.Rbp, Register.R12, Register.R13, Register.R14];
 
     // For sums, then for results.
-    private static readonly delegate* unmanaged[SuppressGCTransition]<ConvolutionInt8Tile*, Int8VnniOutput*, void>[] Functions = ExecutableCode.IsAllowed ? Assemble() : [];
+    private static readonly nint[] Functions = ExecutableCode.Load(2 * Sizes, (code, i) => Assemble(code, i % Sizes / Vectors + 1, i % Vectors + 1, i >= Sizes));
 
     /// <summary>Stores the doubled sums bias[column] + Σ window[row] · weights[column] of a tile, which has at least one step.</summary>
     public static void StoreSums(in ConvolutionInt8Tile tile)
     {
-        fixed (ConvolutionInt8Tile* t = &tile) Functions[Index(tile.Rows, tile.PaddedColumns * sizeof(int) / VectorBytes)](t, null);
+        fixed (ConvolutionInt8Tile* t = &tile) Call(0, t, null);
     }
 
     /// <summary>Stores a tile's results, of its present columns.</summary>
     public static void StoreResults(in ConvolutionInt8Tile tile, in Int8VnniOutput output)
     {
         fixed (ConvolutionInt8Tile* t = &tile)
-        fixed (Int8VnniOutput* o = &output) Functions[Sizes + Index(tile.Rows, tile.PaddedColumns * sizeof(int) / VectorBytes)](t, o);
+        fixed (Int8VnniOutput* o = &output) Call(Sizes, t, o);
     }
 
     /// <summary>Makes the code, so that the first run need not.</summary>
     public static void Prepare() => _ = Functions.Length;
 
-    private static int Index(int rows, int vectors) => (rows - 1) * Vectors + vectors - 1;
-
-    private static delegate* unmanaged[SuppressGCTransition]<ConvolutionInt8Tile*, Int8VnniOutput*, void>[] Assemble()
-    {
-        X64Assembler code = new();
-        int[] starts = new int[2 * Sizes];
-        for (int i = 0; i < starts.Length; i++)
-        {
-            code.Align();
-            starts[i] = code.Position;
-            Assemble(code, i % Sizes / Vectors + 1, i % Vectors + 1, i >= Sizes);
-        }
-        byte* start = (byte*)ExecutableCode.Load(code.ToArray());
-        if (start is null) throw new PlatformNotSupportedException("this process may no longer make code executable");
-        var functions = new delegate* unmanaged[SuppressGCTransition]<ConvolutionInt8Tile*, Int8VnniOutput*, void>[starts.Length];
-        for (int i = 0; i < starts.Length; i++) functions[i] = (delegate* unmanaged[SuppressGCTransition]<ConvolutionInt8Tile*, Int8VnniOutput*, void>)(start + starts[i]);
-        return functions;
-    }
+    private static void Call(int first, ConvolutionInt8Tile* tile, Int8VnniOutput* output) =>
+        ((delegate* unmanaged[SuppressGCTransition]<ConvolutionInt8Tile*, Int8VnniOutput*, void>)Functions[first + (tile->Rows - 1) * Vectors + tile->PaddedColumns * sizeof(int) / VectorBytes - 1])(tile, output);
 
     private static void Assemble(X64Assembler code, int rows, int vectors, bool hasResults)
     {

@@ -45,6 +45,12 @@ internal sealed class X64Assembler
     /// <summary>VPDPBUSD: sum + Σ unsigned · signed over 4 bytes.</summary>
     public void DotUnsignedSigned(int sum, int unsigned, int signed) => Vector(Prefix66, Map0F38, 0x50, sum, unsigned, signed);
 
+    /// <summary>VPDPBUSD with weights in memory.</summary>
+    public void DotUnsignedSigned(int sum, int unsigned, Address signed) => Vector(Prefix66, Map0F38, 0x50, sum, unsigned, signed, 64);
+
+    /// <summary>VPXORD.</summary>
+    public void Xor(int to, int a, int b) => Vector(Prefix66, Map0F, 0xEF, to, a, b);
+
     /// <summary>VPADDD.</summary>
     public void Add(int to, int a, int b) => Vector(Prefix66, Map0F, 0xFE, to, a, b);
 
@@ -82,13 +88,11 @@ internal sealed class X64Assembler
     /// <summary>MOVSXD: loads 4 bytes, sign-extended to 8.</summary>
     public void LoadInt(Register to, Address from) => General(0x63, (int)to, from);
 
+    /// <summary>MOV of two registers.</summary>
+    public void Move(Register to, Register from) => General(0x8B, to, from);
+
     /// <summary>ADD of two registers.</summary>
-    public void Add(Register to, Register from)
-    {
-        Rex((int)to, 0, (int)from);
-        _code.Add(0x03);
-        _code.Add((byte)(0xC0 | ((int)to & 7) << 3 | (int)from & 7));
-    }
+    public void Add(Register to, Register from) => General(0x03, to, from);
 
     /// <summary>ADD of a number, which sets the zero flag.</summary>
     public void Add(Register to, int number)
@@ -127,6 +131,13 @@ internal sealed class X64Assembler
         Rex(register, (int)(address.Index ?? 0), (int)address.Base);
         _code.Add(code);
         Memory(register, address, 1);
+    }
+
+    private void General(byte code, Register to, Register from)
+    {
+        Rex((int)to, 0, (int)from);
+        _code.Add(code);
+        _code.Add((byte)(0xC0 | ((int)to & 7) << 3 | (int)from & 7));
     }
 
     private void Rex(int register, int index, int rm) => _code.Add((byte)(0x48 | (register >> 3) << 2 | (index >> 3) << 1 | rm >> 3));

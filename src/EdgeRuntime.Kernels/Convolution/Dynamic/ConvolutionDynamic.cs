@@ -3,13 +3,15 @@ using System.Runtime.InteropServices;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// Rows or windows that became int8 while the network runs, with int8 weights, by the products of recurrent cells: panels of 4 vectors of outputs meet eight rows while
+/// Rows or windows that became int8 while the network runs, with int8 weights, by the products of recurrent cells: panels of 4 vectors of outputs meet several rows while
 /// they are in the cache. Each panel begins with its outputs' sums of weights.
 /// </summary>
 /// <typeparam name="P">The product.</typeparam>
 internal sealed unsafe class ConvolutionDynamic<P> : Kernel, IDynamicKernel where P : struct, ICellProduct
 {
-    private const int MaxGates = 4, RowsTogether = 8;
+    private const int MaxGates = 4;
+
+    private static int RowsTogether => CellPanels<P>.RowsTogether;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = new($"conv-s8-dynamic-{P.Name}", "convolution-s8-dynamic", P.Requires,
@@ -24,7 +26,7 @@ internal sealed unsafe class ConvolutionDynamic<P> : Kernel, IDynamicKernel wher
     {
         int vectors = shape.Group * ((shape.OutPerGroup + P.Units - 1) / P.Units);
         double window = shape.IsPointwise ? 0 : 20 + shape.Depth / 8.0;
-        return 500 + (double)shape.Positions * (vectors * P.Units * (shape.Depth / P.ProductsPerCycle + 1) + shape.Group * (window + shape.Depth / 4.0));
+        return 500 + (double)shape.Positions * (vectors * P.Units * (shape.Depth / CellPanels<P>.ProductsPerCycle(shape.Positions) + 1) + shape.Group * (window + shape.Depth / 4.0));
     }
 
     /// <inheritdoc/>
@@ -76,7 +78,7 @@ internal sealed unsafe class ConvolutionDynamic<P> : Kernel, IDynamicKernel wher
         nint vectorBytes = (nint)Layout.VectorBytes(s);
         byte* gathered = call.Integers.Scratch + g.CopyBytes + worker * WorkerBytes(g, s), window = gathered + g.GatherBytes, vectors = window + Layout.WindowBytes(s);
         sbyte** rows = stackalloc sbyte*[RowsTogether];
-        int* sums = stackalloc int[MaxGates * P.Units];
+        int* sums = stackalloc int[P.Rows * MaxGates * P.Units];
         for (int row = 0; row < s.Positions; row += RowsTogether)
         {
             int some = Math.Min(RowsTogether, s.Positions - row), converted = -1;
@@ -91,9 +93,10 @@ internal sealed unsafe class ConvolutionDynamic<P> : Kernel, IDynamicKernel wher
                 byte* panel = call.Integers.Packed + at;
                 for (int i = 0; i < some; i++)
                 {
-                    CellPanels<P>.Multiply(gates, vectors + i * vectorBytes, (sbyte*)(panel + Layout.SumsBytes(gates)), steps, sums);
+                    int place = i % P.Rows;
+                    if (place == 0) CellPanels<P>.Multiply(gates, Math.Min(P.Rows, some - i), vectors + i * vectorBytes, vectorBytes, (sbyte*)(panel + Layout.SumsBytes(gates)), steps, sums);
                     int zero = call.RowZeros[(row + i) * call.RowStep];
-                    DynamicResults.Store(call, row + i, output, sums, (int*)panel, zero + P.Offset(zero), (gates - 1) * P.Units + units);
+                    DynamicResults.Store(call, row + i, output, sums + place * gates * P.Units, (int*)panel, zero + P.Offset(zero), (gates - 1) * P.Units + units);
                 }
             }
         }

@@ -11,5 +11,6 @@ public static class DynamicKernels
         new ConvolutionDynamic<CellProductNeonDot>(),
         new ConvolutionDynamic<CellProductAvx2>(),
         new ConvolutionDynamic<CellProductAvxVnni<AvxVnniInstruction>>(),
+        new ConvolutionDynamic<CellProductAvx512Vnni>(),
     ];
 }

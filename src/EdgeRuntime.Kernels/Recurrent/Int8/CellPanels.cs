@@ -5,19 +5,33 @@ namespace EdgeRuntime.Kernels;
 /// <summary>Brings weights to the layout of a product, and multiplies by them.</summary>
 internal static class CellPanels<P> where P : struct, ICellProduct
 {
+    /// <summary>Vectors that are converted together, so that a panel meets all of them while it is in the cache.</summary>
+    public static int RowsTogether => P.Rows > 1 ? 4 * P.Rows : 8;
+
+    /// <summary>Products a cycle of <paramref name="rows"/> vectors; for estimates.</summary>
+    public static double ProductsPerCycle(int rows) => P.ProductsPerCycle * Math.Min(1 + 0.15 * (Math.Min(rows, P.Rows) - 1), 1.75);
+
     /// <summary>Writes a panel, unless <paramref name="to"/>, which is clear, is empty; returns its bytes.</summary>
     public static int Pack(CellPanel panel, Span<byte> to) => P.IsSparse ? PackSlabs(panel, to) : PackAll(panel, to);
 
     /// <summary>sums[gate][unit] of a panel of <paramref name="gates"/>, 1 to 4.</summary>
     public static unsafe void Multiply(int gates, byte* vector, sbyte* weights, int steps, int* sums)
     {
-        switch (gates)
+        switch (P.Rows > 1 ? 0 : gates)
         {
+            case 0: P.Run(gates, 1, vector, 0, weights, steps, sums); break;
             case 4: P.Run<N4>(vector, weights, steps, sums); break;
             case 3: P.Run<N3>(vector, weights, steps, sums); break;
             case 2: P.Run<N2>(vector, weights, steps, sums); break;
             default: P.Run<N1>(vector, weights, steps, sums); break;
         }
+    }
+
+    /// <summary>sums[vector][gate][unit] of up to <see cref="ICellProduct.Rows"/> vectors, <paramref name="distance"/> bytes apart.</summary>
+    public static unsafe void Multiply(int gates, int rows, byte* vectors, nint distance, sbyte* weights, int steps, int* sums)
+    {
+        if (P.Rows > 1) P.Run(gates, rows, vectors, distance, weights, steps, sums);
+        else Multiply(gates, vectors, weights, steps, sums);
     }
 
     /// <summary>[step][gate][units × elements of the step].</summary>

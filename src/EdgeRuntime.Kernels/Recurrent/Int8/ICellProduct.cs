@@ -50,4 +50,10 @@ internal unsafe interface ICellProduct
 
     /// <summary>sums[gate][unit] = Σ of <paramref name="steps"/> steps.</summary>
     static abstract void Run<TGates>(byte* x, sbyte* weights, int steps, int* sums) where TGates : struct, ICount;
+
+    /// <summary>Vectors that one pass over the weights multiplies.</summary>
+    static virtual int Rows => 1;
+
+    /// <summary>sums[vector][gate][unit] of up to <see cref="Rows"/> vectors, <paramref name="distance"/> bytes apart, where that is more than one.</summary>
+    static virtual void Run(int gates, int rows, byte* x, nint distance, sbyte* weights, int steps, int* sums) => throw new NotSupportedException();
 }

@@ -17,8 +17,7 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
     private const int Constants = 3;
     private const int TableBytes = 8 * GateFunctions.CoefficientBytes;
 
-    // Rows of the input that are converted together, so that a panel meets all of them while it is in the cache.
-    private const int RowsTogether = 8;
+    private static int RowsTogether => CellPanels<P>.RowsTogether;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = new($"recurrent-s8-{P.Name}", "recurrent-s8", P.Requires,
@@ -32,7 +31,7 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
     public override double EstimateCycles(in RecurrentCellShape shape, RecurrentInt8Weights weights)
     {
         double units = shape.Directions * Panels(shape), product = P.IsSparse ? weights.Slabs(shape) * P.SlabCycles + units * shape.Gates * P.Units / 8 * 6
-            : units * shape.Gates * P.Units * (shape.Inputs + shape.Hidden) / P.ProductsPerCycle;
+            : units * shape.Gates * P.Units * (shape.Inputs / CellPanels<P>.ProductsPerCycle(shape.Steps * shape.Batch) + shape.Hidden / P.ProductsPerCycle);
         return (double)shape.Steps * shape.Batch * (product + units * 200);
     }
 
@@ -129,7 +128,7 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
     {
         RecurrentCellShape s = call.Shape;
         int panels = Panels(s), rows = s.Gates * P.Units, count = s.Steps * s.Batch;
-        int* sums = stackalloc int[4 * P.Units];
+        int* sums = stackalloc int[P.Rows * 4 * P.Units];
         nint vectorBytes = (nint)VectorBytes(s);
         for (int row = 0; row < count; row += RowsTogether)
         {
@@ -139,10 +138,12 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
             {
                 int* constants = (int*)Panel(call, portion / panels, InputPart, portion % panels);
                 short* gates = Gates(call, portion, row);
-                for (int i = 0; i < some; i++)
+                for (int i = 0; i < some; i += P.Rows)
                 {
-                    CellPanels<P>.Multiply(s.Gates, vectors + i * vectorBytes, (sbyte*)(constants + Constants * rows), Steps(s.Inputs), sums);
-                    for (int r = 0; r < rows; r += L.Lanes, gates += L.Lanes) L.Store(gates, L.Narrow(sums + r, constants + r, rows));
+                    int tile = Math.Min(P.Rows, some - i);
+                    CellPanels<P>.Multiply(s.Gates, tile, vectors + i * vectorBytes, vectorBytes, (sbyte*)(constants + Constants * rows), Steps(s.Inputs), sums);
+                    for (int t = 0; t < tile; t++)
+                        for (int r = 0; r < rows; r += L.Lanes, gates += L.Lanes) L.Store(gates, L.Narrow(sums + t * rows + r, constants + r, rows));
                 }
             }
         }
@@ -246,6 +247,7 @@ public static class RecurrentInt8Kernels
         new RecurrentInt8<CellProductNeonDot, GateLanesNeon, Vector128<short>>(),
         new RecurrentInt8<CellProductAvx2, GateLanesAvx2, Vector256<short>>(),
         new RecurrentInt8<CellProductAvxVnni<AvxVnniInstruction>, GateLanesAvx2, Vector256<short>>(),
+        new RecurrentInt8<CellProductAvx512Vnni, GateLanesAvx2, Vector256<short>>(),
         new RecurrentInt8<CellProductSparse<CellProductNeon, SlabNeon>, GateLanesNeon, Vector128<short>>(),
         new RecurrentInt8<CellProductSparse<CellProductNeonDot, SlabNeonDot>, GateLanesNeon, Vector128<short>>(),
         new RecurrentInt8<CellProductSparse<CellProductAvx2, SlabAvx2>, GateLanesAvx2, Vector256<short>>(),
