@@ -7,7 +7,7 @@ using EdgeRuntime.Kernels;
 namespace EdgeRuntime.Benchmarks;
 
 /// <summary>
-/// <c>sparse [--json FILE] [--write FILE]</c>: the best dense kernel against the best sparse one, on both sides of the break-even of each
+/// <c>sparse [--only LAYER|TYPE|PATTERN] [--json FILE] [--write FILE]</c>: the best dense kernel against the best sparse one, on both sides of the break-even of each
 /// pattern, and whether the catalog's rule takes the faster, which it must (exit code 1). Rounds alternate, smallest times, one thread:
 /// of all runs that were given the same FILE of JSON, as other work on a machine comes in spells of minutes.
 /// <c>sparse once TYPE PATTERN ZEROS LAYER dense|sparse FEATURES</c>: one run of one layer (by number), for counting instructions.
@@ -48,16 +48,16 @@ internal static class SparseBenchmark
             return;
         }
         List<Row> rows = [];
+        string? only = Options.Text(args, "--only");
         foreach ((string layer, ConvolutionShape shape) in Shapes)
             foreach ((string name, int first, int second) in Patterns)
                 foreach (double zeros in first < 0 ? [1 + (double)first / second] : Levels)
-                {
-                    Compare(rows, layer, name, shape, first, second, zeros, isInt8: false);
-                    Compare(rows, layer, name, shape, first, second, zeros, isInt8: true);
-                }
+                    foreach (bool isInt8 in (bool[])[false, true])
+                        if (only is null || $"{layer} {(isInt8 ? "s8" : "f32")} {name}".Contains(only, StringComparison.Ordinal)) Compare(rows, layer, name, shape, first, second, zeros, isInt8);
         if (Options.Text(args, "--json") is { } kept) rows = Smallest(rows, kept);
         foreach (Row r in rows)
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{r.Layer,-20} {r.Type} {r.Pattern,-13} {r.Zeros,4:P0} dense {r.Dense,9:F1} us  sparse {r.Sparse,9:F1} us  {r.Ratio,5:F2}×  {(r.Chosen ? "sparse" : "dense ")} {(r.IsRight ? "" : "WRONG")}"));
+        if (only is not null) return;
         int right = rows.Count(r => r.IsRight);
         string verdict = string.Create(CultureInfo.InvariantCulture,
             $"The rule took the faster kernel, or one within 5 % of it, in {right} of {rows.Count} comparisons; the worst choice costs {rows.Max(r => r.Chosen ? r.Sparse / r.Dense : r.Dense / r.Sparse) - 1:P0}.");
