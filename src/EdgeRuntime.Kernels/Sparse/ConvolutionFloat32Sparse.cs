@@ -15,7 +15,7 @@ internal sealed unsafe class ConvolutionFloat32Sparse<P, V, TRows> : Convolution
     /// <summary>Panels above this leave the nearest cache.</summary>
     private const int PanelBytes = 24 << 10;
 
-    private static int Lanes => SparseLayer<P, V, V, TRows>.Lanes;
+    private static int Lanes => P.Lanes;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = new($"conv-f32-sparse-{P.Name}-{TRows.Value}x1", "convolution-f32", P.Requires,
@@ -25,19 +25,19 @@ internal sealed unsafe class ConvolutionFloat32Sparse<P, V, TRows> : Convolution
     public override bool Supports(in ConvolutionShape shape) => shape.Units is not null && shape.Group == 1;
 
     /// <summary>Four products of a load hide that it comes from the second-level cache.</summary>
-    public override double EstimateCycles(in ConvolutionShape shape) => SparseLayer<P, V, V, TRows>.Cycles(shape, Divide(shape), shape.Depth, TRows.Value == 1 ? 0.5 : 0);
+    public override double EstimateCycles(in ConvolutionShape shape) => SparseLayer<P, TRows>.Cycles(shape, Divide(shape), shape.Depth, TRows.Value == 1 ? 0.5 : 0);
 
-    private static int Pitch(in ConvolutionShape shape) => SparseLayer<P, V, V, TRows>.Pitch(shape.Depth, PanelBytes);
+    private static int Pitch(in ConvolutionShape shape) => SparseLayer<P, TRows>.Pitch(shape.Depth, PanelBytes);
 
     private static SparsePlan Divide(in ConvolutionShape shape) => new(shape, Pitch(shape), Lanes, Channels);
 
-    private static int Groups(in ConvolutionShape shape) => SparseLayer<P, V, V, TRows>.Groups(shape);
+    private static int Groups(in ConvolutionShape shape) => SparseLayer<P, TRows>.Groups(shape);
 
     /// <summary>Bytes of biases and of where units start.</summary>
     private static int HeaderBytes(in ConvolutionShape shape) => Groups(shape) * (TRows.Value + 1) * 4 + 4;
 
     /// <inheritdoc/>
-    public override long PackedBytes(in ConvolutionShape shape) => HeaderBytes(shape) + SparseLayer<P, V, V, TRows>.Units(shape) * SparseLayer<P, V, V, TRows>.UnitBytes;
+    public override long PackedBytes(in ConvolutionShape shape) => HeaderBytes(shape) + SparseLayer<P, TRows>.Units(shape) * SparseLayer<P, TRows>.UnitBytes;
 
     /// <summary>Layout: biases, the first unit of each group of channels and the end, then the units.</summary>
     public override void Pack(in ConvolutionShape shape, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, Span<byte> destination) =>
@@ -110,7 +110,7 @@ internal sealed unsafe class ConvolutionFloat32Sparse<P, V, TRows> : Convolution
                 Min = _call.Min,
                 Max = _call.Max,
             };
-            SparseLayer<P, V, V, TRows>.Multiply(rows, (byte*)_panel, count, (int*)_sums);
+            SparseTile<P, V, V>.Run<TRows>(rows, (byte*)_panel, count, (int*)_sums);
             PutInOrder(_sums, _pitch, _call.Output + (long)position * _call.Shape.OutChannels + channel, _call.Shape.OutChannels, channels, count);
         }
     }

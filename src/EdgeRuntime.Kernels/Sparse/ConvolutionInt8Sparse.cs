@@ -7,21 +7,18 @@ namespace EdgeRuntime.Kernels;
 /// output channel or four, and as deep as one multiplication: 2 or 4 elements.
 /// </summary>
 /// <typeparam name="S">The multiplication.</typeparam>
-/// <typeparam name="V">Its vector.</typeparam>
-/// <typeparam name="O">Its operands.</typeparam>
 /// <typeparam name="TRows">Output channels of a unit.</typeparam>
-internal sealed unsafe class ConvolutionInt8Sparse<S, V, O, TRows> : ConvolutionInt8Kernel
-    where S : struct, ISparseInt8<V, O> where V : unmanaged where O : unmanaged where TRows : struct, ICount
+internal unsafe class ConvolutionInt8Sparse<S, TRows> : ConvolutionInt8Kernel where S : struct, ISparseInt8 where TRows : struct, ICount
 {
     /// <summary>Channels whose results are put in order together: as many words of four as a vector of 256 bits has.</summary>
-    private const int Channels = 32;
+    private protected const int Channels = 32;
 
     /// <summary>Panels above this leave the nearest cache, sums and results beside them.</summary>
     private const int PanelBytes = 20 << 10;
 
-    private static int UnitBytes => SparseLayer<S, V, O, TRows>.UnitBytes;
+    private static int UnitBytes => SparseLayer<S, TRows>.UnitBytes;
 
-    private static int Lanes => SparseLayer<S, V, O, TRows>.Lanes;
+    private static int Side => S.Side;
 
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = new($"conv-s8-sparse-{S.Name}-{TRows.Value}x{S.Step}", "convolution-s8", S.Requires,
@@ -33,29 +30,32 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, O, TRows> : Convolution
 
     /// <summary>Four products of a load hide some of the time that it takes from the second-level cache.</summary>
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
-        SparseLayer<S, V, O, TRows>.Cycles(shape, Divide(shape), PanelSteps(shape), TRows.Value == 1 ? 0.5 : 0.25);
+        SparseLayer<S, TRows>.Cycles(shape, Divide(shape), PanelSteps(shape), TRows.Value == 1 ? 0.5 : 0.25);
 
-    private static int Pitch(in ConvolutionShape shape) => SparseLayer<S, V, O, TRows>.Pitch(PanelSteps(shape), PanelBytes);
+    private static int Pitch(in ConvolutionShape shape) => SparseLayer<S, TRows>.Pitch(PanelSteps(shape), PanelBytes);
 
-    private static SparsePlan Divide(in ConvolutionShape shape) => new(shape, Pitch(shape), Lanes, Channels);
+    private static SparsePlan Divide(in ConvolutionShape shape) => new(shape, Pitch(shape), S.Lanes, Channels);
 
     private static int Steps(in ConvolutionShape shape) => (shape.Depth + S.Step - 1) / S.Step;
 
     /// <summary>Steps as panels have them: whole squares.</summary>
-    private static int PanelSteps(in ConvolutionShape shape) => (Steps(shape) + Lanes - 1) / Lanes * Lanes;
+    private static int PanelSteps(in ConvolutionShape shape) => (Steps(shape) + Side - 1) / Side * Side;
 
-    private static int Groups(in ConvolutionShape shape) => SparseLayer<S, V, O, TRows>.Groups(shape);
+    private static int Groups(in ConvolutionShape shape) => SparseLayer<S, TRows>.Groups(shape);
 
     /// <summary>Bytes of biases, multipliers and of where units start.</summary>
-    private static int HeaderBytes(in ConvolutionShape shape) => (2 * Padded(shape) + Groups(shape) + 1) * sizeof(int);
+    private static int HeaderBytes(in ConvolutionShape shape) => (2 * Padded(shape) + Padded(shape) / TRows.Value + 1) * sizeof(int);
+
+    /// <summary>Bytes of what every instruction set needs.</summary>
+    private protected static long CommonBytes(in ConvolutionShape shape) => HeaderBytes(shape) + SparseLayer<S, TRows>.Units(shape) * UnitBytes;
 
     /// <summary>Channels padded to whole words of results.</summary>
-    private static int Padded(in ConvolutionShape shape) => shape.OutChannels + 3 & ~3;
+    private protected static int Padded(in ConvolutionShape shape) => shape.OutChannels + 3 & ~3;
 
     /// <inheritdoc/>
-    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => HeaderBytes(shape) + SparseLayer<S, V, O, TRows>.Units(shape) * UnitBytes;
+    public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => CommonBytes(shape);
 
-    /// <summary>Layout: biases, multipliers, the first unit of each group of channels and the end, then the units.</summary>
+    /// <summary>Layout, channels in fours: biases, multipliers, the first unit of each group of channels and the end, then the units.</summary>
     public override void Pack(in ConvolutionShape shape, ConvolutionInt8Parameters parameters, ReadOnlySpan<sbyte> weights, Span<byte> destination)
     {
         destination.Clear();
@@ -76,6 +76,7 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, O, TRows> : Convolution
                 if (PackUnit(weights.Slice(first * depth, rows * depth), depth, step, pitch, units[(unit * UnitBytes)..])) unit++;
             starts[group + 1] = unit;
         }
+        starts[(groups + 1)..(padded / TRows.Value + 1)].Fill(unit);
     }
 
     private static bool PackUnit(ReadOnlySpan<sbyte> rows, int depth, int step, int pitch, Span<byte> unit)
@@ -97,7 +98,7 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, O, TRows> : Convolution
 
     /// <summary>Bytes of one worker: panel, rows in the panel's form, sums and results of some channels, one row as it is.</summary>
     private static int WorkerBytes(in ConvolutionShape shape) =>
-        (Pitch(shape) + Lanes) * PanelSteps(shape) * 4 + Channels * Pitch(shape) * 5 + shape.Depth + 8 + 63 & ~63;
+        (Pitch(shape) + Side) * PanelSteps(shape) * 4 + Channels * Pitch(shape) * 5 + shape.Depth + 8 + 63 & ~63;
 
     /// <inheritdoc/>
     public override long ScratchBytes(in ConvolutionShape shape, int workers) => (long)workers * WorkerBytes(shape);
@@ -109,27 +110,36 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, O, TRows> : Convolution
     public override void Run(in ConvolutionInt8Call call, int stage, int first, int end, int worker)
     {
         SparsePlan plan = Divide(call.Shape);
-        Tiles tiles = new(in call, plan, worker);
+        Tiles tiles = new(this, in call, plan, worker);
         plan.Run(ref tiles, first, end);
+    }
+
+    /// <summary>Results of some channels as words of four, [word][position], for <paramref name="count"/> positions of a panel.</summary>
+    private protected virtual void MakeWords(in SparseRows rows, int* multipliers, byte* panel, int count, int* sums, int* words, in ConvolutionInt8Call call)
+    {
+        S.Multiply<TRows>(rows, panel, count, sums);
+        for (int c = 0; c < rows.Channels; c += 4) S.Requantize(sums + c * rows.Pitch, rows.Pitch, count, multipliers + c, words + c / 4 * rows.Pitch, call);
     }
 
     private readonly ref struct Tiles : ISparseTiles
     {
+        private readonly ConvolutionInt8Sparse<S, TRows> _kernel;
         private readonly ref readonly ConvolutionInt8Call _call;
         private readonly SparsePlan _plan;
         private readonly int _pitch;
         private readonly int* _panel, _rows, _sums, _words;
         private readonly sbyte* _window;
 
-        public Tiles(ref readonly ConvolutionInt8Call call, in SparsePlan plan, int worker)
+        public Tiles(ConvolutionInt8Sparse<S, TRows> kernel, ref readonly ConvolutionInt8Call call, in SparsePlan plan, int worker)
         {
             int steps = PanelSteps(call.Shape);
+            _kernel = kernel;
             _call = ref call;
             _plan = plan;
             _pitch = Pitch(call.Shape);
             _panel = (int*)(call.Scratch + (long)worker * WorkerBytes(call.Shape));
             _rows = _panel + (long)_pitch * steps;
-            _sums = _rows + (long)Lanes * steps;
+            _sums = _rows + (long)Side * steps;
             _words = _sums + Channels * _pitch;
             _window = (sbyte*)(_words + Channels / 4 * _pitch);
         }
@@ -140,20 +150,20 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, O, TRows> : Convolution
             int depth = _call.Shape.Depth, steps = PanelSteps(_call.Shape);
             bool isPointwise = _call.Shape.IsPointwise, inPlace = S.IsRaw && isPointwise && depth == 4 * steps;
             int* panel = _panel;
-            for (int p = 0; p < count; p += Lanes, panel += Lanes)
+            for (int p = 0; p < count; p += Side, panel += Side)
             {
                 int* from = (int*)(_call.Input + (long)(position + p) * depth);
-                if (!inPlace || p + Lanes > count)
+                if (!inPlace || p + Side > count)
                 {
                     from = _rows;
-                    for (int i = 0; i < Math.Min(Lanes, count - p); i++)
+                    for (int i = 0; i < Math.Min(Side, count - p); i++)
                     {
                         sbyte* source = _call.Input + (long)(position + p + i) * depth;
                         if (!isPointwise) _plan.Gather(_call.Input, position + p + i, (sbyte)_call.InputZeroPoint, source = _window);
                         S.Convert(source, (byte*)(from + (long)i * steps), depth, _call.InputZeroPoint);
                     }
                 }
-                S.ToPanel(from, panel, steps, _pitch, Lanes, Lanes * _pitch, steps / Lanes);
+                S.ToPanel(from, panel, steps, _pitch, Side, Side * _pitch, steps / Side);
             }
         }
 
@@ -169,8 +179,7 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, O, TRows> : Convolution
                 Channels = channels,
                 Pitch = _pitch,
             };
-            SparseLayer<S, V, O, TRows>.Multiply(rows, (byte*)_panel, count, _sums);
-            for (int c = 0; c < channels; c += 4) S.Requantize(_sums + c * _pitch, _pitch, count, multipliers + channel + c, _words + c / 4 * _pitch, _call);
+            _kernel.MakeWords(rows, multipliers + channel, (byte*)_panel, count, _sums, _words, _call);
             PutInOrder(_words, _pitch, _call.Output + (long)position * _call.Shape.OutChannels + channel, _call.Shape.OutChannels, channels, count);
         }
     }
@@ -178,10 +187,10 @@ internal sealed unsafe class ConvolutionInt8Sparse<S, V, O, TRows> : Convolution
     /// <summary>Words of four channels as [position][word]; the last word may have fewer channels.</summary>
     private static void PutInOrder(int* words, int pitch, sbyte* output, int outputs, int channels, int count)
     {
-        int p = 0, squares = outputs % 4 == 0 ? channels / (4 * Lanes) : 0, first = squares * Lanes;
+        int p = 0, squares = outputs % 4 == 0 ? channels / (4 * Side) : 0, first = squares * Side;
         if (squares > 0)
-            for (; p + Lanes <= count; p += Lanes)
-                S.Transpose(words + p, (int*)(output + (long)p * outputs), pitch, outputs / 4, Lanes * pitch, Lanes, squares);
+            for (; p + Side <= count; p += Side)
+                S.Transpose(words + p, (int*)(output + (long)p * outputs), pitch, outputs / 4, Side * pitch, Side, squares);
         if (4 * first < channels) PutOneByOne(words, pitch, output, outputs, first, channels, 0, p);
         PutOneByOne(words, pitch, output, outputs, 0, channels, p, count);
     }

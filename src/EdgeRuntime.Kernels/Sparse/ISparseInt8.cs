@@ -1,9 +1,7 @@
 namespace EdgeRuntime.Kernels;
 
 /// <summary>What int8 data need besides: steps are 2 or 4 elements.</summary>
-/// <typeparam name="TVector">The vector of int32 sums.</typeparam>
-/// <typeparam name="TOperand">As many steps of input, or of weights.</typeparam>
-internal unsafe interface ISparseInt8<TVector, TOperand> : ISparseProduct<TVector, TOperand> where TVector : unmanaged where TOperand : unmanaged
+internal unsafe interface ISparseInt8 : ISparse
 {
     /// <summary>Whether two products of −128 · −128 would overflow.</summary>
     static abstract bool ExcludesMinimum { get; }
@@ -20,7 +18,10 @@ internal unsafe interface ISparseInt8<TVector, TOperand> : ISparseProduct<TVecto
     /// <summary>Converts input elements.</summary>
     static abstract void Convert(sbyte* source, byte* destination, nint count, int zeroPoint);
 
-    /// <summary>As <see cref="ISparseProduct{TVector, TOperand}.Transpose"/> into a panel, in the order that the multiplication wants.</summary>
+    /// <summary>Words on a side of the squares that are transposed.</summary>
+    static abstract int Side { get; }
+
+    /// <summary>As <see cref="ISparse.Transpose"/> into a panel, in the order that the multiplication wants.</summary>
     static abstract void ToPanel(int* x, int* y, nint stepX, nint stepY, nint nextX, nint nextY, int squares);
 
     /// <summary>
@@ -28,4 +29,7 @@ internal unsafe interface ISparseInt8<TVector, TOperand> : ISparseProduct<TVecto
     /// positions more than <paramref name="count"/>, but none behind the pitch.
     /// </summary>
     static abstract void Requantize(int* sums, nint pitch, int count, int* multipliers, int* words, in ConvolutionInt8Call call);
+
+    /// <summary>Sums of some channels as [channel][position], for <paramref name="count"/> positions of a panel; units are of <typeparamref name="TRows"/> channels.</summary>
+    static abstract void Multiply<TRows>(in SparseRows rows, byte* panel, int count, int* sums) where TRows : struct, ICount;
 }

@@ -6,28 +6,10 @@ namespace EdgeRuntime.Kernels;
 /// </summary>
 /// <typeparam name="TVector">The vector of sums.</typeparam>
 /// <typeparam name="TOperand">As many steps of input, or of weights.</typeparam>
-internal unsafe interface ISparseProduct<TVector, TOperand> where TVector : unmanaged where TOperand : unmanaged
+internal unsafe interface ISparseProduct<TVector, TOperand> : ISparse where TVector : unmanaged where TOperand : unmanaged
 {
-    /// <summary>The instruction set's name in kernel ids.</summary>
-    static abstract string Name { get; }
-
-    /// <summary>What it needs.</summary>
-    static abstract CpuFeature Requires { get; }
-
-    /// <summary>Depth of a step.</summary>
-    static abstract int Step { get; }
-
-    /// <summary>Vectors of positions whose sums are in registers at once, for units of so many output channels (1 or 4).</summary>
-    static abstract int Vectors(int rows);
-
-    /// <summary>What units of so many output channels take.</summary>
-    static abstract SparseCost Cost(int rows);
-
     /// <summary>Whether a sum takes longer than the loads of its product, so that several chains are better than one.</summary>
     static abstract bool WaitsForSums { get; }
-
-    /// <summary>Squares of words, a lane's count on each side, transposed in plain order; the next one lies so many words further.</summary>
-    static abstract void Transpose(int* x, int* y, nint stepX, nint stepY, nint nextX, nint nextY, int squares);
 
     /// <summary>One step of all lanes, from a panel: the vector with this number behind <paramref name="source"/>.</summary>
     static abstract TOperand Load(byte* source, int vector);

@@ -12,6 +12,8 @@ internal readonly unsafe struct SparseFloat32<S, V, T> : ISparseProduct<V, V> wh
 
     public static CpuFeature Requires => T.Requires;
 
+    public static int Lanes => S.Lanes;
+
     public static int Step => 1;
 
     public static int Vectors(int rows) => T.Vectors(rows);

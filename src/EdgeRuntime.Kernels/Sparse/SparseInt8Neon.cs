@@ -13,11 +13,13 @@ internal readonly record struct SparseHalves(Vector64<sbyte> Low, Vector64<sbyte
 /// its upper: SMULL and SMLAL add products 0 and 2, and 1 and 3, in 16 bits, SADALP adds the two sums of a position. That is
 /// exact unless both weights are −128, which the kernel leaves to others.
 /// </summary>
-internal readonly unsafe struct SparseInt8Neon : ISparseInt8<Vector128<int>, SparseHalves>
+internal readonly unsafe struct SparseInt8Neon : ISparseInt8, ISparseProduct<Vector128<int>, SparseHalves>
 {
     public static string Name => "neon";
 
     public static CpuFeature Requires => CpuFeature.Neon;
+
+    public static int Lanes => 4;
 
     public static int Step => 4;
 
@@ -36,6 +38,8 @@ internal readonly unsafe struct SparseInt8Neon : ISparseInt8<Vector128<int>, Spa
     public static bool IsRaw => true;
 
     public static void Convert(sbyte* source, byte* destination, nint count, int zeroPoint) => Buffer.MemoryCopy(source, destination, count, count);
+
+    public static int Side => 4;
 
     /// <summary>Pairs of elements transposed, two rows of them in a vector.</summary>
     public static void ToPanel(int* x, int* y, nint stepX, nint stepY, nint nextX, nint nextY, int squares)
@@ -79,6 +83,9 @@ internal readonly unsafe struct SparseInt8Neon : ISparseInt8<Vector128<int>, Spa
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(int* destination, Vector128<int> sum, Vector128<int> low, Vector128<int> high) => System.Runtime.Intrinsics.Arm.AdvSimd.Store(destination, sum);
+
+    public static void Multiply<TRows>(in SparseRows rows, byte* panel, int count, int* sums) where TRows : struct, ICount =>
+        SparseTile<SparseInt8Neon, Vector128<int>, SparseHalves>.Run<TRows>(rows, panel, count, sums);
 
     public static void Requantize(int* sums, nint pitch, int count, int* multipliers, int* words, in ConvolutionInt8Call call)
     {

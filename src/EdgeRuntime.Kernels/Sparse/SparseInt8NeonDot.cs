@@ -5,11 +5,13 @@ using System.Runtime.Intrinsics.Arm;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>Sparse int8 products of ARMv8.2: SDOT, a lane each position.</summary>
-internal readonly unsafe struct SparseInt8NeonDot : ISparseInt8<Vector128<int>, Vector128<int>>
+internal readonly unsafe struct SparseInt8NeonDot : ISparseInt8, ISparseProduct<Vector128<int>, Vector128<int>>
 {
     public static string Name => "neondot";
 
     public static CpuFeature Requires => CpuFeature.Neon | CpuFeature.NeonDot;
+
+    public static int Lanes => 4;
 
     public static int Step => 4;
 
@@ -28,6 +30,8 @@ internal readonly unsafe struct SparseInt8NeonDot : ISparseInt8<Vector128<int>, 
     public static bool IsRaw => true;
 
     public static void Convert(sbyte* source, byte* destination, nint count, int zeroPoint) => SparseInt8Neon.Convert(source, destination, count, zeroPoint);
+
+    public static int Side => 4;
 
     public static void ToPanel(int* x, int* y, nint stepX, nint stepY, nint nextX, nint nextY, int squares) => Transpose(x, y, stepX, stepY, nextX, nextY, squares);
 
@@ -54,6 +58,9 @@ internal readonly unsafe struct SparseInt8NeonDot : ISparseInt8<Vector128<int>, 
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(int* destination, Vector128<int> sum, Vector128<int> low, Vector128<int> high) => AdvSimd.Store(destination, sum);
+
+    public static void Multiply<TRows>(in SparseRows rows, byte* panel, int count, int* sums) where TRows : struct, ICount =>
+        SparseTile<SparseInt8NeonDot, Vector128<int>, Vector128<int>>.Run<TRows>(rows, panel, count, sums);
 
     public static void Requantize(int* sums, nint pitch, int count, int* multipliers, int* words, in ConvolutionInt8Call call) =>
         SparseInt8Neon.Requantize(sums, pitch, count, multipliers, words, call);

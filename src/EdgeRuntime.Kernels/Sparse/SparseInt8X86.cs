@@ -5,11 +5,13 @@ namespace EdgeRuntime.Kernels;
 
 /// <summary>Sparse int8 products by any multiplication of 256 bits.</summary>
 /// <typeparam name="TDot">The multiplication.</typeparam>
-internal readonly unsafe struct SparseInt8X86<TDot> : ISparseInt8<Vector256<int>, Vector256<int>> where TDot : struct, IInt8Dot<Vector256<int>>
+internal readonly unsafe struct SparseInt8X86<TDot> : ISparseInt8, ISparseProduct<Vector256<int>, Vector256<int>> where TDot : struct, IInt8Dot<Vector256<int>>
 {
     public static string Name => TDot.Name;
 
     public static CpuFeature Requires => TDot.Requires;
+
+    public static int Lanes => 8;
 
     public static int Step => TDot.Step;
 
@@ -34,6 +36,8 @@ internal readonly unsafe struct SparseInt8X86<TDot> : ISparseInt8<Vector256<int>
     public static bool IsRaw => false;
 
     public static void Convert(sbyte* source, byte* destination, nint count, int zeroPoint) => TDot.Convert(source, destination, count, zeroPoint);
+
+    public static int Side => 8;
 
     public static void ToPanel(int* x, int* y, nint stepX, nint stepY, nint nextX, nint nextY, int squares) => Transpose(x, y, stepX, stepY, nextX, nextY, squares);
 
@@ -61,6 +65,9 @@ internal readonly unsafe struct SparseInt8X86<TDot> : ISparseInt8<Vector256<int>
     /// <summary>Doubled.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(int* destination, Vector256<int> sum, Vector256<int> low, Vector256<int> high) => TDot.Store(destination, sum);
+
+    public static void Multiply<TRows>(in SparseRows rows, byte* panel, int count, int* sums) where TRows : struct, ICount =>
+        SparseTile<SparseInt8X86<TDot>, Vector256<int>, Vector256<int>>.Run<TRows>(rows, panel, count, sums);
 
     public static void Requantize(int* sums, nint pitch, int count, int* multipliers, int* words, in ConvolutionInt8Call call)
     {

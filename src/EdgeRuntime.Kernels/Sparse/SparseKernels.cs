@@ -21,10 +21,10 @@ public static class SparseKernels
     [
         .. Int8X86<Int8DotAvx2>(),
         .. Int8X86<Int8DotAvxVnni<AvxVnniInstruction>>(),
-        new ConvolutionInt8Sparse<SparseInt8Neon, Vector128<int>, SparseHalves, N1>(),
-        new ConvolutionInt8Sparse<SparseInt8Neon, Vector128<int>, SparseHalves, N4>(),
-        new ConvolutionInt8Sparse<SparseInt8NeonDot, Vector128<int>, Vector128<int>, N1>(),
-        new ConvolutionInt8Sparse<SparseInt8NeonDot, Vector128<int>, Vector128<int>, N4>(),
+        new ConvolutionInt8Sparse<SparseInt8Neon, N1>(),
+        new ConvolutionInt8Sparse<SparseInt8Neon, N4>(),
+        new ConvolutionInt8Sparse<SparseInt8NeonDot, N1>(),
+        new ConvolutionInt8Sparse<SparseInt8NeonDot, N4>(),
     ];
 
     private static IReadOnlyList<ConvolutionFloat32Kernel> Convolutions<S, V, T>() where S : struct, IFloatVector<V> where V : unmanaged where T : struct, ISparseFloat32 =>
@@ -36,7 +36,7 @@ public static class SparseKernels
     /// <summary>Int8 with any multiplication of 256 bits.</summary>
     public static IReadOnlyList<ConvolutionInt8Kernel> Int8X86<TDot>() where TDot : struct, IInt8Dot<Vector256<int>> =>
     [
-        new ConvolutionInt8Sparse<SparseInt8X86<TDot>, Vector256<int>, Vector256<int>, N1>(),
-        new ConvolutionInt8Sparse<SparseInt8X86<TDot>, Vector256<int>, Vector256<int>, N4>(),
+        new ConvolutionInt8Sparse<SparseInt8X86<TDot>, N1>(),
+        new ConvolutionInt8Sparse<SparseInt8X86<TDot>, N4>(),
     ];
 }

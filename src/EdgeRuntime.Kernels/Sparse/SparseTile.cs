@@ -12,7 +12,31 @@ namespace EdgeRuntime.Kernels;
 /// <typeparam name="O">Its operands.</typeparam>
 internal static unsafe class SparseTile<S, V, O> where S : struct, ISparseProduct<V, O> where V : unmanaged where O : unmanaged
 {
-    private static int Lanes => sizeof(V) / sizeof(int);
+    /// <summary>Sums of some channels as [channel][position], for <paramref name="count"/> positions of a panel; units are of <typeparamref name="TRows"/> channels.</summary>
+    public static void Run<TRows>(in SparseRows rows, byte* panel, int count, int* sums) where TRows : struct, ICount
+    {
+        int step = S.Vectors(TRows.Value);
+        for (int vectors = (count + S.Lanes - 1) / S.Lanes; vectors > 0; vectors -= step, panel += step * sizeof(V), sums += step * S.Lanes)
+            switch (Math.Min(vectors, step))
+            {
+                case 1: Multiply<TRows, N1>(rows, panel, sums); break;
+                case 2: Multiply<TRows, N2>(rows, panel, sums); break;
+                case 3: Multiply<TRows, N3>(rows, panel, sums); break;
+                case 4: Multiply<TRows, N4>(rows, panel, sums); break;
+                case 5: Multiply<TRows, N5>(rows, panel, sums); break;
+                case 6: Multiply<TRows, N6>(rows, panel, sums); break;
+                case 7: Multiply<TRows, N7>(rows, panel, sums); break;
+                default: Multiply<TRows, N8>(rows, panel, sums); break;
+            }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Multiply<TRows, TVectors>(in SparseRows rows, byte* panel, int* sums) where TRows : struct, ICount where TVectors : struct, ICount
+    {
+        if (TVectors.Value > S.Vectors(TRows.Value)) return;
+        if (TRows.Value == 1) One<TVectors>(rows, panel, sums);
+        else Four<TVectors>(rows, panel, sums);
+    }
 
     /// <summary>
     /// One channel at a time: sums of <typeparamref name="TVectors"/> vectors to rows <see cref="SparseRows.Pitch"/> apart. Where a sum has to wait for the one before, up to four vectors take two
@@ -64,10 +88,10 @@ internal static unsafe class SparseTile<S, V, O> where S : struct, ISparseProduc
                 if (TVectors.Value > 7) a7 = S.MultiplyAdd(a7, S.Load(x, 7), w);
             }
             Store<TVectors>(sums, low, high, a0, a1, a2, a3);
-            if (TVectors.Value > 4) S.Store(sums + 4 * Lanes, a4, low, high);
-            if (TVectors.Value > 5) S.Store(sums + 5 * Lanes, a5, low, high);
-            if (TVectors.Value > 6) S.Store(sums + 6 * Lanes, a6, low, high);
-            if (TVectors.Value > 7) S.Store(sums + 7 * Lanes, a7, low, high);
+            if (TVectors.Value > 4) S.Store(sums + 4 * S.Lanes, a4, low, high);
+            if (TVectors.Value > 5) S.Store(sums + 5 * S.Lanes, a5, low, high);
+            if (TVectors.Value > 6) S.Store(sums + 6 * S.Lanes, a6, low, high);
+            if (TVectors.Value > 7) S.Store(sums + 7 * S.Lanes, a7, low, high);
         }
     }
 
@@ -126,8 +150,8 @@ internal static unsafe class SparseTile<S, V, O> where S : struct, ISparseProduc
     private static void Store<TVectors>(int* sums, V low, V high, V v0, V v1, V v2, V v3) where TVectors : struct, ICount
     {
         S.Store(sums, v0, low, high);
-        if (TVectors.Value > 1) S.Store(sums + Lanes, v1, low, high);
-        if (TVectors.Value > 2) S.Store(sums + 2 * Lanes, v2, low, high);
-        if (TVectors.Value > 3) S.Store(sums + 3 * Lanes, v3, low, high);
+        if (TVectors.Value > 1) S.Store(sums + S.Lanes, v1, low, high);
+        if (TVectors.Value > 2) S.Store(sums + 2 * S.Lanes, v2, low, high);
+        if (TVectors.Value > 3) S.Store(sums + 3 * S.Lanes, v3, low, high);
     }
 }
