@@ -14,11 +14,11 @@ internal static unsafe partial class ExecutableCode
     public static bool IsAllowed { get; } = OperatingSystem.IsLinux() && Load([0xC3]) is not null;
 
     /// <summary>
-    /// Whether AVX-512 VNNI can be used: the processor has AVX-512F (leaf 7, EBX 16) and VNNI (ECX 11), and the operating system saves all that they need (OSXSAVE; bits of XCR0 for SSE, AVX, masks and the
+    /// Whether AVX-512 VNNI can be used: the processor has AVX-512 F, BW (leaf 7, EBX 16 and 30) and VNNI (ECX 11), and the operating system saves all that they need (OSXSAVE; bits of XCR0 for SSE, AVX, masks and the
     /// two halves of 512-bit registers). A program that was compiled without AVX-512 has it all the same.
     /// </summary>
     public static bool HasAvx512Vnni { get; } = X86Base.IsSupported && IsAllowed && (X86Base.CpuId(1, 0).Ecx & 1 << 27) != 0
-        && X86Base.CpuId(7, 0) is var leaf && (leaf.Ebx & 1 << 16) != 0 && (leaf.Ecx & 1 << 11) != 0 && (SavedRegisters() & 0xE6) == 0xE6;
+        && X86Base.CpuId(7, 0) is var leaf && (leaf.Ebx & 1 << 16) != 0 && (leaf.Ebx & 1 << 30) != 0 && (leaf.Ecx & 1 << 11) != 0 && (SavedRegisters() & 0xE6) == 0xE6;
 
     /// <summary>A copy of <paramref name="code"/> that can be called and stays for the life of the process; null where that is refused.</summary>
     public static void* Load(ReadOnlySpan<byte> code)

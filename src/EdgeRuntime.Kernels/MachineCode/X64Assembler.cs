@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 
 namespace EdgeRuntime.Kernels;
 
@@ -8,8 +9,8 @@ internal enum Register
     Rax, Rcx, Rdx, Rbx, Rsp, Rbp, Rsi, Rdi, R8, R9, R10, R11, R12, R13, R14, R15,
 }
 
-/// <summary>The bytes at base + index + displacement.</summary>
-internal readonly record struct Address(Register Base, int Displacement = 0, Register? Index = null);
+/// <summary>The bytes at base + index + displacement; for operands of vectors 4 of them, in every lane, if it is <paramref name="IsBroadcast"/>.</summary>
+internal readonly record struct Address(Register Base, int Displacement = 0, Register? Index = null, bool IsBroadcast = false);
 
 /// <summary>
 /// Writes the few instructions of x86-64 and AVX-512 that kernels are made of (Intel 64 and IA-32 Architectures Software Developer's Manual,
@@ -72,6 +73,27 @@ internal sealed class X64Assembler
     /// <summary>VPMINSD.</summary>
     public void Min(int to, int a, int b) => Vector(Prefix66, Map0F38, 0x39, to, a, b);
 
+    /// <summary>VPMAXSB.</summary>
+    public void MaxBytes(int to, int a, int b) => Vector(Prefix66, Map0F38, 0x3C, to, a, b);
+
+    /// <summary>VPMINSB.</summary>
+    public void MinBytes(int to, int a, int b) => Vector(Prefix66, Map0F38, 0x38, to, a, b);
+
+    /// <summary>VPACKSSDW: int32 to int16, saturated, within 128 bits.</summary>
+    public void PackInts(int to, int a, int b) => Vector(Prefix66, Map0F, 0x6B, to, a, b);
+
+    /// <summary>VPACKSSWB: int16 to int8, saturated, within 128 bits.</summary>
+    public void PackShorts(int to, int a, int b) => Vector(Prefix66, Map0F, 0x63, to, a, b);
+
+    /// <summary>VPSHUFB: bytes of a in the order of b, within 128 bits.</summary>
+    public void ShuffleBytes(int to, int a, int b) => Vector(Prefix66, Map0F38, 0x00, to, a, b);
+
+    /// <summary>VMOVDQA32 of two registers.</summary>
+    public void Move(int to, int from) => Vector(Prefix66, Map0F, 0x6F, to, 0, from);
+
+    /// <summary>VBROADCASTI32X4: 16 bytes four times.</summary>
+    public void BroadcastFour(int to, Address from) => Vector(Prefix66, Map0F38, 0x5A, to, 0, from, 16);
+
     /// <summary>VPMOVDB: stores the low byte of every lane, or of those of mask register k1.</summary>
     public void StoreLowBytes(Address to, int from, bool isMasked) => Vector(PrefixF3, Map0F38, 0x31, from, 0, to, 16, isMasked ? 1 : 0);
 
@@ -102,6 +124,24 @@ internal sealed class X64Assembler
         _code.Add((byte)(0xC0 | (int)to & 7));
         Int32(number);
     }
+
+    /// <summary>SUB of 4 bytes, which sets the zero flag; the upper half becomes 0.</summary>
+    public void SubtractInt(Register to, Address from)
+    {
+        if (((int)to | (int)from.Base) >= 8) _code.Add((byte)(0x40 | (int)to >> 3 << 2 | (int)from.Base >> 3));
+        _code.Add(0x2B);
+        Memory((int)to, from, 1);
+    }
+
+    /// <summary>JZ to a place that comes later: where <see cref="Land"/> is told what this gives.</summary>
+    public int JumpIfZero()
+    {
+        _code.AddRange([0x0F, 0x84, 0, 0, 0, 0]);
+        return _code.Count;
+    }
+
+    /// <summary>The place where <paramref name="jump"/> goes.</summary>
+    public void Land(int jump) => BinaryPrimitives.WriteInt32LittleEndian(CollectionsMarshal.AsSpan(_code)[(jump - sizeof(int))..], _code.Count - jump);
 
     /// <summary>JNZ to an earlier <paramref name="position"/>.</summary>
     public void JumpIfNotZero(int position)
@@ -159,9 +199,9 @@ internal sealed class X64Assembler
     /// <param name="mask">Mask register; 0 for none.</param>
     private void Vector(int prefix, int map, byte code, int register, int second, Address memory, int unit, int mask = 0)
     {
-        Evex(prefix, map, register, second, (int)(memory.Index ?? 0) >> 3, (int)memory.Base >> 3, mask);
+        Evex(prefix, map, register, second, (int)(memory.Index ?? 0) >> 3, (int)memory.Base >> 3, memory.IsBroadcast ? 16 | mask : mask);
         _code.Add(code);
-        Memory(register, memory, unit);
+        Memory(register, memory, memory.IsBroadcast ? sizeof(int) : unit);
     }
 
     // The prefix holds the high bits of registers inverted.

@@ -21,6 +21,8 @@ public static class SparseKernels
     [
         .. Int8X86<Int8DotAvx2>(),
         .. Int8X86<Int8DotAvxVnni<AvxVnniInstruction>>(),
+        new ConvolutionInt8SparseVnni<N1>(),
+        new ConvolutionInt8SparseVnni<N4>(),
         new ConvolutionInt8Sparse<SparseInt8Neon, N1>(),
         new ConvolutionInt8Sparse<SparseInt8Neon, N4>(),
         new ConvolutionInt8Sparse<SparseInt8NeonDot, N1>(),
