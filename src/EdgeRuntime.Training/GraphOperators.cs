@@ -11,9 +11,11 @@ internal static class GraphOperators
     public static void Check(Node node, bool isQuantized = false)
     {
         if (node.Type is OperatorType.Lstm or OperatorType.Gru) RecurrentLayers.Check(node);
-        if ((!isQuantized && node.Type is OperatorType.Quantize or OperatorType.Dequantize or OperatorType.Requantize) || node.Type is OperatorType.Binarize or OperatorType.ReflectPad || node.Type > OperatorType.Sqrt)
+        if ((!isQuantized && node.Type is OperatorType.Quantize or OperatorType.Dequantize or OperatorType.Requantize) || node.Type is OperatorType.Binarize or OperatorType.ReflectPad || IsGatherOfSamples(node))
             throw new ModelException(ModelErrorKind.Unsupported, node.ToString(), "this operator can't be trained; train the float network, before it is quantised");
     }
+
+    private static bool IsGatherOfSamples(Node node) => node.Type == OperatorType.Gather && (node.Attributes.Int("axis") + node.Output.Shape.Rank) % node.Output.Shape.Rank == 0;
 
     /// <summary>Computes <paramref name="node"/>; <paramref name="shape"/> is its output's with the batch.</summary>
     public static Variable Run(Tape tape, Node node, Variable?[] x, TensorShape shape)
@@ -41,6 +43,14 @@ internal static class GraphOperators
             case OperatorType.Tanh: return tape.Tanh(first);
             case OperatorType.Slice: return tape.Slice(first, a.Ints("starts"), Ends(node, first), a.Ints("steps"));
             case OperatorType.Sqrt: return tape.Sqrt(first);
+            case OperatorType.Abs: return tape.Abs(first);
+            case OperatorType.Exp: return tape.Exp(first);
+            case OperatorType.Log: return tape.Log(first);
+            case OperatorType.LeakyRelu: return tape.LeakyRelu(first, a.Float("alpha"));
+            case OperatorType.HardSwish: return tape.HardSwish(first);
+            case OperatorType.Maximum: return Clamp(tape, node, tape.Maximum(first, x[1]!));
+            case OperatorType.Minimum: return Clamp(tape, node, tape.Minimum(first, x[1]!));
+            case OperatorType.Gather: return tape.Gather(first, (a.Int("axis") + first.Shape.Rank) % first.Shape.Rank, a.Ints("indices"));
             case OperatorType.BatchNormalization: return Normalize(tape, node, x!);
             default: throw new InvalidOperationException($"{node.Type} was not refused");
         }

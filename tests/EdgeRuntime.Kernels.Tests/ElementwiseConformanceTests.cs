@@ -160,14 +160,27 @@ public sealed unsafe class ElementwiseConformanceTests
             foreach (float range in new[] { 0.01f, 2f, 20f, 200f })
             {
                 float[] input = Floats(count, new Random(count), range, special: false);
-                CheckOne<float, float>(id, input, count, (k, x, y) => k.Sigmoid(x, y, count), 0, 1e-6);
-                CheckOne<float, float>(id, input, count, (k, x, y) => k.Tanh(x, y, count), 0, 1e-6);
+                CheckOne<float, float>(id, input, count, (k, x, y) => k.Apply(FloatFunction.Sigmoid, x, y, count), 0, 1e-6);
+                CheckOne<float, float>(id, input, count, (k, x, y) => k.Apply(FloatFunction.Tanh, x, y, count), 0, 1e-6);
                 if (count > 0) CheckOne<float, float>(id, input, count, (k, x, y) => k.Softmax(x, y, count, 0.7f), 2e-6, 1e-36);
                 float[] special = Floats(count, new Random(count), range);
-                CheckOne<float, float>(id, special, count, (k, x, y) => k.Sigmoid(x, y, count), 0, 1e-6);
-                CheckOne<float, float>(id, special, count, (k, x, y) => k.Tanh(x, y, count), 0, 1e-6);
+                CheckOne<float, float>(id, special, count, (k, x, y) => k.Apply(FloatFunction.Sigmoid, x, y, count), 0, 1e-6);
+                CheckOne<float, float>(id, special, count, (k, x, y) => k.Apply(FloatFunction.Tanh, x, y, count), 0, 1e-6);
                 if (count > 0) CheckOne<float, float>(id, special, count, (k, x, y) => k.Softmax(x, y, count, 0.7f), 2e-6, 1e-36);
             }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kernels))]
+    public void Functions_keep_their_bounds(string id)
+    {
+        foreach (FloatFunction function in Enum.GetValues<FloatFunction>())
+            foreach (int count in Counts)
+                foreach (float range in new[] { 0.01f, 5f, 200f })
+                {
+                    float[] input = Floats(count, new Random(count), range);
+                    CheckOne<float, float>(id, input, count, (k, x, y) => k.Apply(function, x, y, count, 0.1f), function == FloatFunction.Exp ? 3e-7 : 0, function is FloatFunction.Sigmoid or FloatFunction.Tanh ? 1e-6 : 0);
+                }
     }
 
     [Theory]

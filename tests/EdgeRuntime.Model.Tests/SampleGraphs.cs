@@ -15,6 +15,7 @@ internal static class SampleGraphs
         yield return ("all-sections", dense, new ModelWriterOptions { Golden = GoldenOf(dense), Prepacked = PanelsOf() });
         yield return ("short-names", ConvolutionInt8(), new ModelWriterOptions { ShortNames = true });
         yield return ("sparse", Sparse(), new ModelWriterOptions());
+        yield return ("functions", Functions(), new ModelWriterOptions());
         yield return ("smallest", Smallest(), new ModelWriterOptions());
     }
 
@@ -77,6 +78,26 @@ internal static class SampleGraphs
         graph.Outputs.Add(SparseConstant("all zero", ElementType.Float32, new TensorShape(1, 1000), Sparsity.Unstructured, int.MaxValue));
         graph.Outputs.Add(SparseConstant("far apart", ElementType.Int8, new TensorShape(4, 600), Sparsity.Unstructured, 701));
         graph.Outputs.Add(SparseConstant("dense", ElementType.Int8, new TensorShape(5), Sparsity.Parse("2:4"), 2));
+        return graph;
+    }
+
+    /// <summary>Every operator that came with version 1.2.</summary>
+    public static Graph Functions()
+    {
+        Graph graph = new("functions");
+        ValueInfo last = new("x", ElementType.Float32, new TensorShape(1, 4));
+        graph.Inputs.Add(last);
+        foreach (OperatorType type in (OperatorType[])[OperatorType.Abs, OperatorType.Exp, OperatorType.Log, OperatorType.LeakyRelu, OperatorType.HardSwish, OperatorType.Maximum, OperatorType.Minimum, OperatorType.Gather])
+        {
+            AttributeSet attributes = new();
+            if (type == OperatorType.LeakyRelu) attributes.Set("alpha", 0.1f);
+            if (type == OperatorType.Gather) attributes.Set("axis", 1).Set("indices", 3, 0, 0, 2, 1);
+            Node node = new(type, type.ToString(), type.IsPairwise() ? [last, graph.Inputs[0]] : [last], [new ValueInfo("y" + type, ElementType.Float32, default)], attributes);
+            node.Output.Shape = ShapeInference.Infer(node);
+            graph.Nodes.Add(node);
+            last = node.Output;
+        }
+        graph.Outputs.Add(last);
         return graph;
     }
 

@@ -17,7 +17,11 @@ internal static class OnnxNodeWriter
             case OperatorType.FullyConnected: FullyConnected(w, node); break;
             case OperatorType.AveragePool or OperatorType.MaxPool: Pool(w, node); break;
             case OperatorType.Add or OperatorType.Sub or OperatorType.Mul or OperatorType.Div: Elementwise(w, node, node.Type.ToString()); break;
-            case OperatorType.Sigmoid or OperatorType.Tanh or OperatorType.Sqrt: Elementwise(w, node, node.Type.ToString()); break;
+            case OperatorType.Sigmoid or OperatorType.Tanh or OperatorType.Sqrt or OperatorType.Abs or OperatorType.Exp or OperatorType.Log or OperatorType.HardSwish: Elementwise(w, node, node.Type.ToString()); break;
+            case OperatorType.LeakyRelu: Elementwise(w, node, "LeakyRelu", Attribute("alpha", a.Float("alpha"))); break;
+            case OperatorType.Maximum: Elementwise(w, node, "Max"); break;
+            case OperatorType.Minimum: Elementwise(w, node, "Min"); break;
+            case OperatorType.Gather: w.Add("Gather", node.Name, [w.Provide(node.Input(0)), Longs(w, node, "indices", a.Ints("indices"))], w.Produce(node.Output), Attribute("axis", a.Int("axis"))); break;
             case OperatorType.Clip: Clip(w, node); break;
             case OperatorType.BatchNormalization: Normalize(w, node); break;
             case OperatorType.ReduceMean: w.Add("ReduceMean", node.Name, [w.Provide(node.Input(0))], w.Produce(node.Output), Attribute("axes", a.Ints("axes")), Attribute("keepdims", a.Int("keepdims"))); break;
@@ -73,11 +77,11 @@ internal static class OnnxNodeWriter
     }
 
     /// <summary>Operators that don't care about the order of axes stay channels-first where all operands are.</summary>
-    private static void Elementwise(OnnxGraphWriter w, Node node, string type)
+    private static void Elementwise(OnnxGraphWriter w, Node node, string type, params Onnx.AttributeProto[] attributes)
     {
         bool first = node.Inputs.All(v => w.HasChannelsFirst(v!) && v!.Shape == node.Output.Shape);
         string[] inputs = [.. node.Inputs.Select(v => first ? w.ProvideChannelsFirst(v!) : w.Provide(v!))];
-        Clamped(w, node, first ? w.ProduceChannelsFirst(node.Output) : w.Produce(node.Output), inner => w.Add(type, node.Name, inputs, inner));
+        Clamped(w, node, first ? w.ProduceChannelsFirst(node.Output) : w.Produce(node.Output), inner => w.Add(type, node.Name, inputs, inner, attributes));
     }
 
     private static void Clip(OnnxGraphWriter w, Node node)

@@ -76,11 +76,18 @@ public static class HostEvaluator
         OperatorType.Sigmoid => Array.ConvertAll(inputs[0], v => 1 / (1 + Math.Exp(-v))),
         OperatorType.Tanh => Array.ConvertAll(inputs[0], Math.Tanh),
         OperatorType.Sqrt => Array.ConvertAll(inputs[0], Math.Sqrt),
-        OperatorType.Slice or OperatorType.ReflectPad => Pick(node, inputs[0]),
+        OperatorType.Abs => Array.ConvertAll(inputs[0], Math.Abs),
+        OperatorType.Exp => Array.ConvertAll(inputs[0], Math.Exp),
+        OperatorType.Log => Array.ConvertAll(inputs[0], Math.Log),
+        OperatorType.LeakyRelu => Array.ConvertAll(inputs[0], v => v >= 0 ? v : node.Attributes.Float("alpha") * v),
+        OperatorType.HardSwish => Array.ConvertAll(inputs[0], v => v * Math.Clamp(v / 6 + 0.5, 0, 1)),
+        OperatorType.Slice or OperatorType.ReflectPad or OperatorType.Gather => Pick(node, inputs[0]),
         OperatorType.Add => Broadcast(node, inputs, (a, b) => a + b),
         OperatorType.Sub => Broadcast(node, inputs, (a, b) => a - b),
         OperatorType.Mul => Broadcast(node, inputs, (a, b) => a * b),
         OperatorType.Div => Broadcast(node, inputs, (a, b) => a / b),
+        OperatorType.Maximum => Broadcast(node, inputs, Math.Max),
+        OperatorType.Minimum => Broadcast(node, inputs, Math.Min),
         OperatorType.Convolution => HostWindows.Convolution(node, inputs),
         OperatorType.FullyConnected => HostWindows.FullyConnected(node, inputs),
         OperatorType.AveragePool or OperatorType.MaxPool => HostWindows.Pool(node, inputs[0]),
@@ -190,6 +197,7 @@ public static class HostEvaluator
             {
                 int at = rest % to[axis];
                 if (node.Type == OperatorType.Slice) at = node.Attributes.Ints("starts")[axis] + at * node.Attributes.Ints("steps")[axis];
+                else if (node.Type == OperatorType.Gather) at = (node.Attributes.Int("axis") + to.Rank) % to.Rank == axis ? node.Attributes.Ints("indices")[at] : at;
                 else at = Math.Abs(at - node.Attributes.Ints("pads")[axis]) is var a && a < from[axis] ? a : 2 * from[axis] - 2 - a;
                 source += at * stride;
                 rest /= to[axis];

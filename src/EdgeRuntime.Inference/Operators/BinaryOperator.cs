@@ -4,7 +4,7 @@ using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Inference;
 
-/// <summary>Add, Sub, Mul and Div with broadcasting, float or int8.</summary>
+/// <summary>Add, Sub and Mul with broadcasting, float or int8; Div, Maximum and Minimum, float.</summary>
 internal sealed unsafe class BinaryOperator : Operator
 {
     /// <summary>Runs shorter than this are given to a worker several at a time.</summary>
@@ -33,7 +33,7 @@ internal sealed unsafe class BinaryOperator : Operator
         if (_type != ElementType.Int8) return;
         QuantizationParameters qa = PerTensor(node, a), qb = PerTensor(node, b), qy = PerTensor(node, y);
         var (min, max) = ClampOf(node, y);
-        if (node.Type == OperatorType.Div) throw Unsupported(node, "there is no int8 division; keep this operator in float");
+        if (node.Type is not (OperatorType.Add or OperatorType.Sub or OperatorType.Mul)) throw Unsupported(node, $"there is no int8 {node.Type}; keep this operator in float");
         if (node.Type == OperatorType.Mul)
             _mul = new MulInt8Parameters(qa.ZeroPoint, qb.ZeroPoint, Factor(node, (double)qa.Scale * qb.Scale / qy.Scale), qy.ZeroPoint, min, max);
         else
@@ -91,6 +91,8 @@ internal sealed unsafe class BinaryOperator : Operator
                 OperatorType.Add => BinaryOperation.Add,
                 OperatorType.Sub => BinaryOperation.Sub,
                 OperatorType.Mul => BinaryOperation.Mul,
+                OperatorType.Maximum => BinaryOperation.Maximum,
+                OperatorType.Minimum => BinaryOperation.Minimum,
                 _ => BinaryOperation.Div,
             }, (float*)_a + a, _broadcast.StepA, (float*)_b + b, _broadcast.StepB, (float*)_y + y, count, _min, _max);
         else if (Node.Type == OperatorType.Mul)

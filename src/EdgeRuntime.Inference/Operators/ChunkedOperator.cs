@@ -132,10 +132,21 @@ internal sealed unsafe class DequantizeOperator(Node node, ElementwiseKernel ker
     protected override void RunRange(long from, long count) => Kernel.Dequantize(_input + from, _output + from, count, _q.Scale, _q.ZeroPoint, _isUnsigned);
 }
 
-/// <summary>Float functions of one operand: clamp, sigmoid, tanh, square root.</summary>
+/// <summary>Float functions of one operand.</summary>
 internal sealed unsafe class UnaryFloatOperator(Node node, ElementwiseKernel kernel) : ChunkedOperator(node, kernel)
 {
-    private readonly float _min = node.Attributes.Float("min", float.NegativeInfinity), _max = node.Attributes.Float("max", float.PositiveInfinity);
+    private readonly float _min = node.Attributes.Float("min", float.NegativeInfinity), _max = node.Attributes.Float("max", float.PositiveInfinity), _alpha = node.Attributes.Float("alpha", 0);
+    private readonly FloatFunction _function = node.Type switch
+    {
+        OperatorType.Sigmoid => FloatFunction.Sigmoid,
+        OperatorType.Tanh => FloatFunction.Tanh,
+        OperatorType.Sqrt => FloatFunction.Sqrt,
+        OperatorType.Abs => FloatFunction.Abs,
+        OperatorType.Exp => FloatFunction.Exp,
+        OperatorType.Log => FloatFunction.Log,
+        OperatorType.LeakyRelu => FloatFunction.LeakyRelu,
+        _ => FloatFunction.HardSwish,
+    };
     private float* _input, _output;
 
     public override void Bind(IBinder binder)
@@ -146,12 +157,7 @@ internal sealed unsafe class UnaryFloatOperator(Node node, ElementwiseKernel ker
 
     protected override void RunRange(long from, long count)
     {
-        switch (Node.Type)
-        {
-            case OperatorType.Sigmoid: Kernel.Sigmoid(_input + from, _output + from, count); break;
-            case OperatorType.Tanh: Kernel.Tanh(_input + from, _output + from, count); break;
-            case OperatorType.Sqrt: Kernel.Sqrt(_input + from, _output + from, count); break;
-            default: Kernel.Clip(_input + from, _output + from, count, _min, _max); break;
-        }
+        if (Node.Type == OperatorType.Clip) Kernel.Clip(_input + from, _output + from, count, _min, _max);
+        else Kernel.Apply(_function, _input + from, _output + from, count, _alpha);
     }
 }

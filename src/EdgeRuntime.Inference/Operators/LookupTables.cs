@@ -1,4 +1,3 @@
-using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Inference;
@@ -18,16 +17,4 @@ internal static class LookupTables
         }
         return table;
     }
-
-    /// <summary>The function of a unary node, clamps fused.</summary>
-    public static Func<float, float> MapOf(Node node) => node.Type switch
-    {
-        OperatorType.Sigmoid => QuantizedFunctions.Sigmoid,
-        OperatorType.Tanh => QuantizedFunctions.Tanh,
-        OperatorType.Sqrt => MathF.Sqrt,
-        OperatorType.Clip => Clamp(node.Attributes.Float("min", float.NegativeInfinity), node.Attributes.Float("max", float.PositiveInfinity)),
-        _ => x => x,
-    };
-
-    private static Func<float, float> Clamp(float min, float max) => x => Math.Min(Math.Max(x, min), max);
 }

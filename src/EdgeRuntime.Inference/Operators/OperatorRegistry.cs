@@ -20,18 +20,18 @@ internal static class OperatorRegistry
                 ConvolutionDynamicOperator.Create(node, ConvolutionShapes.Of(node), context),
             OperatorType.FullyConnected when IsFloat(node) && NibbleLinearOperator.Fits(node) => NibbleLinearOperator.Create(node, context),
             OperatorType.Convolution or OperatorType.FullyConnected when IsFloat(node) => ConvolutionFloat32Operator.Create(node, ConvolutionShapes.Of(node), context),
-            OperatorType.Add or OperatorType.Sub or OperatorType.Mul or OperatorType.Div => new BinaryOperator(node, context.Elementwise),
+            var type when type.IsPairwise() => new BinaryOperator(node, context.Elementwise),
             OperatorType.AveragePool or OperatorType.MaxPool or OperatorType.ReduceMean => new PoolOperator(node, context),
             OperatorType.Softmax => new SoftmaxOperator(node, context),
             OperatorType.Reshape => new ReshapeOperator(node),
             OperatorType.Transpose => new TransposeOperator(node, context.Elementwise),
             OperatorType.Lstm or OperatorType.Gru => isInt8 ? RecurrentInt8Operator.Create(node, context) : RecurrentFloat32Operator.Create(node, context),
             OperatorType.Pad => new PadOperator(node),
-            OperatorType.Slice or OperatorType.ReflectPad => new PickOperator(node),
+            OperatorType.Slice or OperatorType.ReflectPad or OperatorType.Gather => new PickOperator(node),
             OperatorType.Concat => new ConcatOperator(node, context.Elementwise),
-            OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh or OperatorType.Sqrt when IsFloat(node) => new UnaryFloatOperator(node, context.Elementwise),
-            OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh or OperatorType.Sqrt or OperatorType.Requantize when IsByte(node.Input(0)) && IsByte(node.Output) =>
-                new LookupOperator(node, context.Elementwise, LookupTables.MapOf(node)),
+            var type when type.IsFunction() && IsFloat(node) => new UnaryFloatOperator(node, context.Elementwise),
+            var type when (type.IsFunction() || type == OperatorType.Requantize) && IsByte(node.Input(0)) && IsByte(node.Output) =>
+                new LookupOperator(node, context.Elementwise, ElementFunctions.Of(node)),
             OperatorType.Binarize => new BinarizeOperator(node, context.Elementwise),
             OperatorType.Dequantize when node.Input(0).Type == ElementType.Binary && node.Output.Type == ElementType.Float32 =>
                 new DequantizeSignsOperator(node, context.Elementwise),

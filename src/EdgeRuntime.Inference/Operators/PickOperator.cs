@@ -4,7 +4,7 @@ using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Inference;
 
-/// <summary>Outputs whose every index is a fixed function of the same axis' input index: slices and mirrored borders.</summary>
+/// <summary>Outputs whose every index is a fixed function of the same axis' input index: slices, mirrored borders, gathered elements.</summary>
 internal sealed unsafe class PickOperator : Operator
 {
     private readonly int[][] _from;
@@ -18,11 +18,21 @@ internal sealed unsafe class PickOperator : Operator
         ValueInfo x = node.Input(0), y = node.Output;
         if (x.Type != y.Type || x.Type.Bits() < 8 || !Equals(x.Quantization, y.Quantization)) throw Unsupported(node, $"input {x} and output {y} must have one type and quantisation");
         _size = x.Type.Bits() / 8;
-        int rank = x.Shape.Rank;
-        _from = [.. Enumerable.Range(0, rank).Select(axis => Indices(node, axis))];
-        _strides = [.. Enumerable.Range(0, rank).Select(axis => x.Shape.CountOf(axis + 1, rank))];
-        _row = rank == 0 ? 1 : y.Shape[-1];
-        _isContiguous = rank == 0 || !Enumerable.Range(1, Math.Max(0, _row - 1)).Any(i => _from[^1][i] != _from[^1][i - 1] + 1);
+        List<int[]> from = [.. Enumerable.Range(0, x.Shape.Rank).Select(axis => Indices(node, axis))];
+        List<int> sizes = [.. x.Shape.Dimensions];
+        // Trailing axes that are taken whole are one.
+        while (from.Count > 1 && IsWhole(from[^1], sizes[^1]) && IsWhole(from[^2], sizes[^2]))
+        {
+            sizes[^2] *= sizes[^1];
+            sizes.RemoveAt(sizes.Count - 1);
+            from.RemoveRange(from.Count - 2, 2);
+            from.Add([.. Enumerable.Range(0, sizes[^1])]);
+        }
+        _from = [.. from];
+        _strides = new long[_from.Length];
+        for (int axis = _strides.Length - 1, stride = 1; axis >= 0; stride *= sizes[axis--]) _strides[axis] = stride;
+        _row = _from.Length == 0 ? 1 : _from[^1].Length;
+        _isContiguous = _from.Length == 0 || !Enumerable.Range(1, Math.Max(0, _row - 1)).Any(i => _from[^1][i] != _from[^1][i - 1] + 1);
     }
 
     public override int Portions(int stage) => _row == 0 ? 0 : (int)(Node.Output.Shape.ElementCount / _row);
@@ -58,7 +68,8 @@ internal sealed unsafe class PickOperator : Operator
         int[] from = new int[node.Output.Shape[axis]];
         for (int i = 0; i < from.Length; i++)
         {
-            if (node.Type == OperatorType.Slice) from[i] = node.Attributes.Ints("starts")[axis] + i * node.Attributes.Ints("steps")[axis];
+            if (node.Type == OperatorType.Gather) from[i] = (node.Attributes.Int("axis") + node.Output.Shape.Rank) % node.Output.Shape.Rank == axis ? node.Attributes.Ints("indices")[i] : i;
+            else if (node.Type == OperatorType.Slice) from[i] = node.Attributes.Ints("starts")[axis] + i * node.Attributes.Ints("steps")[axis];
             else
             {
                 int at = Math.Abs(i - node.Attributes.Ints("pads")[axis]);
@@ -67,4 +78,6 @@ internal sealed unsafe class PickOperator : Operator
         }
         return from;
     }
+
+    private static bool IsWhole(int[] from, int size) => from.Length == size && !from.Where((index, i) => index != i).Any();
 }

@@ -57,14 +57,8 @@ public abstract unsafe class ElementwiseKernel : Kernel
     /// <summary>Softmax of one row: exp(beta·(x − max)) / Σ.</summary>
     public abstract void Softmax(float* x, float* y, int count, float beta);
 
-    /// <summary>1 / (1 + exp(−x)).</summary>
-    public abstract void Sigmoid(float* x, float* y, long count);
-
-    /// <summary>Hyperbolic tangent.</summary>
-    public abstract void Tanh(float* x, float* y, long count);
-
-    /// <summary>Square root.</summary>
-    public abstract void Sqrt(float* x, float* y, long count);
+    /// <summary>A function of each element; <paramref name="alpha"/> is its parameter, where it has one.</summary>
+    public abstract void Apply(FloatFunction function, float* x, float* y, long count, float alpha = 0);
 
     /// <summary>y[c, r] = x[r, c] for columns c of x in [<paramref name="firstColumn"/>, <paramref name="endColumn"/>); elements of 1, 2, 4 or 8 bytes.</summary>
     public abstract void Transpose(byte* x, byte* y, int rows, int columns, int elementBytes, int firstColumn, int endColumn);

@@ -88,4 +88,38 @@ public enum BinaryOperation
 
     /// <summary>a / b.</summary>
     Div,
+
+    /// <summary>max(a, b); NaN where either is NaN.</summary>
+    Maximum,
+
+    /// <summary>min(a, b); NaN where either is NaN.</summary>
+    Minimum,
+}
+
+/// <summary>What <see cref="ElementwiseKernel.Apply"/> computes of one float.</summary>
+public enum FloatFunction
+{
+    /// <summary>1 / (1 + exp(−x)).</summary>
+    Sigmoid,
+
+    /// <summary>Hyperbolic tangent.</summary>
+    Tanh,
+
+    /// <summary>Square root.</summary>
+    Sqrt,
+
+    /// <summary>|x|.</summary>
+    Abs,
+
+    /// <summary>e^x up to x = 88, and e^88 above; 0 below −87.3.</summary>
+    Exp,
+
+    /// <summary>Natural logarithm.</summary>
+    Log,
+
+    /// <summary>x where positive, alpha · x elsewhere.</summary>
+    LeakyRelu,
+
+    /// <summary>x · clamp(x / 6 + ½, 0, 1).</summary>
+    HardSwish,
 }

@@ -111,6 +111,8 @@ public unsafe class ElementwiseReference : ElementwiseKernel
                 BinaryOperation.Add => u + v,
                 BinaryOperation.Sub => u - v,
                 BinaryOperation.Mul => u * v,
+                BinaryOperation.Maximum => Math.Max(u, v),
+                BinaryOperation.Minimum => Math.Min(u, v),
                 _ => u / v,
             };
             y[i] = Math.Min(Math.Max(r, min), max);
@@ -155,21 +157,21 @@ public unsafe class ElementwiseReference : ElementwiseKernel
     }
 
     /// <inheritdoc/>
-    public override void Sigmoid(float* x, float* y, long count)
+    public override void Apply(FloatFunction function, float* x, float* y, long count, float alpha = 0)
     {
-        for (long i = 0; i < count; i++) y[i] = 1 / (1 + MathF.Exp(-x[i]));
-    }
-
-    /// <inheritdoc/>
-    public override void Tanh(float* x, float* y, long count)
-    {
-        for (long i = 0; i < count; i++) y[i] = MathF.Tanh(x[i]);
-    }
-
-    /// <inheritdoc/>
-    public override void Sqrt(float* x, float* y, long count)
-    {
-        for (long i = 0; i < count; i++) y[i] = MathF.Sqrt(x[i]);
+        for (long i = 0; i < count; i++)
+            y[i] = function switch
+            {
+                FloatFunction.Sigmoid => 1 / (1 + MathF.Exp(-x[i])),
+                FloatFunction.Tanh => MathF.Tanh(x[i]),
+                FloatFunction.Sqrt => MathF.Sqrt(x[i]),
+                FloatFunction.Abs => MathF.Abs(x[i]),
+                FloatFunction.Exp => x[i] < -87.3f ? 0 : MathF.Exp(Math.Min(x[i], 88)),
+                FloatFunction.Log => MathF.Log(x[i]),
+                FloatFunction.LeakyRelu => x[i] >= 0 ? x[i] : alpha * x[i],
+                FloatFunction.HardSwish => QuantizedFunctions.HardSwish(x[i]),
+                _ => throw new ArgumentOutOfRangeException(nameof(function)),
+            };
     }
 
     /// <inheritdoc/>

@@ -15,6 +15,8 @@ internal abstract unsafe class ElementwiseVectors<S, V> : ElementwiseReference w
             case BinaryOperation.Add: FloatElementwise<S, V>.Binary<FloatAdd>(a, stepA, b, stepB, y, count, min, max); break;
             case BinaryOperation.Sub: FloatElementwise<S, V>.Binary<FloatSub>(a, stepA, b, stepB, y, count, min, max); break;
             case BinaryOperation.Mul: FloatElementwise<S, V>.Binary<FloatMul>(a, stepA, b, stepB, y, count, min, max); break;
+            case BinaryOperation.Maximum: FloatElementwise<S, V>.Binary<FloatMaximum>(a, stepA, b, stepB, y, count, min, max); break;
+            case BinaryOperation.Minimum: FloatElementwise<S, V>.Binary<FloatMinimum>(a, stepA, b, stepB, y, count, min, max); break;
             default: FloatElementwise<S, V>.Binary<FloatDiv>(a, stepA, b, stepB, y, count, min, max); break;
         }
     }
@@ -27,7 +29,17 @@ internal abstract unsafe class ElementwiseVectors<S, V> : ElementwiseReference w
 
     public override void Softmax(float* x, float* y, int count, float beta) => FloatElementwise<S, V>.Softmax(x, y, count, beta);
 
-    public override void Sigmoid(float* x, float* y, long count) => FloatElementwise<S, V>.Unary<FloatSigmoid>(x, y, count);
-
-    public override void Tanh(float* x, float* y, long count) => FloatElementwise<S, V>.Unary<FloatTanh>(x, y, count);
+    public override void Apply(FloatFunction function, float* x, float* y, long count, float alpha = 0)
+    {
+        switch (function)
+        {
+            case FloatFunction.Sigmoid: FloatElementwise<S, V>.Unary<FloatSigmoid>(x, y, count); break;
+            case FloatFunction.Tanh: FloatElementwise<S, V>.Unary<FloatTanh>(x, y, count); break;
+            case FloatFunction.Abs: FloatElementwise<S, V>.Unary<FloatAbs>(x, y, count); break;
+            case FloatFunction.Exp: FloatElementwise<S, V>.Unary<FloatExp>(x, y, count); break;
+            case FloatFunction.LeakyRelu: FloatElementwise<S, V>.LeakyRelu(x, y, count, alpha); break;
+            case FloatFunction.HardSwish: FloatElementwise<S, V>.Unary<FloatHardSwish>(x, y, count); break;
+            default: base.Apply(function, x, y, count, alpha); break;
+        }
+    }
 }

@@ -51,6 +51,14 @@ internal static unsafe class FloatElementwise<S, V> where S : struct, IFloatVect
         if (count > 0) S.StoreFirst(y, S.Clamp(S.LoadFirst(x, (int)count), low, high), (int)count);
     }
 
+    /// <summary>max(x, 0) + alpha · min(x, 0).</summary>
+    public static void LeakyRelu(float* x, float* y, long count, float alpha)
+    {
+        V slope = S.Create(alpha);
+        for (; count >= S.Lanes; count -= S.Lanes, x += S.Lanes, y += S.Lanes) S.Store(y, Leak(S.Load(x), slope));
+        if (count > 0) S.StoreFirst(y, Leak(S.LoadFirst(x, (int)count), slope), (int)count);
+    }
+
     /// <summary>scale · x.</summary>
     public static void Multiply(float* x, long count, float scale)
     {
@@ -143,6 +151,9 @@ internal static unsafe class FloatElementwise<S, V> where S : struct, IFloatVect
         Multiply(y, count, 1 / (S.Sum(sums) + sum));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Leak(V x, V slope) => S.Fma(S.AtMost(x, default), slope, S.AtLeast(x, default));
+
     /// <summary>
     /// e^x for x ≤ 88, and e^88 above; 0 below −87.3, where floats end. With n = round(x / ln 2) and r = x − n·ln 2, |r| ≤ 0.347:
     /// e^x = 2^n · (1 + r + r²/2 + … + r⁶/720), whose remainder is below 1.3·10^-7. ln 2 is split, so that n · (its upper part) is exact.
@@ -185,6 +196,38 @@ internal readonly struct FloatDiv : IFloatBinary
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Apply<S, V>(V a, V b) where S : struct, IFloatVector<V> where V : unmanaged => S.Div(a, b);
+}
+
+internal readonly struct FloatMaximum : IFloatBinary
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V a, V b) where S : struct, IFloatVector<V> where V : unmanaged => S.Max(a, b);
+}
+
+internal readonly struct FloatMinimum : IFloatBinary
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V a, V b) where S : struct, IFloatVector<V> where V : unmanaged => S.Sub(default, S.Max(S.Sub(default, a), S.Sub(default, b)));
+}
+
+internal readonly struct FloatAbs : IFloatUnary
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V x) where S : struct, IFloatVector<V> where V : unmanaged => S.Max(x, S.Sub(default, x));
+}
+
+internal readonly struct FloatExp : IFloatUnary
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V x) where S : struct, IFloatVector<V> where V : unmanaged => FloatElementwise<S, V>.Exp(x);
+}
+
+/// <summary>x · clamp(x / 6 + ½, 0, 1).</summary>
+internal readonly struct FloatHardSwish : IFloatUnary
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V x) where S : struct, IFloatVector<V> where V : unmanaged =>
+        S.Mul(x, S.Clamp(S.Add(S.Mul(x, S.Create(1 / 6f)), S.Create(0.5f)), default, S.Create(1f)));
 }
 
 /// <summary>1 / (1 + e^−x).</summary>

@@ -19,16 +19,17 @@ public static class FormatConstants
     public static ReadOnlySpan<byte> Magic => [0x89, (byte)'E', (byte)'D', (byte)'G', (byte)'E', 0x0D, 0x0A, 0x1A];
 
     /// <summary>The newest version that <see cref="ModelReader"/> understands.</summary>
-    public static FormatVersion Version { get; } = new(1, 1);
+    public static FormatVersion Version { get; } = new(1, 2);
 
     /// <summary>
     /// The version that <see cref="ModelWriter"/> writes <paramref name="graph"/> in, which is also the oldest reader that
     /// understands the file: the first version that has all that the graph uses.
     /// </summary>
     public static FormatVersion VersionOf(Graph graph) =>
-        graph.Nodes.Exists(n => n.Type > LastOperatorOf10 || n.Outputs.Count > 1 || n.Attributes.Contains("dynamic")) || graph.Values().Any(v => v.Sparsity is not null) ? Version : new(1, 0);
+        graph.Nodes.Exists(n => n.Type > LastOperatorOf11) ? Version
+        : graph.Nodes.Exists(n => n.Type > LastOperatorOf10 || n.Outputs.Count > 1 || n.Attributes.Contains("dynamic")) || graph.Values().Any(v => v.Sparsity is not null) ? new(1, 1) : new(1, 0);
 
-    private const OperatorType LastOperatorOf10 = OperatorType.BatchNormalization;
+    private const OperatorType LastOperatorOf10 = OperatorType.BatchNormalization, LastOperatorOf11 = OperatorType.Sqrt;
 }
 
 /// <summary>

@@ -70,6 +70,14 @@ public static class OperatorSchemas
         Schema(OperatorType.Slice, 1, 1, Ints("starts"), Ints("ends"), Ints("steps")),
         Schema(OperatorType.ReflectPad, 1, 1, Ints("pads")),
         Schema(OperatorType.Sqrt, 1, 1),
+        Schema(OperatorType.Abs, 1, 1),
+        Schema(OperatorType.Exp, 1, 1),
+        Schema(OperatorType.Log, 1, 1),
+        Schema(OperatorType.LeakyRelu, 1, 1, new AttributeSchema("alpha", AttributeKind.Float, true)),
+        Schema(OperatorType.HardSwish, 1, 1),
+        Schema(OperatorType.Maximum, 2, 2, Min, Max),
+        Schema(OperatorType.Minimum, 2, 2, Min, Max),
+        Schema(OperatorType.Gather, 1, 1, Int("axis"), Ints("indices")),
     }.ToDictionary(s => s.Type);
 
     /// <summary>All schemas, by operator number.</summary>

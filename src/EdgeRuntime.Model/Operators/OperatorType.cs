@@ -112,4 +112,28 @@ public enum OperatorType : ushort
 
     /// <summary>Square root.</summary>
     Sqrt = 27,
+
+    /// <summary>|x|.</summary>
+    Abs = 28,
+
+    /// <summary>e^x; float results end at e^88.</summary>
+    Exp = 29,
+
+    /// <summary>Natural logarithm.</summary>
+    Log = 30,
+
+    /// <summary>x where positive, alpha · x elsewhere. Attribute alpha.</summary>
+    LeakyRelu = 31,
+
+    /// <summary>x · min(max(x / 6 + ½, 0), 1).</summary>
+    HardSwish = 32,
+
+    /// <summary>The larger of two operands with broadcasting, float only. Attributes min, max.</summary>
+    Maximum = 33,
+
+    /// <summary>The smaller of two operands with broadcasting, float only. Attributes min, max.</summary>
+    Minimum = 34,
+
+    /// <summary>Elements of one axis, in any order and any number of times. Attributes axis, indices.</summary>
+    Gather = 35,
 }

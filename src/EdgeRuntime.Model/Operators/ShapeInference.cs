@@ -58,8 +58,7 @@ public static class ShapeInference
         {
             case OperatorType.Convolution: return Convolution(node, x);
             case OperatorType.FullyConnected: return FullyConnected(node, x);
-            case OperatorType.Add or OperatorType.Sub or OperatorType.Mul or OperatorType.Div:
-                return Broadcast(node, x, node.Input(1).Shape);
+            case var type when type.IsPairwise(): return Broadcast(node, x, node.Input(1).Shape);
             case OperatorType.AveragePool or OperatorType.MaxPool: return Pool(node, x);
             case OperatorType.ReduceMean: return Reduce(node, x);
             case OperatorType.Softmax:
@@ -72,6 +71,7 @@ public static class ShapeInference
             case OperatorType.Pad: return Pad(node, x);
             case OperatorType.ReflectPad: return ReflectPad(node, x);
             case OperatorType.Slice: return Slice(node, x);
+            case OperatorType.Gather: return Gather(node, x);
             case OperatorType.Concat: return Concat(node, x);
             case OperatorType.BatchNormalization:
                 int axis = Axis(node, node.Attributes.Int("axis"), x.Rank);
@@ -167,6 +167,15 @@ public static class ShapeInference
             result[i] = checked(ends[i] - starts[i] + steps[i] - 1) / steps[i];
         }
         return new TensorShape(result);
+    }
+
+    private static TensorShape Gather(Node node, TensorShape x)
+    {
+        int axis = Axis(node, node.Attributes.Int("axis"), x.Rank);
+        ReadOnlySpan<int> indices = node.Attributes.Ints("indices");
+        foreach (int i in indices)
+            if (i < 0 || i >= x[axis]) throw Bad(node, $"element {i} of axis {axis} of {x}");
+        return x.With(axis, indices.Length);
     }
 
     private static TensorShape Concat(Node node, TensorShape x)

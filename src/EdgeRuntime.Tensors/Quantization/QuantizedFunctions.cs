@@ -8,4 +8,13 @@ public static class QuantizedFunctions
 
     /// <summary>tanh x.</summary>
     public static float Tanh(float x) => (float)Math.Tanh(x);
+
+    /// <summary>e^x.</summary>
+    public static float Exp(float x) => (float)Math.Exp(x);
+
+    /// <summary>ln x.</summary>
+    public static float Log(float x) => (float)Math.Log(x);
+
+    /// <summary>x · min(max(x / 6 + ½, 0), 1).</summary>
+    public static float HardSwish(float x) => x * Math.Min(Math.Max(x * (1 / 6f) + 0.5f, 0), 1);
 }

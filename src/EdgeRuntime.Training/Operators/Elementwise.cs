@@ -17,6 +17,12 @@ public static class ElementwiseOperators
     /// <summary>a / b.</summary>
     public static Variable Div(this Tape tape, Variable a, Variable b) => Binary(tape, a, b, (x, y) => x / y, (x, y) => (1 / y, -x / (y * y)));
 
+    /// <summary>max(a, b); a's where they are equal.</summary>
+    public static Variable Maximum(this Tape tape, Variable a, Variable b) => Binary(tape, a, b, MathF.Max, (x, y) => x >= y ? (1, 0) : (0, 1));
+
+    /// <summary>min(a, b); a's where they are equal.</summary>
+    public static Variable Minimum(this Tape tape, Variable a, Variable b) => Binary(tape, a, b, MathF.Min, (x, y) => x <= y ? (1, 0) : (0, 1));
+
     /// <summary>factor · x.</summary>
     public static Variable Scale(this Tape tape, Variable x, float factor) => Unary(tape, x, new Factor(factor));
 
@@ -34,6 +40,18 @@ public static class ElementwiseOperators
 
     /// <summary>Square root.</summary>
     public static Variable Sqrt(this Tape tape, Variable x) => Unary(tape, x, default(SquareRoot));
+
+    /// <summary>|x|.</summary>
+    public static Variable Abs(this Tape tape, Variable x) => Unary(tape, x, default(AbsoluteValue));
+
+    /// <summary>e^x.</summary>
+    public static Variable Exp(this Tape tape, Variable x) => Unary(tape, x, default(Exponential));
+
+    /// <summary>ln x.</summary>
+    public static Variable Log(this Tape tape, Variable x) => Unary(tape, x, default(Logarithm));
+
+    /// <summary>x · clamp(x / 6 + ½, 0, 1).</summary>
+    public static Variable HardSwish(this Tape tape, Variable x) => Unary(tape, x, default(HardSwishFunction));
 
     /// <summary>Sets each element to 0 with a probability, and scales the others so that the mean stays; the identity outside training.</summary>
     public static Variable Dropout(this Tape tape, Variable x, float probability)
@@ -160,6 +178,34 @@ public static class ElementwiseOperators
         public float Value(float x) => MathF.Sqrt(x);
 
         public float Slope(float x, float y) => 0.5f / y;
+    }
+
+    private readonly struct AbsoluteValue : IDifferentiable
+    {
+        public float Value(float x) => MathF.Abs(x);
+
+        public float Slope(float x, float y) => x < 0 ? -1 : 1;
+    }
+
+    private readonly struct Exponential : IDifferentiable
+    {
+        public float Value(float x) => MathF.Exp(x);
+
+        public float Slope(float x, float y) => y;
+    }
+
+    private readonly struct Logarithm : IDifferentiable
+    {
+        public float Value(float x) => MathF.Log(x);
+
+        public float Slope(float x, float y) => 1 / x;
+    }
+
+    private readonly struct HardSwishFunction : IDifferentiable
+    {
+        public float Value(float x) => QuantizedFunctions.HardSwish(x);
+
+        public float Slope(float x, float y) => x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5f;
     }
 }
 

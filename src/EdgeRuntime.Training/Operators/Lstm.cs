@@ -72,10 +72,10 @@ public static class LstmOperator
         int size = y.Length;
         fixed (float* g = gates, c = after, s = squashed)
         {
-            math.Sigmoid(g, g, 3 * size);
-            math.Tanh(g + 3 * size, g + 3 * size, size);
+            math.Apply(FloatFunction.Sigmoid, g, g, 3 * size);
+            math.Apply(FloatFunction.Tanh, g + 3 * size, g + 3 * size, size);
             for (int j = 0; j < size; j++) after[j] = Math.Clamp(gates[2 * size + j] * before[j] + gates[j] * gates[3 * size + j], -clip, clip);
-            math.Tanh(c, s, size);
+            math.Apply(FloatFunction.Tanh, c, s, size);
         }
         for (int j = 0; j < size; j++) y[j] = gates[size + j] * squashed[j];
     }

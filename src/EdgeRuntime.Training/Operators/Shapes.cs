@@ -80,6 +80,22 @@ public static class ShapeOperators
         });
     }
 
+    /// <summary>Elements <paramref name="indices"/> of one axis.</summary>
+    public static Variable Gather(this Tape tape, Variable x, int axis, ReadOnlySpan<int> indices)
+    {
+        int outer = (int)x.Shape.CountOf(0, axis), inner = (int)x.Shape.CountOf(axis + 1, x.Shape.Rank), size = x.Shape[axis];
+        int[] from = indices.ToArray();
+        Variable y = tape.New(x.Shape.With(axis, from.Length), x.RequiresGradient);
+        for (int i = 0; i < outer; i++)
+            for (int j = 0; j < from.Length; j++) x.Data.AsSpan((i * size + from[j]) * inner, inner).CopyTo(y.Data.AsSpan((i * from.Length + j) * inner));
+        return tape.Record(y, dy =>
+        {
+            float[] dx = tape.GradientOf(x);
+            for (int i = 0; i < outer; i++)
+                for (int j = 0; j < from.Length; j++) VectorMath.Add(dy.AsSpan((i * from.Length + j) * inner, inner), dx.AsSpan((i * size + from[j]) * inner, inner));
+        });
+    }
+
     /// <summary>Joins along one axis.</summary>
     public static Variable Concat(this Tape tape, int axis, params Variable[] parts)
     {

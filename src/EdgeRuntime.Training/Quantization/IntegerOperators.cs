@@ -15,14 +15,12 @@ internal static class IntegerOperators
             case OperatorType.Add or OperatorType.Sub or OperatorType.Mul: return Binary(tape, node, x, inputs, output, real());
             case OperatorType.AveragePool or OperatorType.ReduceMean: return Average(tape, node, x[0]!, inputs[0], output, real());
             case OperatorType.Softmax: return Softmax(tape, node, x[0]!, inputs[0], output, real());
-            case OperatorType.Sigmoid: return Map(tape, x[0]!, output, real(), QuantizedFunctions.Sigmoid);
-            case OperatorType.Tanh: return Map(tape, x[0]!, output, real(), QuantizedFunctions.Tanh);
-            case OperatorType.Sqrt: return Map(tape, x[0]!, output, real(), MathF.Sqrt);
             case OperatorType.Requantize: return Map(tape, x[0]!, output, x[0]!, v => v);
             // These pick among reals that integers stand for, so that theirs are exact.
-            case OperatorType.Clip or OperatorType.MaxPool or OperatorType.Concat or OperatorType.Reshape or OperatorType.Transpose or OperatorType.Pad or OperatorType.Slice:
+            case OperatorType.Clip or OperatorType.MaxPool or OperatorType.Concat or OperatorType.Reshape or OperatorType.Transpose or OperatorType.Pad or OperatorType.Slice or OperatorType.Gather:
                 Variable picked = real();
                 return Map(tape, picked, output, picked, v => v);
+            case var type when type.IsFunction(): return Map(tape, x[0]!, output, real(), ElementFunctions.Of(node));
             default:
                 throw new ModelException(ModelErrorKind.Unsupported, node.ToString(), "this integer operator can't be trained; leave it in float (option skip)");
         }

@@ -1,3 +1,4 @@
+using EdgeRuntime.Inference;
 using EdgeRuntime.Model;
 using EdgeRuntime.Tensors;
 using Xunit;
@@ -48,6 +49,35 @@ public sealed class OptimizerTests
         ValueInfo padded = _b.Node(Pad, new AttributeSet().Set("pads", 0, 0, 1, 0, 0, 2, 0, 1).Set("value", 0.5f), joined);
         Check(_b.Output(_b.ConvolutionNchw(_b.Node(Softmax, new AttributeSet().Set("axis", axis), padded), _b.Random(2, 1, 1, 10))),
             Transpose, Convolution, Convolution, Concat, Pad, Softmax, Convolution, Transpose);
+    }
+
+    [Fact]
+    public void PickedElementsAndFunctionsFollowTheirAxes()
+    {
+        ValueInfo x = _b.Input("x", 1, 2, 4, 6);
+        ValueInfo y = _b.Node(Slice, new AttributeSet().Set("starts", 0, 0, 1, 0).Set("ends", 1, 3, 4, 5).Set("steps", 1, 2, 1, 3), _b.ConvolutionNchw(x, _b.Random(3, 1, 1, 2)));
+        y = _b.Node(Gather, new AttributeSet().Set("axis", -1).Set("indices", 1, 0, 0, 1), _b.Node(ReflectPad, new AttributeSet().Set("pads", 0, 1, 2, 0, 0, 0, 1, 1), y));
+        y = _b.Node(LeakyRelu, new AttributeSet().Set("alpha", 0.2f), _b.Node(HardSwish, null, y));
+        Check(_b.Output(_b.ConvolutionNchw(_b.Node(Maximum, null, _b.Node(Abs, null, y), y), _b.Random(2, 1, 1, 3))),
+            Transpose, Convolution, Slice, ReflectPad, Gather, HardSwish, LeakyRelu, Abs, Maximum, Convolution, Transpose);
+    }
+
+    [Theory]
+    [InlineData(Abs, 0.02f)]
+    [InlineData(Exp, 0.03f)]
+    [InlineData(LeakyRelu, 0.02f)]
+    [InlineData(HardSwish, 0.02f)]
+    public void FunctionsOfBytesAreTables(OperatorType function, float scale)
+    {
+        AttributeSet attributes = function == LeakyRelu ? new AttributeSet().Set("alpha", 0.2f) : new();
+        ValueInfo x = _b.Input("x", ElementType.Int8, new QuantizationParameters(1 / 64f, 3), 4, 70);
+        Graph graph = _b.Output(_b.Quantize(_b.Node(function, attributes, _b.Dequantize(x)), scale, -7));
+        Check(graph, scale, function);
+        using InferenceSession session = new(graph);
+        byte[] input = _b.Sample(x).Data.ToArray();
+        input.CopyTo(session.InputBytes(0));
+        session.Run();
+        Assert.Equal(Outputs(graph, [new Tensor(x.Type, x.Shape, input)]), HostEvaluator.ToReals(new Tensor(ElementType.Int8, x.Shape, session.OutputBytes(0).ToArray()), graph.Outputs[0].Quantization));
     }
 
     [Fact]

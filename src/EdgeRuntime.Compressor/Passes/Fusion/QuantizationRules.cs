@@ -24,7 +24,7 @@ internal static class QuantizationRules
     /// <summary>MaxPool, Pad and the like pick among their inputs, so they do on integers what they do on what these stand for.</summary>
     public static bool RaiseOverDequantize(Node node, GraphIndex index)
     {
-        if (node.Type is not (OperatorType.MaxPool or OperatorType.Pad or OperatorType.Slice or OperatorType.ReflectPad)) return false;
+        if (node.Type is not (OperatorType.MaxPool or OperatorType.Pad or OperatorType.Slice or OperatorType.ReflectPad or OperatorType.Gather)) return false;
         if (index.Producer(node.Input(0), OperatorType.Dequantize) is not { } dequantize || !IsActivation(dequantize.Input(0))) return false;
         ValueInfo source = dequantize.Input(0);
         if (node.Type == OperatorType.Pad && !IsRepresentable(node.Attributes.Float("value"), source)) return false;
@@ -58,7 +58,7 @@ internal static class QuantizationRules
     public static bool FoldUnweighted(Node node, GraphIndex index)
     {
         if (node.Type is not (OperatorType.Add or OperatorType.Sub or OperatorType.Mul or OperatorType.AveragePool or OperatorType.ReduceMean
-            or OperatorType.Softmax or OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh or OperatorType.Sqrt)) return false;
+            or OperatorType.Softmax) && !node.Type.IsFunction()) return false;
         if (Quantizer(node, index) is not { } quantize) return false;
         ValueInfo?[] integers = [.. node.Inputs.Select(v => Integers(v!, index))];
         if (integers.Contains(null) || integers.All(v => v!.IsConstant)) return false;

@@ -32,7 +32,7 @@ internal static class ReshapeRules
     /// <summary>op(Reshape(x)) = Reshape(op(x)) for element-by-element operators, which so come next to what makes x.</summary>
     public static bool Sink(Node node, GraphIndex index)
     {
-        if (node.Type is not (OperatorType.Clip or OperatorType.Quantize or OperatorType.Requantize or OperatorType.Sigmoid or OperatorType.Tanh)) return false;
+        if (!node.Type.IsFunction() && node.Type is not (OperatorType.Quantize or OperatorType.Requantize)) return false;
         if (node.Output.Quantization is { IsPerTensor: false }) return false;
         if (index.Producer(node.Input(0), OperatorType.Reshape) is not { } reshape) return false;
         node.Inputs[0] = reshape.Input(0);
@@ -43,7 +43,7 @@ internal static class ReshapeRules
     /// <summary>The same for operators with two operands, both reshaped alike, or one a single number.</summary>
     public static bool SinkPair(Node node, GraphIndex index)
     {
-        if (node.Type is not (OperatorType.Add or OperatorType.Sub or OperatorType.Mul or OperatorType.Div)) return false;
+        if (!node.Type.IsPairwise()) return false;
         Node? a = index.Producer(node.Input(0), OperatorType.Reshape), b = index.Producer(node.Input(1), OperatorType.Reshape);
         if (a is not null && IsNumber(node.Input(1)) && node.Output.Shape == node.Input(0).Shape) node.Inputs[0] = a.Input(0);
         else if (b is not null && IsNumber(node.Input(0)) && node.Output.Shape == node.Input(1).Shape) node.Inputs[1] = b.Input(0);

@@ -68,9 +68,8 @@ internal static class TransposeRules
     /// <summary>A transpose's permutation.</summary>
     public static int[] Perm(Node transpose) => transpose.Attributes.Ints("perm").ToArray();
 
-    private static bool IsIndifferent(Node node) => node.Type is OperatorType.Add or OperatorType.Sub or OperatorType.Mul or OperatorType.Div
-        or OperatorType.Clip or OperatorType.Quantize or OperatorType.Requantize or OperatorType.Sigmoid or OperatorType.Tanh
-        or OperatorType.Softmax or OperatorType.Concat or OperatorType.Pad or OperatorType.BatchNormalization;
+    private static bool IsIndifferent(Node node) => node.Type.IsPairwise() || node.Type.IsFunction() || node.Type is OperatorType.Quantize or OperatorType.Requantize
+        or OperatorType.Softmax or OperatorType.Concat or OperatorType.Pad or OperatorType.ReflectPad or OperatorType.Slice or OperatorType.Gather or OperatorType.BatchNormalization;
 
     private static int DataInputs(Node node) => node.Type == OperatorType.BatchNormalization ? 1 : node.Inputs.Count;
 
@@ -121,13 +120,12 @@ internal static class TransposeRules
             int axis = node.Attributes.Int("axis");
             node.Attributes.Set("axis", perm[axis < 0 ? axis + perm.Length : axis]);
         }
-        if (node.Type != OperatorType.Pad) return;
-        int[] pads = node.Attributes.Ints("pads").ToArray(), moved = new int[pads.Length];
-        for (int i = 0; i < perm.Length; i++)
+        foreach (string key in (string[])["pads", "starts", "ends", "steps"])
         {
-            moved[i] = pads[inverse[i]];
-            moved[i + perm.Length] = pads[inverse[i] + perm.Length];
+            if (!node.Attributes.Contains(key)) continue;
+            int[] list = node.Attributes.Ints(key).ToArray(), moved = new int[list.Length];
+            for (int i = 0; i < list.Length; i++) moved[i] = list[i / perm.Length * perm.Length + inverse[i % perm.Length]];
+            node.Attributes.Set(key, moved);
         }
-        node.Attributes.Set("pads", moved);
     }
 }

@@ -61,9 +61,9 @@ internal sealed class Int8Ranges
             OperatorType.Lstm or OperatorType.Gru => RecurrentInsertion.IsQuantizable(node),
             OperatorType.Add or OperatorType.Sub or OperatorType.Mul or OperatorType.AveragePool or OperatorType.MaxPool
                 or OperatorType.ReduceMean or OperatorType.Softmax or OperatorType.Reshape or OperatorType.Transpose or OperatorType.Concat
-                or OperatorType.Clip or OperatorType.Sigmoid or OperatorType.Tanh or OperatorType.Slice or OperatorType.ReflectPad or OperatorType.Sqrt => true,
+                or OperatorType.Slice or OperatorType.ReflectPad or OperatorType.Gather => true,
             OperatorType.Pad => node.Attributes.Float("value") == 0,
-            _ => false,
+            var type => type.IsFunction(),
         };
     }
 
@@ -71,7 +71,7 @@ internal sealed class Int8Ranges
     private void Share(Node node, Dictionary<ValueInfo, (double Low, double High)> own)
     {
         if (node.Type is OperatorType.Reshape or OperatorType.Transpose or OperatorType.MaxPool or OperatorType.Pad
-            or OperatorType.Slice or OperatorType.ReflectPad) Join(node.Input(0), node.Output);
+            or OperatorType.Slice or OperatorType.ReflectPad or OperatorType.Gather) Join(node.Input(0), node.Output);
         if (node.Type != OperatorType.Concat) return;
         double whole = own[node.Output].High - own[node.Output].Low;
         foreach (ValueInfo? input in node.Inputs)
