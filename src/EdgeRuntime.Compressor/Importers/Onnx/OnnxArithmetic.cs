@@ -3,7 +3,7 @@ using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Compressor;
 
-/// <summary>Matrix products, elementwise operators, softmax and means.</summary>
+/// <summary>Matrix products, elementwise operators and softmax.</summary>
 internal static class OnnxArithmetic
 {
     /// <summary>Add, Sub, Mul, Div.</summary>
@@ -78,17 +78,6 @@ internal static class OnnxArithmetic
             return node.Builder.Emit(OperatorType.Softmax, [x], new AttributeSet().Set("axis", axis));
         ValueInfo rows = node.Builder.Reshape(x, new TensorShape(checked((int)s.CountOf(0, axis)), checked((int)s.CountOf(axis, s.Rank))));
         return node.Builder.Reshape(node.Builder.Emit(OperatorType.Softmax, [rows], new AttributeSet().Set("axis", 1)), s);
-    }
-
-    /// <summary>ReduceMean; axes are an attribute until operator set 17, then an input.</summary>
-    public static ValueInfo ReduceMean(OnnxNode node)
-    {
-        ValueInfo x = node.Input(0);
-        int[] axes = OnnxShapes.Axes(node, 18) ?? [];
-        if (axes.Length == 0 && node.Int("noop_with_empty_axes", 0) != 0) return x;
-        if (axes.Length == 0) axes = [.. Enumerable.Range(0, x.Shape.Rank)];
-        axes = [.. axes.Select(a => OnnxNode.Axis(a, x.Shape.Rank)).Order()];
-        return node.Builder.Emit(OperatorType.ReduceMean, [x], new AttributeSet().Set("axes", axes).Set("keepdims", node.Int("keepdims", 1)));
     }
 
     /// <summary>MatMul with a constant matrix on the right.</summary>

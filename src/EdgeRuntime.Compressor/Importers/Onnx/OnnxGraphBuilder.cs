@@ -54,7 +54,7 @@ internal sealed class OnnxGraphBuilder
     public ValueInfo Emit(OperatorType type, ReadOnlySpan<ValueInfo?> inputs, AttributeSet? attributes = null)
     {
         ValueInfo first = inputs[0]!;
-        bool moves = type is OperatorType.Transpose or OperatorType.MaxPool or OperatorType.Concat or OperatorType.Pad or OperatorType.Slice or OperatorType.ReflectPad;
+        bool moves = type is OperatorType.Transpose or OperatorType.MaxPool or OperatorType.Concat or OperatorType.Pad or OperatorType.Slice or OperatorType.ReflectPad or OperatorType.Gather;
         foreach (ValueInfo? input in inputs)
             if (input is not null && type != OperatorType.Dequantize && (moves ? input.Type != first.Type : input.Type != ElementType.Float32))
                 throw OnnxNode.Unsupported($"{type} of {input.Type} values ({input.Name})");
@@ -152,7 +152,7 @@ internal sealed class OnnxGraphBuilder
     }
 
     private static bool Carries(Node node) =>
-        node.Type is OperatorType.Reshape or OperatorType.Transpose or OperatorType.MaxPool or OperatorType.Concat or OperatorType.Slice or OperatorType.ReflectPad;
+        node.Type is OperatorType.Reshape or OperatorType.Transpose or OperatorType.MaxPool or OperatorType.Concat or OperatorType.Slice or OperatorType.ReflectPad or OperatorType.Gather;
 
     private ValueInfo Quantized(ValueInfo x, QuantizationParameters parameters)
     {

@@ -3,25 +3,28 @@ using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Compressor;
 
-/// <summary>Operators that pick elements of values that are computed while the network runs, by constant indices: as Slice.</summary>
+/// <summary>Operators that pick elements of values that are computed while the network runs, by constant indices: as Slice or Gather.</summary>
 internal static class OnnxPicking
 {
-    private const int MostPieces = 256;
-
-    /// <summary>Slice with positive steps.</summary>
+    /// <summary>Slice; backwards as Gather.</summary>
     public static ValueInfo Slice(OnnxNode node)
     {
         ValueInfo x = node.Input(0);
         (int[] starts, int[] ends, int[] steps) = Whole(x.Shape);
         foreach ((int axis, int first, int last, int step) in OnnxFolding.SliceRanges(node, x.Shape))
         {
-            if (step < 0) throw OnnxNode.Unsupported($"a slice backwards (step {step}) of computed values");
+            if (step < 0)
+            {
+                x = OnnxResize.Gather(node.Builder, x, axis, [.. Enumerable.Range(0, Math.Max(0, (first - last - step - 1) / -step)).Select(i => first + i * step)]);
+                ends[axis] = x.Shape[axis];
+                continue;
+            }
             (starts[axis], ends[axis], steps[axis]) = (Math.Min(first, last), last, step);
         }
         return Emit(node, x, starts, ends, steps);
     }
 
-    /// <summary>Gather by constant indices: one slice, or the pieces joined.</summary>
+    /// <summary>Gather by constant indices: as a slice where they are even.</summary>
     public static ValueInfo Gather(OnnxNode node)
     {
         ValueInfo x = node.Input(0);
@@ -32,9 +35,21 @@ internal static class OnnxPicking
         int step = from.Length > 1 ? from[1] - from[0] : 1;
         bool even = from.Length > 0 && step > 0 && !Enumerable.Range(1, from.Length - 1).Any(i => from[i] - from[i - 1] != step);
         if (even) return node.Builder.Reshape(Part(node, x, axis, from[0], from[^1] + 1, step), shape);
-        if (from.Length is 0 or > MostPieces) throw OnnxNode.Unsupported($"{from.Length} elements picked in an uneven order");
-        ValueInfo[] pieces = [.. from.Select(i => Part(node, x, axis, i, i + 1, 1))];
-        return node.Builder.Reshape(node.Builder.Emit(OperatorType.Concat, pieces, new AttributeSet().Set("axis", axis)), shape);
+        return node.Builder.Reshape(OnnxResize.Gather(node.Builder, x, axis, from), shape);
+    }
+
+    /// <summary>Copies side by side.</summary>
+    public static ValueInfo Tile(OnnxNode node)
+    {
+        ValueInfo x = node.Input(0);
+        int[] repeats = node.Constant(1, "the repeats").ToInts();
+        if (repeats.Length != x.Shape.Rank || repeats.Any(r => r < 1)) throw OnnxNode.Damaged($"repeats [{string.Join(",", repeats)}] of {x.Shape}");
+        for (int axis = 0; axis < repeats.Length; axis++)
+        {
+            int size = x.Shape[axis];
+            x = OnnxResize.Gather(node.Builder, x, axis, [.. Enumerable.Range(0, checked(size * repeats[axis])).Select(i => i % size)]);
+        }
+        return x;
     }
 
     /// <summary>Split into equal parts, or by constant lengths (an attribute until operator set 12, then an input).</summary>

@@ -80,6 +80,32 @@ internal static class OnnxShapes
     public static ValueInfo Transpose(OnnxNode node) => node.Builder.Transpose(node.Input(0),
         node.Ints("perm") ?? [.. Enumerable.Range(0, node.Input(0).Shape.Rank).Reverse()]);
 
+    /// <summary>Channels to places, by blocks: channels-first [N, C·b², H, W] to [N, C, H·b, W·b].</summary>
+    public static ValueInfo DepthToSpace(OnnxNode node)
+    {
+        OnnxGraphBuilder b = node.Builder;
+        TensorShape s = node.Input(0).Shape;
+        int size = node.Int("blocksize", 0);
+        if (s.Rank != 4 || size < 1 || s[1] % (size * size) != 0) throw OnnxNode.Damaged($"blocks of {size} channels of {s}");
+        int channels = s[1] / (size * size);
+        string mode = node.Text("mode", "DCR");
+        if (mode is not ("DCR" or "CRD")) throw OnnxNode.Damaged($"mode {mode}");
+        ValueInfo blocks = mode == "DCR" ? b.Transpose(b.Reshape(node.Input(0), new TensorShape(s[0], size, size, channels, s[2], s[3])), 0, 3, 4, 1, 5, 2)
+            : b.Transpose(b.Reshape(node.Input(0), new TensorShape(s[0], channels, size, size, s[2], s[3])), 0, 1, 4, 2, 5, 3);
+        return b.Reshape(blocks, new TensorShape(s[0], channels, s[2] * size, s[3] * size));
+    }
+
+    /// <summary>The inverse of DepthToSpace.</summary>
+    public static ValueInfo SpaceToDepth(OnnxNode node)
+    {
+        OnnxGraphBuilder b = node.Builder;
+        TensorShape s = node.Input(0).Shape;
+        int size = node.Int("blocksize", 0);
+        if (s.Rank != 4 || size < 1 || s[2] % size != 0 || s[3] % size != 0) throw OnnxNode.Damaged($"blocks of {size} places of {s}");
+        ValueInfo blocks = b.Transpose(b.Reshape(node.Input(0), new TensorShape(s[0], s[1], s[2] / size, size, s[3] / size, size)), 0, 3, 5, 1, 2, 4);
+        return b.Reshape(blocks, new TensorShape(s[0], s[1] * size * size, s[2] / size, s[3] / size));
+    }
+
     /// <summary>Concat.</summary>
     public static ValueInfo Concat(OnnxNode node)
     {
@@ -96,9 +122,10 @@ internal static class OnnxShapes
     {
         ValueInfo x = node.Input(0);
         string mode = node.Text("mode", "constant");
-        if (mode is not ("constant" or "reflect")) throw OnnxNode.Unsupported($"padding by {mode}");
+        if (mode is not ("constant" or "reflect" or "edge")) throw OnnxNode.Unsupported($"padding by {mode}");
         int[] given = node.Opset < 11 ? node.Ints("pads") ?? throw OnnxNode.Damaged("attribute pads is missing") : node.Constant(1, "the padding").ToInts();
         if (mode == "reflect") return node.Builder.Emit(OperatorType.ReflectPad, [x], new AttributeSet().Set("pads", OnAllAxes(node, given, x.Shape.Rank)));
+        if (mode == "edge") return RepeatEdges(node.Builder, x, OnAllAxes(node, given, x.Shape.Rank));
         float value = node.Opset < 11 ? node.Float("value", 0)
             : node.OptionalConstant(2, "the padding's value") is { Count: > 0 } v ? v.ToFloats()[0] : 0;
         if (x.Type != ElementType.Float32)
@@ -107,6 +134,16 @@ internal static class OnnxShapes
             value = q.Scale * (value - q.ZeroPoint);
         }
         return node.Builder.Emit(OperatorType.Pad, [x], new AttributeSet().Set("pads", OnAllAxes(node, given, x.Shape.Rank)).Set("value", value));
+    }
+
+    private static ValueInfo RepeatEdges(OnnxGraphBuilder b, ValueInfo x, int[] pads)
+    {
+        for (int axis = 0, rank = x.Shape.Rank; axis < rank; axis++)
+        {
+            int size = x.Shape[axis], before = pads[axis];
+            x = OnnxResize.Gather(b, x, axis, [.. Enumerable.Range(0, before + size + pads[axis + rank]).Select(i => Math.Clamp(i - before, 0, size - 1))]);
+        }
+        return x;
     }
 
     /// <summary>Axes given by an attribute, or from operator set <paramref name="inputSince"/> on by input 1; null where left out.</summary>
