@@ -23,6 +23,7 @@ public sealed class TfLiteGoldenTests
     [InlineData("gesture/point-history-classifier", "point-history-classifier")]
     [InlineData("gesture/hand-landmark-lite-fp16", "hand-landmark-lite-fp16")]
     [InlineData("face-detection/blazeface-short-range-fp16", "blazeface-short-range-fp16")]
+    [InlineData("face-recognition/mobilefacenet", "mobilefacenet")]
     public void OutputsEqualTheRecordedOnes(string model, string golden)
     {
         using InferenceSession session = Open(model);

@@ -43,18 +43,6 @@ public sealed class TfLiteImporterTests
         Assert.DoesNotContain(graph.Values(), v => v.Type == ElementType.Float16);
     }
 
-    [SkippableTheory]
-    [InlineData("keyword-spotting/speech-embedding", "LEAKY_RELU MAXIMUM", 38)]
-    [InlineData("face-recognition/mobilefacenet", "ABS", 33)]
-    public void MissingOperatorsAreReportedAllAtOnce(string model, string types, int count)
-    {
-        ImportException e = Assert.Throws<ImportException>(() => Load(model));
-        Assert.Equal(ModelErrorKind.Unsupported, e.Kind);
-        Assert.Equal(count, e.Unsupported.Count);
-        Assert.Equal(types, string.Join(' ', e.Unsupported.Select(u => u.Type).Distinct().Order(StringComparer.Ordinal)));
-        Assert.Contains(Path.GetFileName(model), e.Message);
-    }
-
     [SkippableFact]
     public void IntegerNetworkKeepsTheFilesQuantisation()
     {

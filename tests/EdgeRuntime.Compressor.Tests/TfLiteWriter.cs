@@ -31,9 +31,12 @@ internal sealed class TfLiteWriter
     public int Integers(params int[] values) => Tensor($"c{_tensors.Count}", 2, [values.Length], MemoryMarshal.AsBytes<int>(values).ToArray());
 
     /// <summary>Adds an operator with one output.</summary>
-    public void Operator(int code, int[] inputs, int output, byte optionsType = 0, TfLiteTable? options = null)
+    public void Operator(int code, int[] inputs, int output, byte optionsType = 0, TfLiteTable? options = null) => Operator(code, inputs, [output], optionsType, options);
+
+    /// <summary>Adds an operator.</summary>
+    public void Operator(int code, int[] inputs, int[] outputs, byte optionsType, TfLiteTable? options)
     {
-        TfLiteTable op = new() { [0] = _codes.Count, [1] = inputs, [2] = new[] { output } };
+        TfLiteTable op = new() { [0] = _codes.Count, [1] = inputs, [2] = outputs };
         if (options is not null) (op[3], op[4]) = (optionsType, options);
         _operators.Add(op);
         _codes.Add(new() { [0] = (byte)Math.Min(code, 127), [3] = code });

@@ -13,7 +13,7 @@ internal static class TfLiteConverters
     /// <exception cref="ImportException">Kind Unsupported: the operator, or this form of it, is not converted.</exception>
     public static void Convert(TfLiteOperator op, TfLiteGraphBuilder g)
     {
-        if (op.Outputs.Length != 1 && Enum.IsDefined(op.Code) && op.Code != TfLiteOperatorCode.Custom)
+        if (op.Outputs.Length != 1 && Enum.IsDefined(op.Code) && op.Code is not (TfLiteOperatorCode.Custom or TfLiteOperatorCode.Split or TfLiteOperatorCode.SplitV or TfLiteOperatorCode.Unpack))
             throw g.Invalid($"operator {op.Index} {op.TypeName}", $"{op.Outputs.Length} outputs");
         switch (op.Code)
         {
@@ -44,10 +44,34 @@ internal static class TfLiteConverters
             case TfLiteOperatorCode.Relu6: Clip(op, g, TfLiteActivation.Relu6); break;
             case TfLiteOperatorCode.ReluN1To1: Clip(op, g, TfLiteActivation.ReluN1To1); break;
             case TfLiteOperatorCode.Relu0To1: Clip(op, g, new AttributeSet().Set("min", 0f).Set("max", 1f)); break;
-            case TfLiteOperatorCode.Logistic: Unary(op, g, OperatorType.Sigmoid); break;
+            case TfLiteOperatorCode.Logistic: TfLiteFunctionConverters.Function(op, g, OperatorType.Sigmoid); break;
+            case TfLiteOperatorCode.Tanh: TfLiteFunctionConverters.Function(op, g, OperatorType.Tanh); break;
+            case TfLiteOperatorCode.Abs: TfLiteFunctionConverters.Function(op, g, OperatorType.Abs); break;
+            case TfLiteOperatorCode.Exp: TfLiteFunctionConverters.Function(op, g, OperatorType.Exp); break;
+            case TfLiteOperatorCode.Log: TfLiteFunctionConverters.Function(op, g, OperatorType.Log); break;
+            case TfLiteOperatorCode.Sqrt: TfLiteFunctionConverters.Function(op, g, OperatorType.Sqrt); break;
+            case TfLiteOperatorCode.HardSwish: TfLiteFunctionConverters.Function(op, g, OperatorType.HardSwish); break;
+            case TfLiteOperatorCode.LeakyRelu: TfLiteFunctionConverters.LeakyRelu(op, g); break;
+            case TfLiteOperatorCode.PRelu: TfLiteFunctionConverters.PRelu(op, g); break;
+            case TfLiteOperatorCode.Elu: TfLiteFunctionConverters.Elu(op, g); break;
+            case TfLiteOperatorCode.Neg or TfLiteOperatorCode.Square or TfLiteOperatorCode.Rsqrt or TfLiteOperatorCode.SquaredDifference
+                or TfLiteOperatorCode.Maximum or TfLiteOperatorCode.Minimum:
+                TfLiteFunctionConverters.Formula(op, g);
+                break;
+            case TfLiteOperatorCode.Sum or TfLiteOperatorCode.ReduceMax or TfLiteOperatorCode.ReduceMin: TfLiteFunctionConverters.Reduce(op, g); break;
+            case TfLiteOperatorCode.L2Normalization: TfLiteFunctionConverters.Normalize(op, g); break;
+            case TfLiteOperatorCode.LogSoftmax: TfLiteFunctionConverters.LogSoftmax(op, g); break;
+            case TfLiteOperatorCode.ResizeBilinear: TfLiteFunctionConverters.ResizeBilinear(op, g); break;
+            case TfLiteOperatorCode.ResizeNearestNeighbor: TfLitePickConverters.ResizeNearest(op, g); break;
+            case TfLiteOperatorCode.Slice: TfLitePickConverters.Slice(op, g); break;
+            case TfLiteOperatorCode.StridedSlice: TfLitePickConverters.StridedSlice(op, g); break;
+            case TfLiteOperatorCode.Split or TfLiteOperatorCode.SplitV or TfLiteOperatorCode.Unpack: TfLitePickConverters.Split(op, g); break;
+            case TfLiteOperatorCode.Pack: TfLitePickConverters.Pack(op, g); break;
+            case TfLiteOperatorCode.Gather: TfLitePickConverters.Gather(op, g); break;
+            case TfLiteOperatorCode.MirrorPad: TfLitePickConverters.MirrorPad(op, g); break;
+            case TfLiteOperatorCode.DepthToSpace or TfLiteOperatorCode.SpaceToDepth: TfLitePickConverters.Blocks(op, g); break;
             case TfLiteOperatorCode.UnidirectionalSequenceLstm: TfLiteRecurrentConverters.Unidirectional(op, g); break;
             case TfLiteOperatorCode.BidirectionalSequenceLstm: TfLiteRecurrentConverters.Bidirectional(op, g); break;
-            case TfLiteOperatorCode.Tanh: Unary(op, g, OperatorType.Tanh); break;
             default: throw g.Unsupported("this operator is not implemented");
         }
     }
@@ -134,13 +158,6 @@ internal static class TfLiteConverters
         if (type == OperatorType.Div && a.Type != ElementType.Float32) throw g.Unsupported("division of integers");
         var activation = (TfLiteActivation)(Options(op, g, options)?.Scalar<byte>(0) ?? 0);
         g.Add(type, [a, b], y, new AttributeSet().Activate(g, activation));
-    }
-
-    private static void Unary(TfLiteOperator op, TfLiteGraphBuilder g, OperatorType type)
-    {
-        ValueInfo x = Input(op, g, 0), y = Output(op, g);
-        RequireReals(g, x, y);
-        g.Add(type, [x], y);
     }
 
     private static void Mean(TfLiteOperator op, TfLiteGraphBuilder g)
