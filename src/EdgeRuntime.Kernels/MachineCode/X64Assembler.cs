@@ -43,6 +43,9 @@ internal sealed class X64Assembler
     /// <summary>VPBROADCASTD: 4 bytes in every lane.</summary>
     public void Broadcast(int to, Address from) => Vector(Prefix66, Map0F38, 0x58, to, 0, from, 4);
 
+    /// <summary>VPBROADCASTD: the low half of a general register in every lane.</summary>
+    public void BroadcastRegister(int to, Register from) => Vector(Prefix66, Map0F38, 0x7C, to, 0, (int)from);
+
     /// <summary>VPDPBUSD: sum + Σ unsigned · signed over 4 bytes.</summary>
     public void DotUnsignedSigned(int sum, int unsigned, int signed) => Vector(Prefix66, Map0F38, 0x50, sum, unsigned, signed);
 
@@ -51,6 +54,21 @@ internal sealed class X64Assembler
 
     /// <summary>VPXORD.</summary>
     public void Xor(int to, int a, int b) => Vector(Prefix66, Map0F, 0xEF, to, a, b);
+
+    /// <summary>VPANDD.</summary>
+    public void And(int to, int a, int b) => Vector(Prefix66, Map0F, 0xDB, to, a, b);
+
+    /// <summary>VPSRLD.</summary>
+    public void ShiftRight(int to, int from, byte count) => Shift(2, to, from, count);
+
+    /// <summary>VPSRAD.</summary>
+    public void ShiftRightSigned(int to, int from, byte count) => Shift(4, to, from, count);
+
+    /// <summary>VPMULLD: the low half of products.</summary>
+    public void MultiplyIntegers(int to, int a, int b) => Vector(Prefix66, Map0F38, 0x40, to, a, b);
+
+    /// <summary>VPMOVZXBD: 16 unsigned bytes as integers.</summary>
+    public void WidenBytes(int to, Address from) => Vector(Prefix66, Map0F38, 0x31, to, 0, from, 16);
 
     /// <summary>VPADDD.</summary>
     public void Add(int to, int a, int b) => Vector(Prefix66, Map0F, 0xFE, to, a, b);
@@ -110,6 +128,9 @@ internal sealed class X64Assembler
     /// <summary>MOVSXD: loads 4 bytes, sign-extended to 8.</summary>
     public void LoadInt(Register to, Address from) => General(0x63, (int)to, from);
 
+    /// <summary>MOV of a number, sign-extended to 8 bytes.</summary>
+    public void Set(Register to, int number) => General(0xC7, 0, to, number);
+
     /// <summary>MOV of two registers.</summary>
     public void Move(Register to, Register from) => General(0x8B, to, from);
 
@@ -117,13 +138,7 @@ internal sealed class X64Assembler
     public void Add(Register to, Register from) => General(0x03, to, from);
 
     /// <summary>ADD of a number, which sets the zero flag.</summary>
-    public void Add(Register to, int number)
-    {
-        Rex(0, 0, (int)to);
-        _code.Add(0x81);
-        _code.Add((byte)(0xC0 | (int)to & 7));
-        Int32(number);
-    }
+    public void Add(Register to, int number) => General(0x81, 0, to, number);
 
     /// <summary>SUB of 4 bytes, which sets the zero flag; the upper half becomes 0.</summary>
     public void SubtractInt(Register to, Address from)
@@ -180,7 +195,21 @@ internal sealed class X64Assembler
         _code.Add((byte)(0xC0 | ((int)to & 7) << 3 | (int)from & 7));
     }
 
+    // With a number, the register of ModR/M is more of the code.
+    private void General(byte code, int extension, Register to, int number)
+    {
+        General(code, (Register)extension, to);
+        Int32(number);
+    }
+
     private void Rex(int register, int index, int rm) => _code.Add((byte)(0x48 | (register >> 3) << 2 | (index >> 3) << 1 | rm >> 3));
+
+    // The second source is where the result goes, the register of ModR/M more of the code.
+    private void Shift(int extension, int to, int from, byte count)
+    {
+        Vector(Prefix66, Map0F, 0x72, extension, to, from);
+        _code.Add(count);
+    }
 
     private void Vector(int prefix, int map, byte code, int register, int second, int third)
     {

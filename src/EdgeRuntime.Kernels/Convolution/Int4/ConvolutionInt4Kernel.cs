@@ -28,6 +28,27 @@ public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel, IDyn
     /// <summary>The word that sums over the 32 elements at <paramref name="x"/> start from.</summary>
     internal abstract int Start(sbyte* x);
 
+    /// <summary>Prepares the block's rows: <see cref="Int4Block.Starts"/>, row after row, and <see cref="Int4Block.RowSums"/>.</summary>
+    internal virtual void Prepare(in Int4Block block)
+    {
+        int* start = block.Starts;
+        for (int i = 0; i < block.RowCount; i++)
+        {
+            int sum = 0;
+            for (int outer = 0; outer < block.OuterCount; outer++)
+                for (int inner = 0; inner < block.InnerCount; inner++)
+                {
+                    sbyte* x = block.Rows[i] + (nint)outer * block.OuterStride + inner * block.InnerStride, end = x + block.Segment;
+                    for (; x < end; x += Int4Block.Chunk)
+                    {
+                        *start++ = Start(x);
+                        if (block.IsBytes) sum += SumOf(x);
+                    }
+                }
+            block.RowSums[i] = 8 * sum;
+        }
+    }
+
     /// <summary>Multiplies: the block's sums, less 8 · Σ x where weights are bytes.</summary>
     internal abstract void Multiply(in Int4Block block);
 
@@ -102,7 +123,7 @@ public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel, IDyn
     }
 
     /// <summary>Whether <see cref="Pack"/> can.</summary>
-    public bool SupportsDynamic(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => CanPack(shape, parameters);
+    public virtual bool SupportsDynamic(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) => CanPack(shape, parameters);
 
     /// <summary>As <see cref="Run"/>, but the results are floats.</summary>
     public void RunFloat(in ConvolutionDynamicCall call, int stage, int first, int end, int worker)
@@ -192,8 +213,8 @@ public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel, IDyn
             IsBytes = header[1] != 0,
         };
         block.Starts = (int*)own;
-        int* rowSums = block.Starts + (long)g.BlockRows * block.Chunks;
-        block.Sums = rowSums + g.BlockRows;
+        block.RowSums = block.Starts + (long)g.BlockRows * block.Chunks;
+        block.Sums = block.RowSums + g.BlockRows;
         long panelBytes = PanelBytes(g, block.IsGrouped, block.IsBytes);
         int located = -1;
         for (int portion = first; portion < end; portion++)
@@ -204,7 +225,7 @@ public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel, IDyn
                 located = rowBlock;
                 block.RowCount = Math.Min(g.BlockRows, g.Rows - row);
                 g.Locate(g.IsCopied ? scratch : call.Input, group, row, block.RowCount, (sbyte*)gathered, rows);
-                Prepare(block, rowSums);
+                Prepare(block);
             }
             int lastPanel = (int)((long)g.Panels * (panelBlock + 1) / g.PanelBlocks);
             for (int panel = (int)((long)g.Panels * panelBlock / g.PanelBlocks); panel < lastPanel; panel++)
@@ -212,29 +233,9 @@ public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel, IDyn
                 int slot = group * g.Panels + panel, column = panel * Int4Block.Columns;
                 block.Panel = call.Packed + PanelOffset(g) + slot * panelBytes;
                 Multiply(block);
-                if (block.IsBytes) AddRowSums(block, rowSums);
+                if (block.IsBytes) AddRowSums(block);
                 epilogue.Store(block, row, group * call.Shape.OutPerGroup + column, slot * Int4Block.Columns, Math.Min(Int4Block.Columns, call.Shape.OutPerGroup - column), bias, multipliers);
             }
-        }
-    }
-
-    private void Prepare(in Int4Block block, int* rowSums)
-    {
-        int* start = block.Starts;
-        for (int i = 0; i < block.RowCount; i++)
-        {
-            int sum = 0;
-            for (int outer = 0; outer < block.OuterCount; outer++)
-                for (int inner = 0; inner < block.InnerCount; inner++)
-                {
-                    sbyte* x = block.Rows[i] + (nint)outer * block.OuterStride + inner * block.InnerStride, end = x + block.Segment;
-                    for (; x < end; x += Int4Block.Chunk)
-                    {
-                        *start++ = Start(x);
-                        if (block.IsBytes) sum += SumOf(x);
-                    }
-                }
-            rowSums[i] = 8 * sum;
         }
     }
 
@@ -245,9 +246,9 @@ public abstract unsafe class ConvolutionInt4Kernel : ConvolutionInt8Kernel, IDyn
         return Vector128.Sum(a + b + (c + d));
     }
 
-    private static void AddRowSums(in Int4Block block, int* rowSums)
+    private static void AddRowSums(in Int4Block block)
     {
         for (int i = 0; i < block.RowCount; i++)
-            for (int c = 0; c < Int4Block.Columns; c++) block.Sums[i * Int4Block.Columns + c] += rowSums[i];
+            for (int c = 0; c < Int4Block.Columns; c++) block.Sums[i * Int4Block.Columns + c] += block.RowSums[i];
     }
 }

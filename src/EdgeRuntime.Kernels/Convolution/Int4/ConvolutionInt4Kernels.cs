@@ -13,5 +13,6 @@ public static class ConvolutionInt4Kernels
         new ConvolutionInt4Gemm<Int4DotNeonDot, Vector128<int>>(),
         new ConvolutionInt4Gemm<Int4DotAvx2, Vector256<int>>(),
         new ConvolutionInt4Gemm<Int4DotAvxVnni<AvxVnniInstruction>, Vector256<int>>(),
+        new ConvolutionInt4VnniGemm(),
     ];
 }

@@ -5,17 +5,8 @@ namespace EdgeRuntime.Kernels;
 /// mask; each sum starts at −8 · Σ x (<see cref="Start"/>), which takes the 8 back. <see cref="Int4Tile{TDot, TVector}"/> is
 /// written once over it.
 /// </summary>
-public unsafe interface IInt4Dot<TVector> where TVector : unmanaged
+public unsafe interface IInt4Dot<TVector> : IInt4Operands where TVector : unmanaged
 {
-    /// <summary>The instruction set's name in kernel ids.</summary>
-    static abstract string Name { get; }
-
-    /// <summary>What it needs.</summary>
-    static abstract CpuFeature Requires { get; }
-
-    /// <summary>Products per cycle of one row or of many, and cycles to finish a row's panel; fitted to a Zen 3 for AVX2, else counted.</summary>
-    static abstract (double PerCycle, double Finish) Cost(bool isRow);
-
     /// <summary>The unaligned vector at <paramref name="source"/>.</summary>
     static abstract TVector Load(void* source);
 
@@ -45,7 +36,4 @@ public unsafe interface IInt4Dot<TVector> where TVector : unmanaged
 
     /// <summary>Stores totals.</summary>
     static abstract void Store(int* destination, TVector totals);
-
-    /// <summary>Requantises a tile of totals, the biases not yet added.</summary>
-    static abstract void Requantize(in ConvolutionInt8Tile tile, in ConvolutionInt8Call call);
 }

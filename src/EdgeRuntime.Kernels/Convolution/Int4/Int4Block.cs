@@ -18,6 +18,9 @@ internal unsafe struct Int4Block
     /// <summary>For each row and chunk, the word that its sums start from.</summary>
     public int* Starts;
 
+    /// <summary>Where weights are bytes: 8 · Σ x of each row.</summary>
+    public int* RowSums;
+
     /// <summary>Words of <see cref="Starts"/> from row to row.</summary>
     public int Chunks;
 
