@@ -37,7 +37,7 @@ public abstract unsafe class ConvolutionInt8Gemm<TOperands> : ConvolutionInt8Dir
         double positions = plan.Shape.Positions, columns = (double)plan.PaddedColumns * shape.Group, tiles = Math.Ceiling(positions / Rows) * plan.Units;
         double products = Math.Max(positions, LeastRows) * columns * plan.DepthSteps * TOperands.Step / TOperands.Cost.ProductsPerCycle;
         double converted = (double)plan.Shape.Batch * plan.Shape.OutHeight * plan.Band.OutRowBytes / 32;
-        return 400 + WeightReading.X64.Cycles(products, columns * plan.DepthSteps * sizeof(int)) + positions * columns / 16 * requantizeCycles + tiles * (tileCycles + 6 * plan.Segments) + converted;
+        return 400 + WeightReading.Of(TOperands.Requires).Cycles(products, columns * plan.DepthSteps * sizeof(int)) + positions * columns / 16 * requantizeCycles + tiles * (tileCycles + 6 * plan.Segments) + converted;
     }
 
     /// <inheritdoc/>
