@@ -6,8 +6,8 @@ using static System.Runtime.Intrinsics.Arm.AdvSimd.Arm64;
 namespace EdgeRuntime.Kernels;
 
 /// <summary>
-/// Blocks of <see cref="ConvolutionInt8NeonWideningGemm"/> for a single row × 16 columns, in the order that suits in-order cores: two sets of sums by turns, so that none waits for itself; what is needed first
-/// loaded before all products, by instructions of little latency, the rest behind products, by one that takes as long as they do.
+/// Blocks of <see cref="ConvolutionInt8NeonWideningGemm"/> for a single row × 16 columns, in an order that was searched for in-order cores: addresses and what is needed first come before all products, other weights
+/// behind products by loads of four registers, which take as long as products do, and no sum waits for itself. It uses 27 registers: with more the compiler lets those of a load wrap around.
 /// </summary>
 internal static unsafe class Int8NeonWideningRow
 {
@@ -22,7 +22,7 @@ internal static unsafe class Int8NeonWideningRow
         sbyte* b = (sbyte*)panel + ConvolutionInt8NeonWideningGemm.HeaderBytes;
         Vector128<int> c0 = LoadVector128(start), c1 = LoadVector128(start + 4), c2 = LoadVector128(start + 8), c3 = LoadVector128(start + 12);
         b = Blocks<N4>(counts[0], p, b, ref c0, ref c1, ref c2, ref c3);
-        b = Int8NeonWideningTile.Threes(counts[1], p, b, ref c0, ref c1, ref c2, ref c3);
+        b = Blocks<N3>(counts[1], p, b, ref c0, ref c1, ref c2, ref c3);
         b = Blocks<N2>(counts[2], p, b, ref c0, ref c1, ref c2, ref c3);
         Store(sums, c0);
         Store(sums + 4, c1);
@@ -31,86 +31,109 @@ internal static unsafe class Int8NeonWideningRow
         return b;
     }
 
-    /// <summary>Multiplies <paramref name="count"/> blocks of eight pairs, sums emptied after TChain (4 or 2) of them; gives the end of the blocks.</summary>
+    /// <summary>Multiplies <paramref name="count"/> blocks of eight pairs x0 to x7 by weights u and v, sums emptied after TChain (4, 3 or 2) of them; gives the end of the blocks.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static sbyte* Blocks<TChain>(int count, sbyte* p, sbyte* b, ref Vector128<int> c0, ref Vector128<int> c1, ref Vector128<int> c2, ref Vector128<int> c3) where TChain : struct, ICount
     {
-        // Addresses in variables: sums would be made behind products, and wait.
-        sbyte* third = b + (TChain.Value == 4 ? 80 : 144), fourth = b + 208;
-        while (count != 0)
+        if (count == 0) return b;
+        // Addresses in variables, which begin a block earlier as they grow before they are used: sums would be made behind products, and wait.
+        sbyte* b1 = b + 48 - Bytes, b3 = b1 + 64, b5 = b3 + 64;
+        do
         {
+            b3 += Bytes;
+            // Two steps each, or the C# compiler would move the addition to its use.
+            sbyte* first = (sbyte*)*(nint*)b, second = (sbyte*)*(nint*)(b + 8);
+            b1 += Bytes;
             count--;
-            Block<TChain>(p, b, third, fourth, ref c0, ref c1, ref c2, ref c3);
+            Vector128<sbyte> u0 = LoadVector128(b + 16), v0 = LoadVector128(b + 32);
+            b5 += Bytes;
+            first = p + (nint)first;
+            Vector128<sbyte> u7 = LoadVector128(b + 240), v7 = LoadVector128(b + 256);
+            second = p + (nint)second;
+            (Vector128<short> x0, Vector128<short> x1, Vector128<short> x2, Vector128<short> x3) = LoadAndReplicateToVector128x4((short*)first);
+            (Vector128<short> x4, Vector128<short> x5, Vector128<short> x6, Vector128<short> x7) = LoadAndReplicateToVector128x4((short*)second);
             b += Bytes;
-            third += Bytes;
-            fourth += Bytes;
-        }
+            (Vector128<sbyte> u1, Vector128<sbyte> v1, Vector128<sbyte> u2, Vector128<sbyte> v2) = Load4xVector128(b1);
+            Sums s = First(x0, u0, v0);
+            (Vector128<sbyte> u3, Vector128<sbyte> v3, Vector128<sbyte> u4, Vector128<sbyte> v4) = Load4xVector128(b3);
+            Sums t = First(x7, u7, v7);
+            Vector128<sbyte> u5, v5, u6, v6;
+            if (TChain.Value == 4)
+            {
+                s.Next(x1, u1, v1);
+                (u5, v5, u6, v6) = Load4xVector128(b5);
+                t.Next(x4, u4, v4);
+                s.Next(x2, u2, v2);
+                t.Next(x5, u5, v5);
+                s.Next(x3, u3, v3);
+                t.Next(x6, u6, v6);
+            }
+            else if (TChain.Value == 3)
+            {
+                s.Next(x2, u2, v2);
+                Sums r = First(x4, u4, v4);
+                s.Next(x1, u1, v1);
+                (u5, v5, u6, v6) = Load4xVector128(b5);
+                r.Next(x3, u3, v3);
+                s.AddTo(ref c0, ref c1, ref c2, ref c3);
+                t.Next(x6, u6, v6);
+                r.Next(x5, u5, v5);
+                (s, t) = (t, r);
+            }
+            else
+            {
+                s.Next(x1, u1, v1);
+                Sums r = First(x3, u3, v3);
+                s.AddTo(ref c0, ref c1, ref c2, ref c3);
+                (u5, v5, u6, v6) = Load4xVector128(b5);
+                r.Next(x2, u2, v2);
+                s = First(x4, u4, v4);
+                t.Next(x6, u6, v6);
+                r.AddTo(ref c0, ref c1, ref c2, ref c3);
+                s.Next(x5, u5, v5);
+                (s, t) = (t, s);
+            }
+            s.AddTo(ref c0, ref c1, ref c2, ref c3);
+            t.AddTo(ref c0, ref c1, ref c2, ref c3);
+        } while (count != 0);
         return b;
     }
 
-    /// <summary>The sums t and s are those of the first and the second group for 4 products a sum, else of the first and second half of a group. Three vectors and one, as four would be given registers that wrap around.</summary>
+    /// <summary>The products of one pair of a row's elements: upper halves first, as a half costs a move while its whole is still needed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Block<TChain>(sbyte* p, sbyte* b, sbyte* third, sbyte* fourth, ref Vector128<int> c0, ref Vector128<int> c1, ref Vector128<int> c2, ref Vector128<int> c3) where TChain : struct, ICount
+    private static Sums First(Vector128<short> x, Vector128<sbyte> u, Vector128<sbyte> v)
     {
-        Vector128<short> t0, t1, t2, t3, s0, s1, s2, s3;
-        sbyte* first = p + ((nint*)b)[0], second = p + ((nint*)b)[1];
-        Vector128<sbyte> u0 = LoadVector128(b + 16), u1 = LoadVector128(b + 32), u2 = LoadVector128(b + 48), u3 = LoadVector128(b + 64);
-        (Vector128<short> x0, Vector128<short> x1, Vector128<short> x2, Vector128<short> x3) = LoadAndReplicateToVector128x4((short*)first);
-        (Vector128<short> y0, Vector128<short> y1, Vector128<short> y2, Vector128<short> y3) = LoadAndReplicateToVector128x4((short*)second);
-        Vector128<sbyte> v0 = LoadVector128(b + (TChain.Value == 4 ? 144 : 80)), v1 = LoadVector128(b + (TChain.Value == 4 ? 160 : 96));
-        Vector128<sbyte> v2 = LoadVector128(b + (TChain.Value == 4 ? 176 : 112)), v3 = LoadVector128(b + (TChain.Value == 4 ? 192 : 128));
-        First(x0, u0, u1, out t0, out t1, out t2, out t3);
-        First(TChain.Value == 4 ? y0 : x2, v0, v1, out s0, out s1, out s2, out s3);
-        Next(x1, u2, u3, ref t0, ref t1, ref t2, ref t3);
-        (u0, u1, u2, u3) = Load4xVector128(third);
-        Next(TChain.Value == 4 ? y1 : x3, v2, v3, ref s0, ref s1, ref s2, ref s3);
-        (v0, v1, v2) = Load3xVector128(fourth);
-        v3 = LoadVector128(b + 256);
-        if (TChain.Value == 4)
-        {
-            Next(x2, u0, u1, ref t0, ref t1, ref t2, ref t3);
-            Next(y2, v0, v1, ref s0, ref s1, ref s2, ref s3);
-            Next(x3, u2, u3, ref t0, ref t1, ref t2, ref t3);
-        }
-        else
-        {
-            Sum(t0, t1, t2, t3, ref c0, ref c1, ref c2, ref c3);
-            First(y0, u0, u1, out t0, out t1, out t2, out t3);
-            Sum(s0, s1, s2, s3, ref c0, ref c1, ref c2, ref c3);
-            First(y2, v0, v1, out s0, out s1, out s2, out s3);
-            Next(y1, u2, u3, ref t0, ref t1, ref t2, ref t3);
-        }
-        Next(y3, v2, v3, ref s0, ref s1, ref s2, ref s3);
-        Sum(t0, t1, t2, t3, ref c0, ref c1, ref c2, ref c3);
-        Sum(s0, s1, s2, s3, ref c0, ref c1, ref c2, ref c3);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void First(Vector128<short> x, Vector128<sbyte> u, Vector128<sbyte> v, out Vector128<short> t0, out Vector128<short> t1, out Vector128<short> t2, out Vector128<short> t3)
-    {
-        t1 = MultiplyWideningUpper(x.AsSByte(), u);
-        t3 = MultiplyWideningUpper(x.AsSByte(), v);
+        Sums s;
+        s.S1 = MultiplyWideningUpper(x.AsSByte(), u);
+        s.S3 = MultiplyWideningUpper(x.AsSByte(), v);
         Vector64<sbyte> low = x.GetLower().AsSByte();
-        t0 = MultiplyWideningLower(low, u.GetLower());
-        t2 = MultiplyWideningLower(low, v.GetLower());
+        s.S0 = MultiplyWideningLower(low, u.GetLower());
+        s.S2 = MultiplyWideningLower(low, v.GetLower());
+        return s;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Next(Vector128<short> x, Vector128<sbyte> u, Vector128<sbyte> v, ref Vector128<short> t0, ref Vector128<short> t1, ref Vector128<short> t2, ref Vector128<short> t3)
+    /// <summary>Sums of products in 16 bits: two neighbouring lanes for each of 16 columns.</summary>
+    private struct Sums
     {
-        t1 = MultiplyWideningUpperAndAdd(t1, x.AsSByte(), u);
-        t3 = MultiplyWideningUpperAndAdd(t3, x.AsSByte(), v);
-        Vector64<sbyte> low = x.GetLower().AsSByte();
-        t0 = MultiplyWideningLowerAndAdd(t0, low, u.GetLower());
-        t2 = MultiplyWideningLowerAndAdd(t2, low, v.GetLower());
-    }
+        public Vector128<short> S0, S1, S2, S3;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Sum(Vector128<short> t0, Vector128<short> t1, Vector128<short> t2, Vector128<short> t3, ref Vector128<int> c0, ref Vector128<int> c1, ref Vector128<int> c2, ref Vector128<int> c3)
-    {
-        c1 = AddPairwiseWideningAndAdd(c1, t1);
-        c3 = AddPairwiseWideningAndAdd(c3, t3);
-        c0 = AddPairwiseWideningAndAdd(c0, t0);
-        c2 = AddPairwiseWideningAndAdd(c2, t2);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Next(Vector128<short> x, Vector128<sbyte> u, Vector128<sbyte> v)
+        {
+            S1 = MultiplyWideningUpperAndAdd(S1, x.AsSByte(), u);
+            S3 = MultiplyWideningUpperAndAdd(S3, x.AsSByte(), v);
+            Vector64<sbyte> low = x.GetLower().AsSByte();
+            S0 = MultiplyWideningLowerAndAdd(S0, low, u.GetLower());
+            S2 = MultiplyWideningLowerAndAdd(S2, low, v.GetLower());
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void AddTo(ref Vector128<int> c0, ref Vector128<int> c1, ref Vector128<int> c2, ref Vector128<int> c3)
+        {
+            c1 = AddPairwiseWideningAndAdd(c1, S1);
+            c3 = AddPairwiseWideningAndAdd(c3, S3);
+            c0 = AddPairwiseWideningAndAdd(c0, S0);
+            c2 = AddPairwiseWideningAndAdd(c2, S2);
+        }
     }
 }

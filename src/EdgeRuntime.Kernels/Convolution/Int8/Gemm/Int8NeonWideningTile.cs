@@ -146,16 +146,6 @@ internal static unsafe class Int8NeonWideningTile
         }
     }
 
-    /// <summary>Blocks of 3 products a sum of a single row × 16 columns; gives their end.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static sbyte* Threes(int count, sbyte* p, sbyte* b, ref Vector128<int> c0, ref Vector128<int> c1, ref Vector128<int> c2, ref Vector128<int> c3)
-    {
-        Vector128<int> none = default;
-        for (sbyte* stop = b + count * BlockBytes<N8, N2>(); b != stop; b += BlockBytes<N8, N2>())
-            Block<N8, N3, N1, N2>(p, null, b, ref c0, ref c1, ref c2, ref c3, ref none, ref none, ref none, ref none);
-        return b;
-    }
-
     /// <summary>Biases and the rarer kinds of blocks: apart, as the compiler inlines only so much into one method.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Rest<TRows, TVectors>(sbyte* p0, sbyte* p1, byte* panel, int* sums) where TRows : struct, ICount where TVectors : struct, ICount
