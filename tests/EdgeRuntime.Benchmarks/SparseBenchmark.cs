@@ -155,7 +155,7 @@ internal static class SparseBenchmark
     private static (Prepared Dense, Prepared Sparse, bool Chosen) PrepareInt8(ConvolutionShape dense, sbyte[] weights, CpuFeatures cpu)
     {
         ConvolutionShape sparse = dense with { Units = WeightUnits.Of<sbyte>(weights, dense.OutChannels) };
-        ConvolutionInt8Parameters p = KernelRuns.Parameters(dense);
+        ConvolutionInt8Parameters p = KernelRuns.Parameters(dense) with { Weights = weights };
         ConvolutionInt8Kernel best = SparseKernels.Int8.Where(k => cpu.Has(k.Descriptor.Requires) && k.Supports(sparse, p)).MinBy(k => k.EstimateCycles(sparse, p))!;
         return (new(KernelCatalog.Select(dense, p, cpu).Kernel, dense, p, weights), new(best, sparse, p, weights), SparseKernels.Int8.Contains(KernelCatalog.Select(sparse, p, cpu).Kernel));
     }

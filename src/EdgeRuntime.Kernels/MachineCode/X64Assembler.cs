@@ -106,6 +106,9 @@ internal sealed class X64Assembler
     /// <summary>VPSHUFB: bytes of a in the order of b, within 128 bits.</summary>
     public void ShuffleBytes(int to, int a, int b) => Vector(Prefix66, Map0F38, 0x00, to, a, b);
 
+    /// <summary>VPERMD: 4 bytes of the table for each lane, by the low 4 bits of its order.</summary>
+    public void Permute(int to, int order, Address table) => Vector(Prefix66, Map0F38, 0x36, to, order, table, 64);
+
     /// <summary>VMOVDQA32 of two registers.</summary>
     public void Move(int to, int from) => Vector(Prefix66, Map0F, 0x6F, to, 0, from);
 

@@ -23,6 +23,7 @@ public static class SparseKernels
         .. Int8X86<Int8DotAvxVnni<AvxVnniInstruction>>(),
         new ConvolutionInt8SparseVnni<N1>(),
         new ConvolutionInt8SparseVnni<N4>(),
+        new ConvolutionInt8SparseRow(),
         new ConvolutionInt8Sparse<SparseInt8Neon, N1>(),
         new ConvolutionInt8Sparse<SparseInt8Neon, N4>(),
         new ConvolutionInt8Sparse<SparseInt8NeonDot, N1>(),
