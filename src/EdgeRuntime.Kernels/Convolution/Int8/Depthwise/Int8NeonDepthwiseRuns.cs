@@ -109,22 +109,30 @@ internal static unsafe class Int8NeonDepthwiseRuns
                 (Vector128<int> d2, Vector128<int> d3) = LoadPairVector128(bias + 8);
                 sbyte* w = (sbyte*)t.Packed + RunsAt + RunHeader, p = x + *(nint*)(t.Packed + FirstAt), q = p + step3;
                 // Counted down before the products: behind them only a branch is left to wait for the last ones.
-                for (int n = TShared.Value > 0 ? counts[0] : 0; n != 0;)
+                if (TShared.Value > 0)
                 {
-                    n--;
-                    Three(ref w, x, ref p, ref q, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
-                }
-                for (int n = TShared.Value > 0 ? counts[1] : 0; n != 0;)
-                {
-                    n--;
-                    Two(ref w, x, ref p, ref q, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
-                }
-                for (int taps = TShared.Value > 0 ? 1 : MaxTaps; taps > 0; taps--)
-                    for (int n = counts[MaxTaps - taps]; n != 0;)
+                    for (int n = counts[0]; n != 0;)
                     {
                         n--;
-                        Taps(TShared.Value > 0 ? 1 : taps, ref w, x, ref p, tap, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
+                        Three(ref w, x, ref p, ref q, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
                     }
+                    for (int n = counts[1]; n != 0;)
+                    {
+                        n--;
+                        Two(ref w, x, ref p, ref q, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
+                    }
+                    for (int n = counts[2]; n != 0;)
+                    {
+                        n--;
+                        One(ref w, x, ref p, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
+                    }
+                }
+                else
+                {
+                    for (int taps = MaxTaps; taps > 0; taps--)
+                        for (int n = counts[MaxTaps - taps]; n > 0; n--)
+                            Taps(taps, ref w, x, ref p, tap, step, step2, step3, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
+                }
                 int* m = bias + Lanes;
                 Vector128<int> m0 = LoadVector128(m), m1 = LoadVector128(m + 4), m2 = LoadVector128(m + 8), m3 = LoadVector128(m + 12);
                 Finish<TPlain>(t, y, a0, a1, a2, a3, m0, m1, m2, m3);
@@ -170,19 +178,19 @@ internal static unsafe class Int8NeonDepthwiseRuns
 
     /// <summary>
     /// Three taps of outputs that share columns: all upper halves before the lower ones, as a half that is taken after the last use of the whole is the same register and costs no move.
-    /// For in-order cores dependent instructions stand six or more apart, and all loads and addresses at the beginning.
+    /// For in-order cores dependent instructions stand six or more apart, the slowest load, that of the weights, comes first, and addresses of the next turn stand beside loads or wait for the end.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Three(ref sbyte* weights, sbyte* x, ref sbyte* p, ref sbyte* q, nint step, nint step2, nint step3,
         ref Vector128<int> a0, ref Vector128<int> a1, ref Vector128<int> a2, ref Vector128<int> a3, ref Vector128<int> b0, ref Vector128<int> b1, ref Vector128<int> b2, ref Vector128<int> b3,
         ref Vector128<int> c0, ref Vector128<int> c1, ref Vector128<int> c2, ref Vector128<int> c3, ref Vector128<int> d0, ref Vector128<int> d1, ref Vector128<int> d2, ref Vector128<int> d3)
     {
+        (Vector128<sbyte> w0, Vector128<sbyte> w1, Vector128<sbyte> w2) = Load3xVector128(weights);
         nint next = *(nint*)(weights - RunHeader);
-        Vector128<sbyte> x0 = LoadVector128(p), x1 = LoadVector128(p + step), x2 = LoadVector128(p + step2), x3 = LoadVector128(q), x4 = LoadVector128(q + step), x5 = LoadVector128(q + step2);
-        Vector128<sbyte> w0 = LoadVector128(weights), w1 = LoadVector128(weights + Lanes), w2 = LoadVector128(weights + 2 * Lanes);
         weights += RunHeader + 3 * Lanes;
+        Vector128<sbyte> x0 = LoadVector128(p), x1 = LoadVector128(p + step), x2 = LoadVector128(p + step2);
         p = x + next;
-        q = p + step3;
+        Vector128<sbyte> x3 = LoadVector128(q), x4 = LoadVector128(q + step), x5 = LoadVector128(q + step2);
         Vector128<short> u0 = MultiplyWideningUpper(x0, w0), u1 = MultiplyWideningUpper(x1, w0), u2 = MultiplyWideningUpper(x2, w0), u3 = MultiplyWideningUpper(x3, w0);
         Vector64<sbyte> v0 = w0.GetLower();
         Vector128<short> s0 = MultiplyWideningLower(x0.GetLower(), v0);
@@ -202,8 +210,8 @@ internal static unsafe class Int8NeonDepthwiseRuns
         s0 = MultiplyWideningLower(l2, v0);
         Vector128<short> s3 = MultiplyWideningLower(l3, v0);
         AddUpper(u0, u1, u2, u3, ref a3, ref b3, ref c3, ref d3);
-        s3 = MultiplyWideningLowerAndAdd(s3, l4, v1);
         s1 = MultiplyWideningLowerAndAdd(s1, l3, v2);
+        s3 = MultiplyWideningLowerAndAdd(s3, l4, v1);
         Vector64<short> t0 = u0.GetLower(), t1 = u1.GetLower(), t2 = u2.GetLower(), t3 = u3.GetLower();
         a2 = AddWideningLower(a2, t0);
         b2 = AddWideningLower(b2, t1);
@@ -222,6 +230,7 @@ internal static unsafe class Int8NeonDepthwiseRuns
         b0 = AddWideningLower(b0, t5);
         d0 = AddWideningLower(d0, t7);
         c0 = AddWideningLower(c0, t6);
+        q = p + step3;
     }
 
     /// <summary>As <see cref="Three"/>, two taps.</summary>
@@ -230,12 +239,12 @@ internal static unsafe class Int8NeonDepthwiseRuns
         ref Vector128<int> a0, ref Vector128<int> a1, ref Vector128<int> a2, ref Vector128<int> a3, ref Vector128<int> b0, ref Vector128<int> b1, ref Vector128<int> b2, ref Vector128<int> b3,
         ref Vector128<int> c0, ref Vector128<int> c1, ref Vector128<int> c2, ref Vector128<int> c3, ref Vector128<int> d0, ref Vector128<int> d1, ref Vector128<int> d2, ref Vector128<int> d3)
     {
+        (Vector128<sbyte> w0, Vector128<sbyte> w1) = Load2xVector128(weights);
         nint next = *(nint*)(weights - RunHeader);
-        Vector128<sbyte> x0 = LoadVector128(p), x1 = LoadVector128(p + step), x2 = LoadVector128(p + step2), x3 = LoadVector128(q);
-        Vector128<sbyte> w0 = LoadVector128(weights), w1 = LoadVector128(weights + Lanes), x4 = LoadVector128(q + step);
         weights += RunHeader + 2 * Lanes;
+        Vector128<sbyte> x0 = LoadVector128(p), x1 = LoadVector128(p + step), x2 = LoadVector128(p + step2);
         p = x + next;
-        q = p + step3;
+        Vector128<sbyte> x3 = LoadVector128(q), x4 = LoadVector128(q + step);
         Vector128<short> u0 = MultiplyWideningUpper(x0, w0), u1 = MultiplyWideningUpper(x1, w0), u2 = MultiplyWideningUpper(x2, w0), u3 = MultiplyWideningUpper(x3, w0);
         Vector64<sbyte> l0 = x0.GetLower(), v0 = w0.GetLower();
         Vector128<short> s0 = MultiplyWideningLower(l0, v0);
@@ -265,6 +274,27 @@ internal static unsafe class Int8NeonDepthwiseRuns
         b0 = AddWideningLower(b0, t5);
         c0 = AddWideningLower(c0, t6);
         d0 = AddWideningLower(d0, t7);
+        q = p + step3;
+    }
+
+    /// <summary>As <see cref="Three"/>, one tap.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void One(ref sbyte* weights, sbyte* x, ref sbyte* p, nint step, nint step2, nint step3,
+        ref Vector128<int> a0, ref Vector128<int> a1, ref Vector128<int> a2, ref Vector128<int> a3, ref Vector128<int> b0, ref Vector128<int> b1, ref Vector128<int> b2, ref Vector128<int> b3,
+        ref Vector128<int> c0, ref Vector128<int> c1, ref Vector128<int> c2, ref Vector128<int> c3, ref Vector128<int> d0, ref Vector128<int> d1, ref Vector128<int> d2, ref Vector128<int> d3)
+    {
+        nint next = *(nint*)(weights - RunHeader);
+        Vector128<sbyte> w = LoadVector128(weights), x0 = LoadVector128(p), x1 = LoadVector128(p + step), x2 = LoadVector128(p + step2);
+        weights += RunHeader + Lanes;
+        Vector128<sbyte> x3 = LoadVector128(p + step3);
+        p = x + next;
+        Vector128<short> u0 = MultiplyWideningUpper(x0, w), u1 = MultiplyWideningUpper(x1, w), u2 = MultiplyWideningUpper(x2, w), u3 = MultiplyWideningUpper(x3, w);
+        Vector64<sbyte> v = w.GetLower(), l0 = x0.GetLower(), l1 = x1.GetLower(), l2 = x2.GetLower(), l3 = x3.GetLower();
+        Vector128<short> s0 = MultiplyWideningLower(l0, v), s1 = MultiplyWideningLower(l1, v), s2 = MultiplyWideningLower(l2, v), s3 = MultiplyWideningLower(l3, v);
+        AddUpper(u0, u1, u2, u3, ref a3, ref b3, ref c3, ref d3);
+        AddLower(u0, u1, u2, u3, ref a2, ref b2, ref c2, ref d2);
+        AddUpper(s0, s1, s2, s3, ref a1, ref b1, ref c1, ref d1);
+        AddLower(s0, s1, s2, s3, ref a0, ref b0, ref c0, ref d0);
     }
 
     /// <summary>Some taps of outputs that share nothing: tap after tap.</summary>
