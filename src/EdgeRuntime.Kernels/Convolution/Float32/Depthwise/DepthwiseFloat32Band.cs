@@ -46,17 +46,21 @@ internal static unsafe class DepthwiseFloat32Band<S, V> where S : struct, IFloat
             Load<TRows, TEdge>(ref x, ref z, step, row, row2, out V u0, out V u1, out V u2, out V u3, out V u4, out V u5);
             Column<TRows, TEdge, N6>(bias, a0, a1, a2, b0, b1, b2, c0, c1, c2, u0, u1, u2, u3, u4, u5, ref n0, ref n1, ref n2, ref n3, ref p0, ref p1, ref p2, ref p3, ref q0, ref q1, ref q2, ref q3);
             int left = t.Tiles - 2;
-            // Three columns a turn, so that sums come back in the same registers. What is to be stored waits while the next column is loaded.
+            // Three columns a turn, so that sums come back in the same registers. What is to be clamped and stored waits while the next column is loaded.
             for (; left >= 3; left -= 3)
             {
                 Load<TRows, TEdge>(ref x, ref z, step, row, row2, out V v0, out V v1, out V v2, out V v3, out V v4, out V v5);
                 Column<TRows, TEdge, N7>(bias, a0, a1, a2, b0, b1, b2, c0, c1, c2, v0, v1, v2, v3, v4, v5, ref p0, ref p1, ref p2, ref p3, ref q0, ref q1, ref q2, ref q3, ref n0, ref n1, ref n2, ref n3);
-                Clamp<TRows>(low, high, ref p0, ref p1, ref p2, ref p3);
-                Load<TRows, TEdge>(ref x, ref z, step, row, row2, out V w0, out V w1, out V w2, out V w3, out V w4, out V w5);
+                AtLeast<TRows>(low, ref p0, ref p1, ref p2, ref p3);
+                LoadFirst<TEdge>(x, row, out V w0, out V w1);
+                AtMost<TRows>(high, ref p0, ref p1, ref p2, ref p3);
+                LoadRest<TRows, TEdge>(ref x, ref z, step, row, row2, out V w2, out V w3, out V w4, out V w5);
                 Store<TRows>(ref y, step, line, line2, line3, p0, p1, p2, p3);
                 Column<TRows, TEdge, N7>(bias, a0, a1, a2, b0, b1, b2, c0, c1, c2, w0, w1, w2, w3, w4, w5, ref q0, ref q1, ref q2, ref q3, ref n0, ref n1, ref n2, ref n3, ref p0, ref p1, ref p2, ref p3);
-                Clamp<TRows>(low, high, ref q0, ref q1, ref q2, ref q3);
-                Load<TRows, TEdge>(ref x, ref z, step, row, row2, out V r0, out V r1, out V r2, out V r3, out V r4, out V r5);
+                AtLeast<TRows>(low, ref q0, ref q1, ref q2, ref q3);
+                LoadFirst<TEdge>(x, row, out V r0, out V r1);
+                AtMost<TRows>(high, ref q0, ref q1, ref q2, ref q3);
+                LoadRest<TRows, TEdge>(ref x, ref z, step, row, row2, out V r2, out V r3, out V r4, out V r5);
                 Store<TRows>(ref y, step, line, line2, line3, q0, q1, q2, q3);
                 Column<TRows, TEdge, N7>(bias, a0, a1, a2, b0, b1, b2, c0, c1, c2, r0, r1, r2, r3, r4, r5, ref n0, ref n1, ref n2, ref n3, ref p0, ref p1, ref p2, ref p3, ref q0, ref q1, ref q2, ref q3);
                 Clamp<TRows>(low, high, ref n0, ref n1, ref n2, ref n3);
@@ -184,24 +188,49 @@ internal static unsafe class DepthwiseFloat32Band<S, V> where S : struct, IFloat
     private static void Load<TRows, TEdge>(ref byte* x, ref byte* z, nint step, nint row, nint row2, out V v0, out V v1, out V v2, out V v3, out V v4, out V v5)
         where TRows : struct, ICount where TEdge : struct, ICount
     {
-        int rows = TRows.Value + 2 - TEdge.Value / 2;
+        LoadFirst<TEdge>(x, row, out v0, out v1);
+        LoadRest<TRows, TEdge>(ref x, ref z, step, row, row2, out v2, out v3, out v4, out v5);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void LoadFirst<TEdge>(byte* x, nint row, out V v0, out V v1) where TEdge : struct, ICount
+    {
         v0 = TEdge.Value % 2 == 0 ? S.Load((float*)x) : default;
         v1 = S.Load((float*)(x + row));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void LoadRest<TRows, TEdge>(ref byte* x, ref byte* z, nint step, nint row, nint row2, out V v2, out V v3, out V v4, out V v5)
+        where TRows : struct, ICount where TEdge : struct, ICount
+    {
+        int rows = TRows.Value + 2 - TEdge.Value / 2;
         v2 = rows > 2 ? S.Load((float*)(x + row2)) : default;
+        x += step;
         v3 = rows > 3 ? S.Load((float*)z) : default;
         v4 = rows > 4 ? S.Load((float*)(z + row)) : default;
         v5 = rows > 5 ? S.Load((float*)(z + row2)) : default;
-        x += step;
         z += step;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Clamp<TRows>(V low, V high, ref V y0, ref V y1, ref V y2, ref V y3) where TRows : struct, ICount
     {
+        AtLeast<TRows>(low, ref y0, ref y1, ref y2, ref y3);
+        AtMost<TRows>(high, ref y0, ref y1, ref y2, ref y3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AtLeast<TRows>(V low, ref V y0, ref V y1, ref V y2, ref V y3) where TRows : struct, ICount
+    {
         y0 = S.AtLeast(y0, low);
         if (TRows.Value > 1) y1 = S.AtLeast(y1, low);
         if (TRows.Value > 2) y2 = S.AtLeast(y2, low);
         if (TRows.Value > 3) y3 = S.AtLeast(y3, low);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AtMost<TRows>(V high, ref V y0, ref V y1, ref V y2, ref V y3) where TRows : struct, ICount
+    {
         y0 = S.AtMost(y0, high);
         if (TRows.Value > 1) y1 = S.AtMost(y1, high);
         if (TRows.Value > 2) y2 = S.AtMost(y2, high);

@@ -37,7 +37,18 @@ internal static unsafe class DepthwiseFloat32BandStride2<S, V> where S : struct,
                 x += step2;
                 z += step2;
             }
-            for (int left = t.Tiles - 1; left > 0; left--)
+            int left = t.Tiles - 1;
+            // Two columns a turn, so that sums come back in the same registers.
+            for (; left > 1; left -= 2)
+            {
+                Columns<TRows, TEdge, N7>(ref x, ref z, step2, r1, r2, r3, r4, r5, r6, r7, r8, bias, a0, a1, a2, b0, b1, b2, c0, c1, c2, ref p0, ref p1, ref p2, ref p3, ref n0, ref n1, ref n2, ref n3);
+                DepthwiseFloat32Band<S, V>.Clamp<TRows>(low, high, ref p0, ref p1, ref p2, ref p3);
+                DepthwiseFloat32Band<S, V>.Store<TRows>(ref y, step, line, line2, line3, p0, p1, p2, p3);
+                Columns<TRows, TEdge, N7>(ref x, ref z, step2, r1, r2, r3, r4, r5, r6, r7, r8, bias, a0, a1, a2, b0, b1, b2, c0, c1, c2, ref n0, ref n1, ref n2, ref n3, ref p0, ref p1, ref p2, ref p3);
+                DepthwiseFloat32Band<S, V>.Clamp<TRows>(low, high, ref n0, ref n1, ref n2, ref n3);
+                DepthwiseFloat32Band<S, V>.Store<TRows>(ref y, step, line, line2, line3, n0, n1, n2, n3);
+            }
+            if (left > 0)
             {
                 Columns<TRows, TEdge, N7>(ref x, ref z, step2, r1, r2, r3, r4, r5, r6, r7, r8, bias, a0, a1, a2, b0, b1, b2, c0, c1, c2, ref p0, ref p1, ref p2, ref p3, ref n0, ref n1, ref n2, ref n3);
                 DepthwiseFloat32Band<S, V>.Clamp<TRows>(low, high, ref p0, ref p1, ref p2, ref p3);
