@@ -59,6 +59,27 @@ public sealed class QuantizeInt8Tests
         Assert.True(errors[1] < errors[0] / 4, $"{errors[0]} without, {errors[1]} with correction");
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ScoresKeepTheirStepsBesideBoxes(bool integerOutputs)
+    {
+        ValueInfo x = _b.Input("x", 1, 4, 4, 3);
+        ValueInfo boxes = _b.Node(Mul, null, _b.Convolution(x, _b.Random(4, 1, 1, 3)), _b.Scalar(300)), scores = _b.Node(Sigmoid, null, _b.Convolution(x, _b.Random(2, 1, 1, 3)));
+        Graph graph = _b.Output(_b.Reshape(_b.Node(Concat, new AttributeSet().Set("axis", 3), boxes, scores), 1, 16, 6)), reference = GraphCopy.Of(graph);
+        PassContext context = Context(graph, 4);
+        new QuantizeInt8(new QuantizeOptions { IntegerOutputs = integerOutputs }).Apply(graph, context);
+        if (integerOutputs)
+        {
+            Assert.Equal(ElementType.Int8, graph.Nodes.Single(n => n.Type == Concat).Output.Type);
+            return;
+        }
+        Tensor sample = context.Calibration!.Sample(0, 0, x);
+        float[] wanted = HostEvaluator.Run(reference, sample)[reference.Outputs[0].Name].ToFloats(), found = HostEvaluator.Run(graph, sample)[graph.Outputs[0].Name].ToFloats();
+        for (int i = 0; i < wanted.Length; i++)
+            if (i % 6 >= 4) Assert.Equal(wanted[i], found[i], 0.05f);
+    }
+
     [Fact]
     public void SkippedAndUnsupportedNodesStayFloat()
     {

@@ -29,8 +29,9 @@ internal sealed class Int8Ranges
     /// <summary>Chooses nodes and parameters; <paramref name="range"/> gives the real range of a value by itself.</summary>
     public static Int8Ranges Choose(Graph graph, QuantizeOptions options, Func<ValueInfo, (double Low, double High)> range)
     {
-        HashSet<Node> states = RecurrentInsertion.StateMovers(graph);
-        ILookup<bool, Node> split = graph.Nodes.ToLookup(n => IsQuantizable(n) && !states.Contains(n) && !options.Skip.Contains(n.Name));
+        HashSet<Node> left = RecurrentInsertion.StateMovers(graph);
+        if (!options.IntegerOutputs) left.UnionWith(OutputJoins.Of(graph));
+        ILookup<bool, Node> split = graph.Nodes.ToLookup(n => IsQuantizable(n) && !left.Contains(n) && !options.Skip.Contains(n.Name));
         Int8Ranges result = new([.. split[true]], [.. split[false]]);
         Dictionary<ValueInfo, (double Low, double High)> own = result.Activations().ToDictionary(v => v, range);
         foreach (Node node in result.Nodes) result.Share(node, own);
