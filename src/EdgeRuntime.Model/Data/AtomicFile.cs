@@ -11,11 +11,17 @@ public static class AtomicFile
             throw new DirectoryNotFoundException($"there is no folder {Path.GetDirectoryName(path)} to write {Path.GetFileName(path)} in; make it first");
     }
 
-    /// <summary>Writes a temporary file beside <paramref name="path"/>, flushes it to the medium and renames it.</summary>
+    /// <summary>Writes a temporary file beside <paramref name="path"/>, flushes it to the medium and renames it; devices are written to instead of being replaced.</summary>
     /// <exception cref="IOException">The file can't be written; <paramref name="path"/> is then as it was.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         CheckFolder(path);
+        if (IsDevice(path))
+        {
+            using FileStream device = new(path, FileMode.Open, FileAccess.Write);
+            write(device);
+            return;
+        }
         string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
@@ -31,5 +37,13 @@ public static class AtomicFile
             File.Delete(temporary);
             throw;
         }
+    }
+
+    /// <summary>Whether it is a device or a stream of a process (/dev/full, /dev/stdout); root's rename would put a file in its place.</summary>
+    private static bool IsDevice(string path)
+    {
+        string full = Path.GetFullPath(path);
+        return OperatingSystem.IsLinux() && File.Exists(full) && (full.StartsWith("/proc/", StringComparison.Ordinal)
+            || full.StartsWith("/dev/", StringComparison.Ordinal) && !full.StartsWith("/dev/shm/", StringComparison.Ordinal));
     }
 }
