@@ -218,7 +218,8 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
     private static Operator[] Prepare(Graph graph, PrepareContext context)
     {
         List<Operator> steps = [];
-        List<ModelException> failures = [];
+        List<ModelException> failures = [.. graph.Values().Where(v => v.RuntimeBytes > int.MaxValue)
+            .Select(v => new ModelException(ModelErrorKind.Unsupported, v.Name, $"its {v.RuntimeBytes:N0} bytes are 2 GiB or more, which no value may have"))];
         foreach (Node node in graph.Nodes)
         {
             try
@@ -233,7 +234,7 @@ public sealed unsafe class InferenceSession : IDisposable, IPortions
         if (failures.Count == 0) return [.. steps];
         foreach (Operator step in steps) step.Dispose();
         throw failures.Count == 1 ? failures[0]
-            : new ModelException(failures[0].Kind, graph.Name, $"{failures.Count} nodes can't be run:\n  " + string.Join("\n  ", failures.Select(f => f.Message)));
+            : new ModelException(failures[0].Kind, graph.Name, $"{failures.Count} nodes or values can't be run:\n  " + string.Join("\n  ", failures.Select(f => f.Message)));
     }
 
     /// <summary>Constants are pinned when a step first asks for them: packed weights never are, and may be stored in another form.</summary>

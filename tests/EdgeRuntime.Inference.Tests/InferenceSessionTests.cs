@@ -126,6 +126,19 @@ public sealed class InferenceSessionTests
     }
 
     [Fact]
+    public void A_value_of_two_gibibytes_is_refused()
+    {
+        Graph graph = new("large");
+        ValueInfo x = new("x", ElementType.Float32, new TensorShape(1, 30000, 30000)), y = new("y", ElementType.Float32, x.Shape);
+        graph.Inputs.Add(x);
+        graph.Nodes.Add(new Node(OperatorType.Sigmoid, "sigmoid", [x], [y]));
+        graph.Outputs.Add(y);
+        ModelException error = Assert.Throws<ModelException>(() => new InferenceSession(graph));
+        Assert.Contains("x: its 3", error.Message, StringComparison.Ordinal);
+        Assert.Contains("2 GiB", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_accumulator_that_could_overflow_is_refused()
     {
         TensorShape w = new(1, 70000);
