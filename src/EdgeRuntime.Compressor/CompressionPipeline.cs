@@ -1,5 +1,6 @@
 using EdgeRuntime.Inference;
 using EdgeRuntime.Model;
+using EdgeRuntime.Tensors;
 
 namespace EdgeRuntime.Compressor;
 
@@ -19,6 +20,7 @@ public static class CompressionPipeline
     public static PipelineReport Run(Graph graph, Recipe recipe, PassContext context)
     {
         GraphValidator.Validate(graph);
+        CheckWeights(graph);
         LatencyModel? latency = context.Profile is { } profile ? new LatencyModel(profile) : null;
         PassReport source = Measure(new PassReport("source", 0), graph, latency);
         List<PassReport> reports = [];
@@ -33,6 +35,15 @@ public static class CompressionPipeline
         }
         graph.Metadata[MetadataKeys.Recipe] = recipe.Json;
         return new PipelineReport(recipe.Name, source, reports);
+    }
+
+    /// <summary>Scales, norms and factors of weights that are not finite would be none.</summary>
+    private static void CheckWeights(Graph graph)
+    {
+        foreach (Node node in graph.Nodes.Where(n => n.Type is OperatorType.Convolution or OperatorType.FullyConnected or OperatorType.Lstm or OperatorType.Gru or OperatorType.BatchNormalization))
+            foreach (ValueInfo value in node.Inputs.OfType<ValueInfo>())
+                if (value.Constant is { Type: ElementType.Float32 } constant && constant.AsSpan<float>().ContainsAnyExceptInRange(float.MinValue, float.MaxValue))
+                    throw new ModelException(ModelErrorKind.InvalidData, node.ToString(), $"{value.Name} holds numbers that are not finite; was the training stopped after it had diverged?");
     }
 
     private static PassReport Measure(PassReport report, Graph graph, LatencyModel? latency) => report with

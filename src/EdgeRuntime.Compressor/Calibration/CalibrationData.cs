@@ -43,6 +43,7 @@ public sealed class CalibrationData
     {
         if (index >= _samples[sample].Length) throw Bad(input.Name, $"sample {sample} has only {_samples[sample].Length} tensors");
         Tensor tensor = _samples[sample][index];
+        if (tensor.Type == ElementType.Float32 && tensor.AsSpan<float>().ContainsAnyExceptInRange(float.MinValue, float.MaxValue)) throw Bad(input.Name, $"sample {sample} holds numbers that are not finite");
         if (tensor.Shape.ElementCount != input.Shape.ElementCount) throw Bad(input.Name, $"sample {sample} is {tensor}, the input {input.Shape}");
         return input.Type == tensor.Type ? tensor : HostEvaluator.FromReals(Array.ConvertAll(tensor.ToFloats(), f => (double)f), input);
     }

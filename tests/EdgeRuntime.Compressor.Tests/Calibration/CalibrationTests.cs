@@ -17,6 +17,35 @@ public sealed class CalibrationTests
         Assert.InRange(entropy, 2, 20);
     }
 
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.NegativeInfinity)]
+    public void SamplesMustBeFinite(float value)
+    {
+        GraphBuilder b = new();
+        Graph graph = b.Output(b.Clip(b.Input("x", 2, 3), 0));
+        CalibrationData data = new();
+        data.Add(Tensor.From<float>(new TensorShape(2, 3), [1, 2, value, 4, 5, 6]));
+        ModelException e = Assert.Throws<ModelException>(() => new QuantizeInt8(new QuantizeOptions()).Apply(graph, new PassContext { Calibration = data }));
+        Assert.Equal((ModelErrorKind.InvalidData, "x"), (e.Kind, e.Place));
+        Assert.Contains("not finite", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    public void WeightsMustBeFinite(float value)
+    {
+        GraphBuilder b = new();
+        ValueInfo x = b.Input("x", 2, 3), weights = b.Random(2, 3);
+        weights.Constant = Tensor.From<float>(weights.Shape, [1, 2, value, 4, 5, 6]);
+        Graph graph = b.Output(b.Node(OperatorType.FullyConnected, null, x, weights));
+        CalibrationData data = new();
+        data.Add(b.Sample(x));
+        ModelException e = Assert.Throws<ModelException>(() => CompressionPipeline.Run(graph, Recipe.Load("int8"), new PassContext { Calibration = data }));
+        Assert.Contains($"{weights.Name} holds numbers that are not finite", e.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void LeastSquaredErrorIsNoWorseThanAnyOtherRange()
     {
