@@ -89,6 +89,7 @@ internal static class OnnxReductions
     public static ValueInfo InstanceNormalization(OnnxNode node)
     {
         int rank = node.Input(0).Shape.Rank;
+        if (rank < 3) throw OnnxNode.Damaged($"{node.Input(0).Shape} has no axes behind its channels");
         TensorShape shape = new([node.Input(1).Shape[0], .. Enumerable.Repeat(1, rank - 2)]);
         return Standardize(node, 2, node.Builder.Reshape(node.Input(1), shape), node.Builder.Reshape(node.Input(2), shape));
     }

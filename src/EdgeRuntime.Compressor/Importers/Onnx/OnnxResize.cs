@@ -21,15 +21,10 @@ internal static class OnnxResize
         for (int i = 0; i < axes.Length; i++)
         {
             double[] places = Places(node, x.Shape[axes[i]], sizes[i], scales[i]);
-            x = mode == "nearest" ? Gather(node.Builder, x, axes[i], Nearest(node, places, x.Shape[axes[i]])) : Linear(node.Builder, x, axes[i], places);
+            x = mode == "nearest" ? OnnxPicking.Gather(node.Builder, x, axes[i], Nearest(node, places, x.Shape[axes[i]])) : Linear(node.Builder, x, axes[i], places);
         }
         return x;
     }
-
-    /// <summary>Elements of one axis; all in their order are the value itself.</summary>
-    public static ValueInfo Gather(OnnxGraphBuilder b, ValueInfo x, int axis, int[] indices) =>
-        indices.Length == x.Shape[axis] && indices.SequenceEqual(Enumerable.Range(0, indices.Length)) ? x
-            : b.Emit(OperatorType.Gather, [x], new AttributeSet().Set("axis", axis).Set("indices", indices));
 
     private static (int[] Sizes, float[] Scales) Sizes(OnnxNode node, TensorShape shape, int[] axes)
     {
@@ -82,10 +77,10 @@ internal static class OnnxResize
         double[] inside = Array.ConvertAll(places, p => Math.Clamp(p, 0, size - 1));
         int[] low = Array.ConvertAll(inside, p => (int)p), high = Array.ConvertAll(low, i => Math.Min(i + 1, size - 1));
         float[] weights = [.. inside.Select((p, i) => (float)(p - low[i]))];
-        ValueInfo first = Gather(b, x, axis, low);
+        ValueInfo first = OnnxPicking.Gather(b, x, axis, low);
         if (weights.All(w => w == 0)) return first;
         TensorShape along = new([places.Length, .. Enumerable.Repeat(1, x.Shape.Rank - 1 - axis)]);
-        ValueInfo step = b.Emit(OperatorType.Sub, [Gather(b, x, axis, high), first]);
+        ValueInfo step = b.Emit(OperatorType.Sub, [OnnxPicking.Gather(b, x, axis, high), first]);
         return b.Emit(OperatorType.Add, [first, b.Emit(OperatorType.Mul, [step, b.Constant(Tensor.From<float>(along, weights))])]);
     }
 }

@@ -40,7 +40,7 @@ internal static class TfLiteFunctionConverters
         _ => b.Emit(OperatorType.Minimum, x[0], x[1]),
     });
 
-    /// <summary>MEAN, SUM, REDUCE_MAX and REDUCE_MIN.</summary>
+    /// <summary>SUM, REDUCE_MAX and REDUCE_MIN.</summary>
     public static void Reduce(TfLiteOperator op, TfLiteGraphBuilder g)
     {
         int[] axes = g.Integers(TfLiteConverters.InputIndex(op, g, 1));
@@ -50,12 +50,8 @@ internal static class TfLiteFunctionConverters
             TensorShape s = x[0].Shape;
             long count = axes.Select(a => (a + s.Rank) % s.Rank).Distinct().Aggregate(1L, (product, a) => product * s[a]);
             if (op.Code == TfLiteOperatorCode.Sum) return b.Emit(OperatorType.Mul, b.Emit(OperatorType.ReduceMean, [x[0]], MeanOver(axes, keep)), b.Constant(count));
-            ValueInfo sign = b.Constant(op.Code == TfLiteOperatorCode.ReduceMax ? 1 : -1), y = op.Code == TfLiteOperatorCode.ReduceMax ? x[0] : b.Emit(OperatorType.Mul, x[0], sign);
-            foreach (int axis in axes.Select(a => (a + s.Rank) % s.Rank))
-            {
-                ValueInfo map = b.Reshape(y, new TensorShape(checked((int)y.Shape.CountOf(0, axis)), s[axis], 1, checked((int)y.Shape.CountOf(axis + 1, s.Rank))));
-                y = b.Reshape(b.Emit(OperatorType.MaxPool, [map], new AttributeSet().Set("kernel", s[axis], 1).Set("strides", 1, 1).Set("pads", 0, 0, 0, 0)), y.Shape.With(axis, 1));
-            }
+            ValueInfo sign = b.Constant(-1), y = op.Code == TfLiteOperatorCode.ReduceMin ? b.Emit(OperatorType.Mul, x[0], sign) : x[0];
+            foreach (int axis in axes) y = Largest(b, y, (axis + s.Rank) % s.Rank);
             if (op.Code == TfLiteOperatorCode.ReduceMin) y = b.Emit(OperatorType.Mul, y, sign);
             return b.Reshape(y, TfLiteConverters.Output(op, g).Shape);
         }, operands: 1);
@@ -72,9 +68,7 @@ internal static class TfLiteFunctionConverters
     public static void LogSoftmax(TfLiteOperator op, TfLiteGraphBuilder g) => InFloat(op, g, (b, x) =>
     {
         TensorShape s = x[0].Shape;
-        ValueInfo rows = b.Reshape(x[0], new TensorShape(checked((int)s.CountOf(0, s.Rank - 1)), s[-1], 1, 1));
-        ValueInfo most = b.Reshape(b.Emit(OperatorType.MaxPool, [rows], new AttributeSet().Set("kernel", s[-1], 1).Set("strides", 1, 1).Set("pads", 0, 0, 0, 0)), s.With(-1, 1));
-        ValueInfo shifted = b.Emit(OperatorType.Sub, x[0], most);
+        ValueInfo shifted = b.Emit(OperatorType.Sub, x[0], Largest(b, x[0], s.Rank - 1));
         ValueInfo mean = b.Emit(OperatorType.ReduceMean, [b.Emit(OperatorType.Exp, shifted)], MeanOver([-1], true));
         return b.Emit(OperatorType.Sub, shifted, b.Emit(OperatorType.Log, b.Emit(OperatorType.Mul, mean, b.Constant(s[-1]))));
     });
@@ -105,6 +99,14 @@ internal static class TfLiteFunctionConverters
     {
         float scale = alignCorners && to > 1 ? (from - 1f) / (to - 1f) : from / (float)to;
         return halfPixelCenters ? (i + 0.5f) * scale - 0.5f : i * scale;
+    }
+
+    /// <summary>The largest elements along an axis, which stays with the length 1: a pool, of which a window is the whole axis.</summary>
+    private static ValueInfo Largest(TfLiteFloatNodes b, ValueInfo x, int axis)
+    {
+        TensorShape s = x.Shape;
+        ValueInfo map = b.Reshape(x, new TensorShape(checked((int)s.CountOf(0, axis)), s[axis], 1, checked((int)s.CountOf(axis + 1, s.Rank))));
+        return b.Reshape(b.Emit(OperatorType.MaxPool, [map], new AttributeSet().Set("kernel", s[axis], 1).Set("strides", 1, 1).Set("pads", 0, 0, 0, 0)), s.With(axis, 1));
     }
 
     private static AttributeSet MeanOver(int[] axes, bool keep) => new AttributeSet().Set("axes", axes).Set("keepdims", keep ? 1 : 0);
