@@ -8,7 +8,7 @@ using EdgeRuntime.Model;
 namespace EdgeRuntime.Benchmarks;
 
 /// <summary>
-/// <c>conv-s4 [--network TEXT] [--write FILE.md]</c>: each dense layer with int8 weights, with int4 weights per channel and with those in
+/// <c>conv-s4 [--network TEXT] [--cpu LIST] [--write FILE.md]</c>: each dense layer with int8 weights, with int4 weights per channel and with those in
 /// groups of 32, as a session runs it; one thread, the three in turns.
 /// </summary>
 internal static class ConvolutionInt4Benchmark
@@ -18,6 +18,7 @@ internal static class ConvolutionInt4Benchmark
     public static void Run(string[] args)
     {
         string filter = Options.Text(args, "--network") ?? "";
+        CpuFeatures? cpu = Options.Text(args, "--cpu") is { } sets ? CpuFeatures.Parse(sets) : null;
         StringBuilder table = new("| network | dense layers | int8 µs | int4 per channel µs | groups of 32 µs | int4 / int8 | groups / int8 | largest ratio of a layer |\n|---|---|---|---|---|---|---|---|\n");
         foreach ((string network, List<ConvolutionShape> shapes) in Layers.All())
         {
@@ -27,7 +28,7 @@ internal static class ConvolutionInt4Benchmark
             int layers = 0;
             foreach (IGrouping<ConvolutionShape, ConvolutionShape> same in shapes.Where(s => s.Group == 1).GroupBy(s => s))
             {
-                double[] times = Time(same.Key);
+                double[] times = Time(same.Key, cpu);
                 for (int i = 0; i < 3; i++) totals[i] += times[i] * same.Count();
                 layers += same.Count();
                 worst = Math.Max(worst, Math.Max(times[1], times[2]) / times[0]);
@@ -39,10 +40,10 @@ internal static class ConvolutionInt4Benchmark
         if (Options.Text(args, "--write") is { } file) MarkdownTable.Replace(file, "conv-s4", table.ToString());
     }
 
-    private static double[] Time(ConvolutionShape s)
+    private static double[] Time(ConvolutionShape s, CpuFeatures? cpu)
     {
         Graph[] graphs = [LabGraphs.Int8(s), LabInt4Graphs.Int8(s, 0)!, LabInt4Graphs.Int8(s, 32)!];
-        InferenceSession[] sessions = [.. graphs.Select(g => new InferenceSession(g))];
+        InferenceSession[] sessions = [.. graphs.Select(g => new InferenceSession(g, new SessionOptions { Cpu = cpu }))];
         double[] best = [double.MaxValue, double.MaxValue, double.MaxValue];
         int[] repeats = [1, 1, 1];
         long begin = Stopwatch.GetTimestamp();
