@@ -226,7 +226,7 @@ internal sealed class RecurrentFloat32Avx2<P> : RecurrentFloat32<Avx2Float, Vect
 }
 
 /// <summary>Sixteen units at a time.</summary>
-internal sealed class RecurrentFloat32Avx512 : RecurrentFloat32<Avx512Float, Vector512<float>, RecurrentDense<Avx512Float, Vector512<float>>>
+internal sealed class RecurrentFloat32Avx512<P> : RecurrentFloat32<Avx512Float, Vector512<float>, P> where P : struct, IRecurrentProduct
 {
     /// <inheritdoc/>
     public override KernelDescriptor Descriptor { get; } = Named("avx512", CpuFeature.Avx512);
@@ -256,6 +256,7 @@ public static class RecurrentFloat32Kernels
         new RecurrentFloat32Avx2<RecurrentDense<Avx2Float, Vector256<float>>>(),
         new RecurrentFloat32Avx2<RecurrentSlabs<Avx2Float, Vector256<float>>>(),
         new RecurrentFloat32Avx2<RecurrentGiven<Avx2Float, Vector256<float>>>(),
-        new RecurrentFloat32Avx512(),
+        new RecurrentFloat32Avx512<RecurrentDense<Avx512Float, Vector512<float>>>(),
+        new RecurrentFloat32Avx512<RecurrentGiven<Avx512Float, Vector512<float>>>(),
     ];
 }

@@ -1,9 +1,23 @@
+using System.Runtime.CompilerServices;
+
 namespace EdgeRuntime.Kernels;
 
 /// <summary>The arithmetic of <see cref="GateFunctions"/> on one width of vectors of int16, behind one set of names.</summary>
 /// <typeparam name="W">The vector.</typeparam>
 internal unsafe interface IGateLanes<W> where W : unmanaged
 {
+    /// <summary>What the kernel id ends with.</summary>
+    static virtual string Suffix => "";
+
+    /// <summary>What is needed besides the product's instruction set.</summary>
+    static virtual CpuFeature Requires => CpuFeature.None;
+
+    /// <summary>Cycles for the functions of a panel, of 8 or 16 units; for estimates.</summary>
+    static virtual double UnitCycles => 200;
+
+    /// <summary>Whether the functions' tables are of words, not of low and of high bytes.</summary>
+    static virtual bool HasWordTables => false;
+
     /// <summary>Integers in a vector.</summary>
     static abstract int Lanes { get; }
 
@@ -50,7 +64,9 @@ internal unsafe interface IGateLanes<W> where W : unmanaged
 /// <summary>σ and tanh on vectors.</summary>
 internal static unsafe class GateLanes<L, W> where L : struct, IGateLanes<W> where W : unmanaged
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static W Sigmoid(byte* tables, W x) => L.Reflect(L.Cubic(tables, x), x, L.Create(short.MinValue));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static W Tanh(byte* tables, W x) => L.Reflect(L.Cubic(tables + 4 * GateFunctions.CoefficientBytes, x), x, default);
 }

@@ -20,7 +20,7 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
     private static int RowsTogether => CellPanels<P>.RowsTogether;
 
     /// <inheritdoc/>
-    public override KernelDescriptor Descriptor { get; } = new($"recurrent-s8-{P.Name}", "recurrent-s8", P.Requires,
+    public override KernelDescriptor Descriptor { get; } = new($"recurrent-s8-{P.Name}{L.Suffix}", "recurrent-s8", P.Requires | L.Requires,
         $"{P.Units} units of all gates a panel, {P.Step} products a lane, functions fused with the product" + (P.NeedsSmallWeights ? "; weights above -128" : "")
         + (P.IsSparse ? "; skips zero weights in units of 8×4 (units × inputs)" : ""));
 
@@ -32,7 +32,7 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
     {
         double units = shape.Directions * Panels(shape), product = P.IsSparse ? weights.Slabs(shape) * P.SlabCycles + units * shape.Gates * P.Units / 8 * 6
             : units * shape.Gates * P.Units * (shape.Inputs / CellPanels<P>.ProductsPerCycle(shape.Steps * shape.Batch) + shape.Hidden / P.ProductsPerCycle);
-        return (double)shape.Steps * shape.Batch * (product + units * 200);
+        return (double)shape.Steps * shape.Batch * (product + units * L.UnitCycles);
     }
 
     /// <inheritdoc/>
@@ -42,9 +42,14 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
     public override void Pack(in RecurrentCellShape shape, RecurrentInt8Parameters parameters, RecurrentInt8Weights weights, Span<byte> destination)
     {
         destination.Clear();
-        GateFunctions.SigmoidTable.CopyTo(destination);
-        GateFunctions.TanhTable.CopyTo(destination[(TableBytes / 2)..]);
+        PackTable(GateFunctions.SigmoidTable, destination);
+        PackTable(GateFunctions.TanhTable, destination[(TableBytes / 2)..]);
         Pack(shape, (RecurrentInt8Parameters?)parameters, weights, destination);
+    }
+
+    private static void PackTable(ReadOnlySpan<byte> table, Span<byte> to)
+    {
+        for (int i = 0; i < table.Length; i++) to[L.HasWordTables ? i / 32 * 32 + i % 16 * 2 + i / 16 % 2 : i] = table[i];
     }
 
     /// <inheritdoc/>
@@ -149,43 +154,74 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
         }
     }
 
-    /// <summary>Some panels of one step, for all sequences.</summary>
-    private static void Step(in RecurrentInt8Call call, int stage, int first, int end, byte* vector)
+    /// <summary>Some panels of one step, for all sequences; every other step backwards, as the nearest cache still holds what came last.</summary>
+    private static void Step(in RecurrentInt8Call call, int stage, int first, int end, byte* vectors)
     {
         RecurrentCellShape s = call.Shape;
         bool two = s.Cell == RecurrentCell.GruResetBefore, late = two && stage % 2 == 1;
-        int step = two ? stage / 2 : stage, gates = late ? 1 : s.Together, panels = Panels(s), padded = panels * P.Units;
-        sbyte* converted = null, resets = (sbyte*)(call.Scratch + ResetOffset(s));
-        short* updates = (short*)(call.Scratch + UpdateOffset(s));
-        for (int portion = first; portion < end; portion++)
+        int step = two ? stage / 2 : stage, gates = late ? 1 : s.Together, panels = Panels(s);
+        Sequence* sequences = stackalloc Sequence[RowsTogether];
+        for (int portion = first, next; portion < end; portion = next)
         {
-            int d = portion / panels, panel = portion % panels, unit = panel * P.Units;
-            byte* weights = Panel(call, d, late ? LatePart : TogetherPart, panel);
-            for (int n = 0; n < s.Batch; n++)
+            int d = portion / panels, start = d * panels;
+            next = Math.Min(end, start + panels);
+            for (int n = 0; n < s.Batch; n += RowsTogether)
             {
-                nint row = (nint)d * s.Batch + n;
-                sbyte* y = call.Output + s.OutputOffset(d, step, n, call.Lengths) + unit;
-                if (call.Lengths != null && step >= call.Lengths[n])
+                int some = Math.Min(RowsTogether, s.Batch - n);
+                for (int i = 0; i < some; i++) sequences[i] = new Sequence(call, d, step, n + i, late, vectors + i * VectorBytes(s));
+                for (int p = portion; p < next; p++)
                 {
-                    new Span<sbyte>(y, Math.Min(P.Units, s.Hidden - unit)).Fill((sbyte)call.HiddenZeroPoint);
-                    continue;
+                    int panel = (step % 2 == 0 ? p : portion + next - 1 - p) - start;
+                    byte* weights = Panel(call, d, late ? LatePart : TogetherPart, panel);
+                    for (int i = 0; i < some; i++)
+                        if (sequences[i].IsPast) new Span<sbyte>(sequences[i].Output + panel * P.Units, Math.Min(P.Units, s.Hidden - panel * P.Units)).Fill((sbyte)call.HiddenZeroPoint);
+                        else Unit(call, gates, sequences[i], weights, panel);
                 }
-                sbyte* reset = resets + row * s.Hidden;
-                sbyte* source = late ? reset : step == 0 ? call.Hidden + row * s.Hidden : call.Output + s.OutputOffset(d, step - 1, n, call.Lengths);
-                if (source != converted) P.Convert(converted = source, vector, s.Hidden, call.HiddenZeroPoint);
-                short* x = Gates(call, portion, s.Time(d, step, n, call.Lengths) * s.Batch + n), state = call.State + row * padded + unit, update = updates + row * padded + unit;
-                Unit(call, gates, vector, weights, x, state, update, late ? y : two ? reset + unit : y, Math.Min(P.Units, s.Hidden - unit));
             }
         }
     }
 
-    /// <summary>The functions of one panel of one sequence.</summary>
-    private static void Unit(in RecurrentInt8Call call, int gates, byte* vector, byte* weights, short* x, short* state, short* update, sbyte* y, int count)
+    /// <summary>Where the operands of a sequence's step lie, of its first unit.</summary>
+    private readonly struct Sequence
     {
-        int rows = gates * P.Units;
-        int* sums = stackalloc int[4 * P.Units], constants = (int*)weights;
+        /// <summary>The converted hidden state.</summary>
+        public readonly byte* Vector;
+
+        /// <summary>What the inputs contribute, [panel, T·N, gate, unit]; state; z.</summary>
+        public readonly short* Inputs, State, Update;
+
+        /// <summary>The new hidden state, or its reset form.</summary>
+        public readonly sbyte* Output;
+
+        /// <summary>Whether the sequence is shorter.</summary>
+        public readonly bool IsPast;
+
+        public Sequence(in RecurrentInt8Call call, int d, int step, int n, bool late, byte* vector)
+        {
+            RecurrentCellShape s = call.Shape;
+            nint row = (nint)d * s.Batch + n;
+            int panels = Panels(s);
+            sbyte* reset = (sbyte*)(call.Scratch + ResetOffset(s)) + row * s.Hidden;
+            IsPast = call.Lengths != null && step >= call.Lengths[n];
+            Output = s.Cell == RecurrentCell.GruResetBefore && !late && !IsPast ? reset : call.Output + s.OutputOffset(d, step, n, call.Lengths);
+            Inputs = Gates(call, d * panels, s.Time(d, step, n, call.Lengths) * s.Batch + n);
+            State = call.State + row * panels * P.Units;
+            Update = (short*)(call.Scratch + UpdateOffset(s)) + row * panels * P.Units;
+            Vector = vector;
+            if (!IsPast) P.Convert(late ? reset : step == 0 ? call.Hidden + row * s.Hidden : call.Output + s.OutputOffset(d, step - 1, n, call.Lengths), vector, s.Hidden, call.HiddenZeroPoint);
+        }
+    }
+
+    /// <summary>The functions of one panel of one sequence.</summary>
+    private static void Unit(in RecurrentInt8Call call, int gates, in Sequence sequence, byte* weights, int panel)
+    {
+        int rows = gates * P.Units, unit = panel * P.Units, count = Math.Min(P.Units, call.Shape.Hidden - unit);
+        // Sums in whole cache lines, as they are stored by whole registers and read again at once.
+        int* room = stackalloc int[5 * P.Units], sums = (int*)(((nint)room + 63) & ~63), constants = (int*)weights;
         byte* tables = call.Packed;
-        CellPanels<P>.Multiply(gates, vector, (sbyte*)(constants + Constants * rows), Steps(call.Shape.Hidden), sums);
+        short* x = sequence.Inputs + (nint)panel * call.Shape.Steps * call.Shape.Batch * call.Shape.Gates * P.Units, state = sequence.State + unit, update = sequence.Update + unit;
+        sbyte* y = sequence.Output + unit;
+        CellPanels<P>.Multiply(gates, sequence.Vector, (sbyte*)(constants + Constants * rows), Steps(call.Shape.Hidden), sums);
         GateSums gate = new(x, sums, constants, rows, call.GateClip);
         W hidden;
         if (call.Shape.Cell == RecurrentCell.Lstm)
@@ -248,6 +284,7 @@ public static class RecurrentInt8Kernels
         new RecurrentInt8<CellProductAvx2, GateLanesAvx2, Vector256<short>>(),
         new RecurrentInt8<CellProductAvxVnni<AvxVnniInstruction>, GateLanesAvx2, Vector256<short>>(),
         new RecurrentInt8<CellProductAvx512Vnni, GateLanesAvx2, Vector256<short>>(),
+        new RecurrentInt8<CellProductAvx512Vnni, GateLanesAvx512, Vector256<short>>(),
         new RecurrentInt8<CellProductSparse<CellProductNeon, SlabNeon>, GateLanesNeon, Vector128<short>>(),
         new RecurrentInt8<CellProductSparse<CellProductNeonDot, SlabNeonDot>, GateLanesNeon, Vector128<short>>(),
         new RecurrentInt8<CellProductSparse<CellProductAvx2, SlabAvx2>, GateLanesAvx2, Vector256<short>>(),
