@@ -65,7 +65,12 @@ internal static unsafe class Int8VnniTile
         ConvolutionInt8Tile t = default;
         foreach (Register r in Saved) code.Push(r);
         code.Load(Pointer, Field(&t, &t.Bias));
-        for (int i = 0; i < rows * vectors; i++) code.Load(i, new(Pointer, i % vectors * VectorBytes));
+        code.LoadInt(Stride, Field(&t, &t.BiasStride));
+        for (int i = 0; i < rows * vectors; i++)
+        {
+            code.Load(i, new(Pointer, i % vectors * VectorBytes));
+            if (i % vectors == vectors - 1) code.Add(Pointer, Stride);
+        }
         code.Load(Weights, Field(&t, &t.Weights));
         code.Load(Segment, Field(&t, &t.SegmentOffsets));
         code.LoadInt(Segments, Field(&t, &t.Segments));

@@ -20,6 +20,9 @@ public unsafe struct ConvolutionInt8Tile
     /// <summary>Biases (in the unit of the kernel's accumulators) and multipliers of the panel's columns.</summary>
     public int* Bias, Multipliers;
 
+    /// <summary>Bytes from one position's biases to the next: 0 unless each has its own (<see cref="ConvolutionInt8VnniGemm"/> only).</summary>
+    public int BiasStride;
+
     /// <summary>Room for rows × columns accumulators, 64-byte aligned.</summary>
     public int* Accumulators;
 
