@@ -21,8 +21,8 @@ internal sealed unsafe class ConvolutionFloat32Sparse<P, V, TRows> : Convolution
     public override KernelDescriptor Descriptor { get; } = new($"conv-f32-sparse-{P.Name}-{TRows.Value}x1", "convolution-f32", P.Requires,
         $"skips zero weights in units of {TRows.Value}×1 (output channels × depth), positions in the lanes; ungrouped, many zeros");
 
-    /// <inheritdoc/>
-    public override bool Supports(in ConvolutionShape shape) => shape.Units is not null && shape.Group == 1;
+    /// <summary>Not single rows, which would fill one lane (<see cref="ConvolutionFloat32SparseRow{S, V}"/>).</summary>
+    public override bool Supports(in ConvolutionShape shape) => shape.Units is not null && shape.Group == 1 && !(shape.IsPointwise && shape.Positions == 1);
 
     /// <summary>Four products of a load hide that it comes from the second-level cache.</summary>
     public override double EstimateCycles(in ConvolutionShape shape) => SparseLayer<P, TRows>.Cycles(shape, Divide(shape), shape.Depth, TRows.Value == 1 ? 0.5 : 0);

@@ -10,7 +10,7 @@ public static class SparseKernels
     [
         .. Convolutions<Avx2Float, Vector256<float>, SparseFloat32Avx2>(),
         .. Convolutions<NeonFloat, Vector128<float>, SparseFloat32Neon>(),
-        new ConvolutionFloat32SparseRow<Avx2Float, Vector256<float>>("avx2", CpuFeature.Avx2, 1, 2),
+        new ConvolutionFloat32SparseRow<Avx2Float, Vector256<float>>("avx2", CpuFeature.Avx2, 1, 2.2),
         new ConvolutionFloat32SparseRow<Avx2Float, Vector256<float>>("avx2", CpuFeature.Avx2, 8, 1.75),
         new ConvolutionFloat32SparseRow<NeonFloat, Vector128<float>>("neon", CpuFeature.Neon, 1, 3),
         new ConvolutionFloat32SparseRow<NeonFloat, Vector128<float>>("neon", CpuFeature.Neon, 4, 3.5),
