@@ -8,6 +8,9 @@ internal unsafe interface ISlab
     /// <summary>Cycles for a slab; for estimates.</summary>
     static abstract double Cycles { get; }
 
+    /// <summary>Cycles for the beginning and end of a list of slabs, 8 units of a gate; for estimates.</summary>
+    static virtual double ListCycles => 6;
+
     /// <summary>Bytes of a converted element.</summary>
     static abstract int ElementBytes { get; }
 
@@ -51,6 +54,8 @@ internal readonly unsafe struct CellProductSparse<D, S> : ICellProduct where D :
     public static bool IsSparse => true;
 
     public static double SlabCycles => S.Cycles;
+
+    public static double ListCycles => S.ListCycles;
 
     public static int WeightBytes => S.WeightBytes;
 

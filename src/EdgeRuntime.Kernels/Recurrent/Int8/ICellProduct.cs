@@ -27,6 +27,9 @@ internal unsafe interface ICellProduct
     /// <summary>Cycles for a slab; for estimates.</summary>
     static virtual double SlabCycles => 0;
 
+    /// <summary>Cycles for a list of slabs besides; for estimates.</summary>
+    static virtual double ListCycles => 0;
+
     /// <summary>Bytes of a slab, which lies as <see cref="Place"/> says with each weight <see cref="WeightBytes"/> long.</summary>
     static virtual int WeightBytes => 1;
 

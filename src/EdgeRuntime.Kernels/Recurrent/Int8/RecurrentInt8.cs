@@ -30,7 +30,7 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
     /// <inheritdoc/>
     public override double EstimateCycles(in RecurrentCellShape shape, RecurrentInt8Weights weights)
     {
-        double units = shape.Directions * Panels(shape), product = P.IsSparse ? weights.Slabs(shape) * P.SlabCycles + units * shape.Gates * P.Units / 8 * 6
+        double units = shape.Directions * Panels(shape), product = P.IsSparse ? weights.Slabs(shape) * P.SlabCycles + units * shape.Gates * P.Units / 8 * P.ListCycles
             : units * shape.Gates * P.Units * (shape.Inputs / CellPanels<P>.ProductsPerCycle(shape.Steps * shape.Batch) + shape.Hidden / P.ProductsPerCycle);
         return (double)shape.Steps * shape.Batch * (product + units * L.UnitCycles);
     }

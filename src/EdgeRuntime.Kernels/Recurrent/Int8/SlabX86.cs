@@ -9,6 +9,8 @@ internal readonly unsafe struct SlabAvx2 : ISlab
 {
     public static double Cycles => 2.2;
 
+    public static double ListCycles => 26;
+
     public static int ElementBytes => sizeof(short);
 
     public static int Offset(int zeroPoint) => -zeroPoint;
@@ -48,6 +50,8 @@ internal readonly unsafe struct SlabAvx2 : ISlab
 internal readonly unsafe struct SlabAvxVnni<TInstruction> : ISlab where TInstruction : struct, IDotUnsignedSigned
 {
     public static double Cycles => 1.7;
+
+    public static double ListCycles => 26;
 
     public static int ElementBytes => CellProductAvxVnni<TInstruction>.ElementBytes;
 
