@@ -60,6 +60,9 @@ internal static unsafe class Int4VnniTile
         fixed (Int4VnniCall* c = &call) ((delegate* unmanaged[SuppressGCTransition]<Int4VnniCall*, void>)Functions[(isGrouped ? Rows : 0) + rows - 1])(c);
     }
 
+    /// <summary>Makes the code, so that the first run need not.</summary>
+    public static void Prepare() => _ = Functions.Length;
+
     private static void Assemble(X64Assembler code, int rows, bool isGrouped)
     {
         Int4VnniCall c = default;

@@ -15,6 +15,13 @@ internal sealed unsafe class ConvolutionInt4VnniGemm : ConvolutionInt4Gemm<Int4O
     public override bool SupportsDynamic(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
         parameters.WeightBits == 4 && Geometry(shape).Depth is > 0 and <= Int4VnniTile.MostDepth && base.SupportsDynamic(shape, parameters);
 
+    /// <inheritdoc/>
+    public override object? Plan(in ConvolutionShape shape)
+    {
+        Int4VnniTile.Prepare();
+        return base.Plan(shape);
+    }
+
     internal override int Start(sbyte* x) => SumOf(x, x + Int4Block.Chunk);
 
     /// <summary>In groups −8 · Σ x of each chunk, all rows' of the first chunk first; else of each row.</summary>
