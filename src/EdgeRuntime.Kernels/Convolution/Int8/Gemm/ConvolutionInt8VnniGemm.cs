@@ -18,6 +18,9 @@ public sealed unsafe class ConvolutionInt8VnniGemm : ConvolutionInt8Gemm<Int8Ope
     public override double EstimateCycles(in ConvolutionShape shape, ConvolutionInt8Parameters parameters) =>
         EstimateCycles(shape, 4, parameters.WeightZeroPoints.AsSpan().ContainsAnyExcept(0) ? 205 + shape.Depth * 0.4 : 45);
 
+    /// <summary>A single row comes at 25 bytes a cycle from the second-level cache, as by <see cref="ConvolutionInt8Gemv{TStep}"/>; more from beyond.</summary>
+    private protected override int LeastRows => 3;
+
     /// <inheritdoc/>
     public override long PackedBytes(in ConvolutionShape shape, ConvolutionInt8Parameters parameters)
     {
