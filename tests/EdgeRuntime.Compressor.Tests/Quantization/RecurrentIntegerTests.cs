@@ -105,14 +105,14 @@ public sealed class RecurrentIntegerTests
     [InlineData(OperatorType.Gru, 1)]
     public void PrunedBlocksAreStoredSparseAndSkipped(OperatorType type, int direction)
     {
-        Graph graph = RecurrentFactorsTests.Layer(type, direction, out Tensor sample, 64, 64);
+        Graph graph = RecurrentFactorsTests.Layer(type, direction, out Tensor sample, 128, 128);
         new Prune(new PruneOptions { Pattern = "8x4", Sparsity = 0.8 }).Apply(graph, PassContext.Empty);
         new QuantizeInt8(new QuantizeOptions()).Apply(graph, Calibrated(sample));
         new Sparsify(new SparsifyOptions()).Apply(graph, PassContext.Empty);
         Node layer = Assert.Single(graph.Nodes, n => n.Type == type);
         Assert.Equal("8x4", layer.Input(RecurrentShape.R).Sparsity?.ToString());
         Graph stored = Stored(graph);
-        // With VPDPBUSD on 512 bits so small a layer is faster dense.
+        // With VPDPBUSD on 512 bits a layer of this size is faster dense.
         using InferenceSession session = new(stored, new SessionOptions { Cpu = CpuFeatures.Detect().Intersect(new(~CpuFeature.Avx512Vnni)) });
         session.Run();
         long before = GC.GetAllocatedBytesForCurrentThread();

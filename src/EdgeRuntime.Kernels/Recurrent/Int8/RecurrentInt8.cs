@@ -217,7 +217,7 @@ internal sealed unsafe class RecurrentInt8<P, L, W> : RecurrentInt8Kernel where 
     {
         int rows = gates * P.Units, unit = panel * P.Units, count = Math.Min(P.Units, call.Shape.Hidden - unit);
         // Sums in whole cache lines, as they are stored by whole registers and read again at once.
-        int* room = stackalloc int[5 * P.Units], sums = (int*)(((nint)room + 63) & ~63), constants = (int*)weights;
+        int* room = stackalloc int[4 * P.Units + 15], sums = (int*)(((nint)room + 63) & ~63), constants = (int*)weights;
         byte* tables = call.Packed;
         short* x = sequence.Inputs + (nint)panel * call.Shape.Steps * call.Shape.Batch * call.Shape.Gates * P.Units, state = sequence.State + unit, update = sequence.Update + unit;
         sbyte* y = sequence.Output + unit;
