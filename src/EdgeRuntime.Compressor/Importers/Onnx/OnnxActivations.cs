@@ -19,7 +19,7 @@ internal static class OnnxActivations
         ValueInfo x = node.Input(0), slope = node.Input(1);
         if (slope.Constant is { Type: ElementType.Float32 } constant && constant.ToFloats() is [var first, ..] all && !all.AsSpan().ContainsAnyExcept(first))
             return b.Emit(OperatorType.LeakyRelu, [x], new AttributeSet().Set("alpha", first));
-        return b.Emit(OperatorType.Add, [Positive(b, x), b.Emit(OperatorType.Mul, [Negative(b, x), slope])]);
+        return Formulas.PRelu(b, x, slope);
     }
 
     /// <summary>clamp(alpha · x + beta, 0, 1).</summary>
@@ -34,12 +34,8 @@ internal static class OnnxActivations
     public static ValueInfo Elu(OnnxNode node)
     {
         OnnxGraphBuilder b = node.Builder;
-        ValueInfo x = node.Input(0), low = Negative(b, x);
         float alpha = node.Float("alpha", node.Type == "Selu" ? 1.67326319f : 1), gamma = node.Type == "Selu" ? node.Float("gamma", 1.05070102f) : 1;
-        if (node.Type == "Celu" && alpha != 1) low = b.Emit(OperatorType.Mul, [low, b.Constant(1 / alpha)]);
-        ValueInfo curve = b.Emit(OperatorType.Sub, [b.Emit(OperatorType.Exp, [low]), b.Constant(1f)]);
-        if (alpha != 1) curve = b.Emit(OperatorType.Mul, [curve, b.Constant(alpha)]);
-        ValueInfo y = b.Emit(OperatorType.Add, [Positive(b, x), curve]);
+        ValueInfo y = Formulas.Elu(b, node.Input(0), alpha, node.Type == "Celu" ? alpha : 1);
         return gamma == 1 ? y : b.Emit(OperatorType.Mul, [y, b.Constant(gamma)]);
     }
 
@@ -58,7 +54,7 @@ internal static class OnnxActivations
     }
 
     /// <summary>−x.</summary>
-    public static ValueInfo Neg(OnnxNode node) => node.Builder.Emit(OperatorType.Mul, [node.Input(0), node.Builder.Constant(-1f)]);
+    public static ValueInfo Neg(OnnxNode node) => Formulas.Negate(node.Builder, node.Input(0));
 
     /// <summary>1 / x.</summary>
     public static ValueInfo Reciprocal(OnnxNode node) => node.Builder.Emit(OperatorType.Div, [node.Builder.Constant(1f), node.Input(0)]);
@@ -79,12 +75,8 @@ internal static class OnnxActivations
 
     private static ValueInfo Softplus(OnnxGraphBuilder b, ValueInfo x)
     {
-        ValueInfo minus = b.Emit(OperatorType.Mul, [b.Emit(OperatorType.Abs, [x]), b.Constant(-1f)]);
+        ValueInfo minus = Formulas.Negate(b, b.Emit(OperatorType.Abs, [x]));
         ValueInfo curve = b.Emit(OperatorType.Log, [b.Emit(OperatorType.Add, [b.Emit(OperatorType.Exp, [minus]), b.Constant(1f)])]);
-        return b.Emit(OperatorType.Add, [Positive(b, x), curve]);
+        return b.Emit(OperatorType.Add, [Formulas.Positive(b, x), curve]);
     }
-
-    private static ValueInfo Positive(OnnxGraphBuilder b, ValueInfo x) => b.Emit(OperatorType.Clip, [x], new AttributeSet().Set("min", 0f));
-
-    private static ValueInfo Negative(OnnxGraphBuilder b, ValueInfo x) => b.Emit(OperatorType.Clip, [x], new AttributeSet().Set("max", 0f));
 }

@@ -4,7 +4,7 @@ using EdgeRuntime.Tensors;
 namespace EdgeRuntime.Compressor;
 
 /// <summary>Makes the nodes and values of the graph, and moves constants through layout changes.</summary>
-internal sealed class OnnxGraphBuilder
+internal sealed class OnnxGraphBuilder : IFormulaBuilder
 {
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly HashSet<ValueInfo> _fresh = [];
@@ -46,6 +46,8 @@ internal sealed class OnnxGraphBuilder
         _fresh.Add(value);
         return value;
     }
+
+    ValueInfo IFormulaBuilder.Constant(Tensor value) => Constant(value);
 
     /// <summary>A new float constant.</summary>
     public ValueInfo Constant(float value) => Constant(Tensor.From<float>(TensorShape.Scalar, [value]));

@@ -15,7 +15,7 @@ internal static class OnnxPicking
         {
             if (step < 0)
             {
-                x = Gather(node.Builder, x, axis, [.. Enumerable.Range(0, Math.Max(0, (first - last - step - 1) / -step)).Select(i => first + i * step)]);
+                x = Formulas.Gather(node.Builder, x, axis, [.. Enumerable.Range(0, Math.Max(0, (first - last - step - 1) / -step)).Select(i => first + i * step)]);
                 ends[axis] = x.Shape[axis];
                 continue;
             }
@@ -35,13 +35,8 @@ internal static class OnnxPicking
         int step = from.Length > 1 ? from[1] - from[0] : 1;
         bool even = from.Length > 0 && step > 0 && !Enumerable.Range(1, from.Length - 1).Any(i => from[i] - from[i - 1] != step);
         if (even) return node.Builder.Reshape(Part(node, x, axis, from[0], from[^1] + 1, step), shape);
-        return node.Builder.Reshape(Gather(node.Builder, x, axis, from), shape);
+        return node.Builder.Reshape(Formulas.Gather(node.Builder, x, axis, from), shape);
     }
-
-    /// <summary>Elements of one axis; all in their order are the value itself.</summary>
-    public static ValueInfo Gather(OnnxGraphBuilder b, ValueInfo x, int axis, int[] indices) =>
-        indices.Length == x.Shape[axis] && indices.SequenceEqual(Enumerable.Range(0, indices.Length)) ? x
-            : b.Emit(OperatorType.Gather, [x], new AttributeSet().Set("axis", axis).Set("indices", indices));
 
     /// <summary>Copies side by side.</summary>
     public static ValueInfo Tile(OnnxNode node)
@@ -52,7 +47,7 @@ internal static class OnnxPicking
         for (int axis = 0; axis < repeats.Length; axis++)
         {
             int size = x.Shape[axis];
-            x = Gather(node.Builder, x, axis, [.. Enumerable.Range(0, checked(size * repeats[axis])).Select(i => i % size)]);
+            x = Formulas.Gather(node.Builder, x, axis, [.. Enumerable.Range(0, checked(size * repeats[axis])).Select(i => i % size)]);
         }
         return x;
     }

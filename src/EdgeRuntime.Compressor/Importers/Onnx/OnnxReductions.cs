@@ -7,7 +7,7 @@ namespace EdgeRuntime.Compressor;
 internal static class OnnxReductions
 {
     /// <summary>ReduceMean; axes are an attribute until operator set 17, then an input.</summary>
-    public static ValueInfo Mean(OnnxNode node) => Axes(node, 18) is { } axes ? Mean(node, node.Input(0), axes) : node.Input(0);
+    public static ValueInfo Mean(OnnxNode node) => Axes(node, 18) is { } axes ? Formulas.Mean(node.Builder, node.Input(0), axes, Keeps(node)) : node.Input(0);
 
     /// <summary>ReduceSum; axes are an attribute until operator set 12, then an input.</summary>
     public static ValueInfo Sum(OnnxNode node) => Axes(node, 13) is { } axes ? Sum(node, node.Input(0), axes) : node.Input(0);
@@ -35,11 +35,8 @@ internal static class OnnxReductions
         OnnxGraphBuilder b = node.Builder;
         ValueInfo x = node.Input(0);
         if (Axes(node, 18) is not { } axes) return x;
-        bool isMin = node.Type == "ReduceMin";
-        if (isMin) x = b.Emit(OperatorType.Mul, [x, b.Constant(-1f)]);
-        foreach (int axis in axes) x = Largest(b, x, axis);
-        if (isMin) x = b.Emit(OperatorType.Mul, [x, b.Constant(-1f)]);
-        return node.Int("keepdims", 1) != 0 ? x : b.Reshape(x, Without(x.Shape, axes));
+        x = Formulas.Extreme(b, x, axes, node.Type == "ReduceMin");
+        return Keeps(node) ? x : b.Reshape(x, Without(x.Shape, axes));
     }
 
     /// <summary>x / (Σ |x|^p)^(1/p) over one axis, p 1 or 2.</summary>
@@ -51,7 +48,7 @@ internal static class OnnxReductions
         int p = node.Int("p", 2);
         if (p is not (1 or 2)) throw OnnxNode.Unsupported($"a norm with p = {p}; 1 and 2 are");
         ValueInfo powers = p == 2 ? b.Emit(OperatorType.Mul, [x, x]) : b.Emit(OperatorType.Abs, [x]);
-        ValueInfo norm = Sum(node, powers, axes, keep: true);
+        ValueInfo norm = Formulas.Sum(b, powers, axes, keep: true);
         return b.Emit(OperatorType.Div, [x, p == 2 ? b.Emit(OperatorType.Sqrt, [norm]) : norm]);
     }
 
@@ -63,9 +60,7 @@ internal static class OnnxReductions
         TensorShape shape = x.Shape;
         int axis = OnnxNode.Axis(node.Int("axis", node.Opset < 13 ? 1 : -1), shape.Rank);
         if (node.Opset < 13) (x, axis) = (b.Reshape(x, new TensorShape(checked((int)shape.CountOf(0, axis)), checked((int)shape.CountOf(axis, shape.Rank)))), 1);
-        ValueInfo shifted = b.Emit(OperatorType.Sub, [x, Largest(b, x, axis)]);
-        ValueInfo sum = Sum(node, b.Emit(OperatorType.Exp, [shifted]), [axis], keep: true);
-        return b.Reshape(b.Emit(OperatorType.Sub, [shifted, b.Emit(OperatorType.Log, [sum])]), shape);
+        return b.Reshape(Formulas.LogSoftmax(b, x, axis), shape);
     }
 
     /// <summary>(x − mean) / √(variance + epsilon) · scale + bias, over all axes from <paramref name="first"/> on.</summary>
@@ -74,8 +69,8 @@ internal static class OnnxReductions
         OnnxGraphBuilder b = node.Builder;
         ValueInfo x = node.Input(0);
         int[] axes = [.. Enumerable.Range(first, x.Shape.Rank - first)];
-        ValueInfo centred = b.Emit(OperatorType.Sub, [x, Mean(node, x, axes, keep: true)]);
-        ValueInfo variance = Mean(node, b.Emit(OperatorType.Mul, [centred, centred]), axes, keep: true);
+        ValueInfo centred = b.Emit(OperatorType.Sub, [x, Formulas.Mean(b, x, axes, keep: true)]);
+        ValueInfo variance = Formulas.Mean(b, b.Emit(OperatorType.Mul, [centred, centred]), axes, keep: true);
         ValueInfo deviation = b.Emit(OperatorType.Sqrt, [b.Emit(OperatorType.Add, [variance, b.Constant(node.Float("epsilon", 1e-5f))])]);
         ValueInfo y = b.Emit(OperatorType.Mul, [b.Emit(OperatorType.Div, [centred, deviation]), scale]);
         return bias is null ? y : b.Emit(OperatorType.Add, [y, bias]);
@@ -94,23 +89,9 @@ internal static class OnnxReductions
         return Standardize(node, 2, node.Builder.Reshape(node.Input(1), shape), node.Builder.Reshape(node.Input(2), shape));
     }
 
-    private static ValueInfo Sum(OnnxNode node, ValueInfo x, int[] axes, bool? keep = null)
-    {
-        long count = axes.Aggregate(1L, (product, axis) => product * x.Shape[axis]);
-        ValueInfo mean = Mean(node, x, axes, keep);
-        return count == 1 ? mean : node.Builder.Emit(OperatorType.Mul, [mean, node.Builder.Constant((float)count)]);
-    }
+    private static ValueInfo Sum(OnnxNode node, ValueInfo x, int[] axes) => Formulas.Sum(node.Builder, x, axes, Keeps(node));
 
-    private static ValueInfo Mean(OnnxNode node, ValueInfo x, int[] axes, bool? keep = null) =>
-        node.Builder.Emit(OperatorType.ReduceMean, [x], new AttributeSet().Set("axes", axes).Set("keepdims", keep ?? node.Int("keepdims", 1) != 0 ? 1 : 0));
-
-    private static ValueInfo Largest(OnnxGraphBuilder b, ValueInfo x, int axis)
-    {
-        TensorShape s = x.Shape;
-        if (s[axis] == 1) return x;
-        ValueInfo map = b.Reshape(x, new TensorShape(checked((int)s.CountOf(0, axis)), s[axis], 1, checked((int)s.CountOf(axis + 1, s.Rank))));
-        return b.Reshape(b.Emit(OperatorType.MaxPool, [map], new AttributeSet().Set("kernel", s[axis], 1).Set("strides", 1, 1).Set("pads", 0, 0, 0, 0)), s.With(axis, 1));
-    }
+    private static bool Keeps(OnnxNode node) => node.Int("keepdims", 1) != 0;
 
     private static TensorShape Without(TensorShape shape, int[] axes) => new([.. shape.Dimensions.ToArray().Where((_, i) => !axes.Contains(i))]);
 

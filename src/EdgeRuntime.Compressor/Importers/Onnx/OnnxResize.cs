@@ -21,7 +21,7 @@ internal static class OnnxResize
         for (int i = 0; i < axes.Length; i++)
         {
             double[] places = Places(node, x.Shape[axes[i]], sizes[i], scales[i]);
-            x = mode == "nearest" ? OnnxPicking.Gather(node.Builder, x, axes[i], Nearest(node, places, x.Shape[axes[i]])) : Linear(node.Builder, x, axes[i], places);
+            x = mode == "nearest" ? Formulas.Gather(node.Builder, x, axes[i], Nearest(node, places, x.Shape[axes[i]])) : Formulas.Interpolate(node.Builder, x, axes[i], places);
         }
         return x;
     }
@@ -68,19 +68,5 @@ internal static class OnnxResize
             "ceil" => Math.Ceiling(p),
             _ => throw OnnxNode.Unsupported($"nearest_mode {how}"),
         }, 0, size - 1));
-    }
-
-    /// <summary>low + weight · (high − low), beyond the ends the ends.</summary>
-    private static ValueInfo Linear(OnnxGraphBuilder b, ValueInfo x, int axis, double[] places)
-    {
-        int size = x.Shape[axis];
-        double[] inside = Array.ConvertAll(places, p => Math.Clamp(p, 0, size - 1));
-        int[] low = Array.ConvertAll(inside, p => (int)p), high = Array.ConvertAll(low, i => Math.Min(i + 1, size - 1));
-        float[] weights = [.. inside.Select((p, i) => (float)(p - low[i]))];
-        ValueInfo first = OnnxPicking.Gather(b, x, axis, low);
-        if (weights.All(w => w == 0)) return first;
-        TensorShape along = new([places.Length, .. Enumerable.Repeat(1, x.Shape.Rank - 1 - axis)]);
-        ValueInfo step = b.Emit(OperatorType.Sub, [OnnxPicking.Gather(b, x, axis, high), first]);
-        return b.Emit(OperatorType.Add, [first, b.Emit(OperatorType.Mul, [step, b.Constant(Tensor.From<float>(along, weights))])]);
     }
 }

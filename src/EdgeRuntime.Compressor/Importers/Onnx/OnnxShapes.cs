@@ -141,7 +141,7 @@ internal static class OnnxShapes
         for (int axis = 0, rank = x.Shape.Rank; axis < rank; axis++)
         {
             int size = x.Shape[axis], before = pads[axis];
-            x = OnnxPicking.Gather(b, x, axis, [.. Enumerable.Range(0, before + size + pads[axis + rank]).Select(i => Math.Clamp(i - before, 0, size - 1))]);
+            x = Formulas.Gather(b, x, axis, [.. Enumerable.Range(0, before + size + pads[axis + rank]).Select(i => Math.Clamp(i - before, 0, size - 1))]);
         }
         return x;
     }
