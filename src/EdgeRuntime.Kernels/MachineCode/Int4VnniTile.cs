@@ -71,28 +71,28 @@ internal static unsafe class Int4VnniTile
         if (rows == 1) Broadcast(code, HighMask, unchecked((int)0xF0F0F0F0));
         int first = isGrouped ? Total : 0;
         for (int i = 0; i < Math.Max(rows, isGrouped ? 0 : 4) * Vectors; i++) code.Xor(first + i, first + i, first + i);
-        code.Load(Scratch, Field(&c, &c.Rows));
+        code.Load(Scratch, Address.Field(Call, &c, &c.Rows));
         for (int r = 0; r < rows; r++) code.Load(Windows[r], new(Scratch, r * sizeof(long)));
-        code.Load(Weights, Field(&c, &c.Panel));
-        code.Load(Starts, Field(&c, &c.Starts));
-        code.LoadInt(StartBytes, Field(&c, &c.StartBytes));
+        code.Load(Weights, Address.Field(Call, &c, &c.Panel));
+        code.Load(Starts, Address.Field(Call, &c, &c.Starts));
+        code.LoadInt(StartBytes, Address.Field(Call, &c, &c.StartBytes));
         code.Set(Offset, 0);
-        code.LoadInt(Outer, Field(&c, &c.OuterCount));
+        code.LoadInt(Outer, Address.Field(Call, &c, &c.OuterCount));
         int nextOuter = code.Position;
-        code.LoadInt(Inner, Field(&c, &c.InnerCount));
+        code.LoadInt(Inner, Address.Field(Call, &c, &c.InnerCount));
         int nextInner = code.Position;
-        code.LoadInt(Chunks, Field(&c, &c.SegmentChunks));
+        code.LoadInt(Chunks, Address.Field(Call, &c, &c.SegmentChunks));
         int nextChunk = code.Position;
         AssembleChunk(code, rows, isGrouped);
         Count(code, Chunks, nextChunk);
-        code.LoadInt(Scratch, Field(&c, &c.InnerSkip));
+        code.LoadInt(Scratch, Address.Field(Call, &c, &c.InnerSkip));
         code.Add(Offset, Scratch);
         Count(code, Inner, nextInner);
-        code.LoadInt(Scratch, Field(&c, &c.OuterSkip));
+        code.LoadInt(Scratch, Address.Field(Call, &c, &c.OuterSkip));
         code.Add(Offset, Scratch);
         Count(code, Outer, nextOuter);
         if (!isGrouped) AssembleEnd(code, rows);
-        code.Load(Scratch, Field(&c, &c.Sums));
+        code.Load(Scratch, Address.Field(Call, &c, &c.Sums));
         for (int i = 0; i < rows * Vectors; i++) code.Store(new(Scratch, i * VectorBytes), first + i);
         foreach (Register r in Saved.Reverse()) code.Pop(r);
         code.Return();
@@ -167,6 +167,4 @@ internal static unsafe class Int4VnniTile
         code.Add(counter, -1);
         code.JumpIfNotZero(next);
     }
-
-    private static Address Field(void* call, void* field) => new(Call, (int)((byte*)field - (byte*)call));
 }

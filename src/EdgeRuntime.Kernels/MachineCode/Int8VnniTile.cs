@@ -64,22 +64,22 @@ internal static unsafe class Int8VnniTile
     {
         ConvolutionInt8Tile t = default;
         foreach (Register r in Saved) code.Push(r);
-        code.Load(Pointer, Field(&t, &t.Bias));
-        code.LoadInt(Stride, Field(&t, &t.BiasStride));
+        code.Load(Pointer, Address.Field(Tile, &t, &t.Bias));
+        code.LoadInt(Stride, Address.Field(Tile, &t, &t.BiasStride));
         for (int i = 0; i < rows * vectors; i++)
         {
             code.Load(i, new(Pointer, i % vectors * VectorBytes));
             if (i % vectors == vectors - 1) code.Add(Pointer, Stride);
         }
-        code.Load(Weights, Field(&t, &t.Weights));
-        code.Load(Segment, Field(&t, &t.SegmentOffsets));
-        code.LoadInt(Segments, Field(&t, &t.Segments));
+        code.Load(Weights, Address.Field(Tile, &t, &t.Weights));
+        code.Load(Segment, Address.Field(Tile, &t, &t.SegmentOffsets));
+        code.LoadInt(Segments, Address.Field(Tile, &t, &t.Segments));
         int nextSegment = code.Position;
         code.LoadInt(Offset, new(Segment));
         code.Add(Segment, sizeof(int));
-        code.Load(Pointer, Field(&t, &t.Windows));
+        code.Load(Pointer, Address.Field(Tile, &t, &t.Windows));
         for (int r = 0; r < rows; r++) code.Load(Windows[r], new(Pointer, r * sizeof(long)));
-        code.LoadInt(Steps, Field(&t, &t.SegmentSteps));
+        code.LoadInt(Steps, Address.Field(Tile, &t, &t.SegmentSteps));
         int nextStep = code.Position;
         for (int v = 0; v < vectors; v++) code.Load(Weight + v, new(Weights, v * VectorBytes));
         for (int r = 0; r < rows; r++)
@@ -103,7 +103,7 @@ internal static unsafe class Int8VnniTile
     private static void AssembleSums(X64Assembler code, int count)
     {
         ConvolutionInt8Tile t = default;
-        code.Load(Pointer, Field(&t, &t.Accumulators));
+        code.Load(Pointer, Address.Field(Tile, &t, &t.Accumulators));
         for (int i = 0; i < count; i++)
         {
             code.Add(i, i, i);
@@ -121,9 +121,9 @@ internal static unsafe class Int8VnniTile
         code.Broadcast(Max, Constant(&o, &o.Max));
         code.LoadMask(Constant(&o, &o.Mask));
         code.Load(Factors, Constant(&o, &o.Factors));
-        code.Load(Pointer, Field(&t, &t.Multipliers));
-        code.Load(Results, Field(&t, &t.Output));
-        code.LoadInt(Stride, Field(&t, &t.OutputStride));
+        code.Load(Pointer, Address.Field(Tile, &t, &t.Multipliers));
+        code.Load(Results, Address.Field(Tile, &t, &t.Output));
+        code.LoadInt(Stride, Address.Field(Tile, &t, &t.OutputStride));
         for (int r = 0; r < rows; r++)
         {
             for (int v = 0; v < vectors; v++)
@@ -140,8 +140,6 @@ internal static unsafe class Int8VnniTile
             code.Add(Results, Stride);
         }
     }
-
-    private static Address Field(void* tile, void* field) => new(Tile, (int)((byte*)field - (byte*)tile));
 
     private static Address Constant(void* output, void* field) => new(Output, (int)((byte*)field - (byte*)output));
 }

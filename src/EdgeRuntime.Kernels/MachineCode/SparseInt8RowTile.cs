@@ -48,13 +48,13 @@ internal static unsafe class SparseInt8RowTile
     {
         SparseInt8RowCall c = default;
         code.Push(Count);
-        code.Load(Row, Field(&c, &c.Row));
-        code.Load(Bundle, Field(&c, &c.Bundles));
-        code.Load(Offsets, Field(&c, &c.Offsets));
-        code.Load(Starts, Field(&c, &c.Starts));
-        code.Load(Bias, Field(&c, &c.Bias));
-        code.Load(Output, Field(&c, &c.Sums));
-        code.Load(Groups, Field(&c, &c.Groups));
+        code.Load(Row, Address.Field(Call, &c, &c.Row));
+        code.Load(Bundle, Address.Field(Call, &c, &c.Bundles));
+        code.Load(Offsets, Address.Field(Call, &c, &c.Offsets));
+        code.Load(Starts, Address.Field(Call, &c, &c.Starts));
+        code.Load(Bias, Address.Field(Call, &c, &c.Bias));
+        code.Load(Output, Address.Field(Call, &c, &c.Sums));
+        code.Load(Groups, Address.Field(Call, &c, &c.Groups));
         int nextGroup = code.Position;
         code.Load(0, new Address(Bias));
         for (int i = 1; i < Sums; i++) code.Xor(i, i, i);
@@ -87,6 +87,4 @@ internal static unsafe class SparseInt8RowTile
         code.Pop(Count);
         code.Return();
     }
-
-    private static Address Field(void* call, void* field) => new(Call, (int)((byte*)field - (byte*)call));
 }

@@ -75,15 +75,15 @@ internal static unsafe class SparseInt8VnniTile
     {
         SparseInt8VnniCall c = default;
         foreach (Register r in Saved) code.Push(r);
-        code.Load(Unit, Field(&c, &c.Units));
-        code.Load(Starts, Field(&c, &c.Starts));
-        code.Load(Bias, Field(&c, &c.Bias));
-        code.Load(Panel, Field(&c, &c.Panel));
-        code.Load(Output, Field(&c, &c.Output));
-        code.Load(Pitch, Field(&c, &c.Pitch));
-        code.Load(Groups, Field(&c, &c.Groups));
-        code.Load(Factors, Field(&c, &c.Factors));
-        code.Load(Scales, Field(&c, &c.Scales));
+        code.Load(Unit, Address.Field(Call, &c, &c.Units));
+        code.Load(Starts, Address.Field(Call, &c, &c.Starts));
+        code.Load(Bias, Address.Field(Call, &c, &c.Bias));
+        code.Load(Panel, Address.Field(Call, &c, &c.Panel));
+        code.Load(Output, Address.Field(Call, &c, &c.Output));
+        code.Load(Pitch, Address.Field(Call, &c, &c.Pitch));
+        code.Load(Groups, Address.Field(Call, &c, &c.Groups));
+        code.Load(Factors, Address.Field(Call, &c, &c.Factors));
+        code.Load(Scales, Address.Field(Call, &c, &c.Scales));
         int nextGroup = code.Position;
         if (isOne)
             for (int row = 0; row < Rows; row++) AssembleRow(code, row, vectors);
@@ -161,10 +161,10 @@ internal static unsafe class SparseInt8VnniTile
     private static void AssembleResults(X64Assembler code, int vectors)
     {
         SparseInt8VnniCall c = default;
-        code.Broadcast(Zero, Field(&c, &c.Zero));
-        code.Broadcast(Whole, Field(&c, &c.Whole));
-        code.Broadcast(Min, Field(&c, &c.Min));
-        code.Broadcast(Max, Field(&c, &c.Max));
+        code.Broadcast(Zero, Address.Field(Call, &c, &c.Zero));
+        code.Broadcast(Whole, Address.Field(Call, &c, &c.Whole));
+        code.Broadcast(Min, Address.Field(Call, &c, &c.Min));
+        code.Broadcast(Max, Address.Field(Call, &c, &c.Max));
         for (int v = 0; v < vectors; v++)
         {
             for (int row = 0; row < Rows; row++)
@@ -179,7 +179,7 @@ internal static unsafe class SparseInt8VnniTile
             code.PackInts(first, first, second);
             code.PackInts(third, third, third + vectors);
             code.PackShorts(first, first, third);
-            code.BroadcastFour(second, Field(&c, c.Order));
+            code.BroadcastFour(second, Address.Field(Call, &c, c.Order));
             code.MaxBytes(first, first, Min);
             code.MinBytes(first, first, Max);
             code.ShuffleBytes(first, first, second);
@@ -187,6 +187,4 @@ internal static unsafe class SparseInt8VnniTile
         }
         code.Add(Output, Pitch);
     }
-
-    private static Address Field(void* call, void* field) => new(Call, (int)((byte*)field - (byte*)call));
 }

@@ -10,7 +10,11 @@ internal enum Register
 }
 
 /// <summary>The bytes at base + index + displacement; for operands of vectors 4 of them, in every lane, if it is <paramref name="IsBroadcast"/>.</summary>
-internal readonly record struct Address(Register Base, int Displacement = 0, Register? Index = null, bool IsBroadcast = false);
+internal readonly record struct Address(Register Base, int Displacement = 0, Register? Index = null, bool IsBroadcast = false)
+{
+    /// <summary>A field of the structure that <paramref name="register"/> points to, by any of its kind and that one's field.</summary>
+    public static unsafe Address Field(Register register, void* structure, void* field) => new(register, (int)((byte*)field - (byte*)structure));
+}
 
 /// <summary>
 /// Writes the few instructions of x86-64 and AVX-512 that kernels are made of (Intel 64 and IA-32 Architectures Software Developer's Manual,
